@@ -1,0 +1,49 @@
+# Verbs. `make run` and `make demo` need Rust and a C toolchain only; `make test` also starts a real Kafka and PostgreSQL.
+CARGO ?= cargo
+SERVERS := deploy/local
+
+.PHONY: help run demo build test test-fast check fmt bench setup servers servers-down clean
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: ## Build, play ninety days of a shop through the real endpoints, erase one customer, then serve until Ctrl-C
+	$(CARGO) run --release --quiet --package daybook -- demo
+
+demo: ## The same, then exit; non-zero if any invariant fails
+	$(CARGO) run --release --quiet --package daybook -- demo --exit
+
+build: ## The release binary, target/release/daybook
+	$(CARGO) build --release --package daybook
+
+setup: ## Install or name what the tests need beside Rust: Java, Maven, PostgreSQL
+	$(SERVERS)/install
+
+test: setup ## Every test, on SQLite and on a real Kafka and PostgreSQL that are stopped again
+	$(CARGO) build --package daybook
+	$(SERVERS)/with-servers $(CARGO) test --workspace
+
+test-fast: ## Tests of the pure crates only: no server
+	$(CARGO) test --package ledger --package commerce --package subject-keys --package events --package connectors
+
+check: ## Formatting, lints, the build graph, and contracts that must not change by accident
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+	$(CARGO) test --quiet --package tests layout
+	$(CARGO) test --quiet --package events contract
+
+fmt: ## Format
+	$(CARGO) fmt --all
+
+bench: setup ## Measure ingest and projection on both back ends against ceilings of the same run; writes target/bench.json
+	$(CARGO) build --release --package daybook
+	$(SERVERS)/with-servers $(CARGO) bench --package tests
+
+servers: setup ## Start a Kafka and a PostgreSQL for trying things out, and print how to reach them
+	$(SERVERS)/up
+
+servers-down: ## Stop them
+	$(SERVERS)/down
+
+clean: ## Remove what was built
+	$(CARGO) clean

@@ -1,0 +1,230 @@
+//! One type per id. Texts are checked once, here, so that no id can carry a name, an address or a line of prose.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The text cannot be this kind of id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {0}")]
+pub struct IdError(pub &'static str);
+
+macro_rules! numeric_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                text.trim().parse().map($name).map_err(|_| IdError(stringify!($name)))
+            }
+        }
+    };
+}
+
+numeric_id!(
+    /// Shopify's numeric order id. Exceeds 2^53, so never a float.
+    OrderId
+);
+numeric_id!(
+    /// Shopify's numeric line item id.
+    LineId
+);
+numeric_id!(
+    /// Shopify's numeric refund id.
+    RefundId
+);
+numeric_id!(
+    /// Shopify's numeric fulfilment id.
+    FulfilmentId
+);
+numeric_id!(
+    /// Shopify's numeric customer id: a pseudonym, not a name.
+    CustomerId
+);
+numeric_id!(
+    /// Shopify's numeric variant id.
+    VariantId
+);
+numeric_id!(
+    /// Shopify's numeric inventory item id.
+    InventoryItemId
+);
+numeric_id!(
+    /// Shopify's numeric location id.
+    LocationId
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                let allowed: fn(u8) -> bool = $allowed;
+                if text.is_empty() || text.len() > $max || !text.bytes().all(allowed) {
+                    return Err(IdError(stringify!($name)));
+                }
+                Ok($name(text))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                $name::try_from(text.trim().to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A merchant on the platform: lower-case letters, digits and hyphens, up to 63.
+    TenantId, 63, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+text_id!(
+    /// A courier, as a slug: `postex`, `leopards`, `mnp`, or what a shop typed, slugged.
+    Courier, 40, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+text_id!(
+    /// A courier's consignment number: letters, digits, hyphens. Free text typed into the field is not one.
+    TrackingNumber, 40, |b| b.is_ascii_alphanumeric() || b == b'-'
+);
+text_id!(
+    /// The order's printed name without the leading `#`, such as `9271`; what couriers quote back.
+    OrderName, 40, |b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)
+);
+text_id!(
+    /// A courier's settlement document: PostEx's CPR number, Leopards' cheque number.
+    ReceiptNumber, 60, |b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)
+);
+text_id!(
+    /// A stock-keeping unit, as the merchant wrote it; anything else than these characters is replaced by `-` at the edge.
+    Sku, 80, |b| b.is_ascii_alphanumeric() || b"-_./:+#".contains(&b)
+);
+
+impl Courier {
+    /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None when nothing remains of the text.
+    pub fn from_name(name: &str) -> Option<Courier> {
+        let mut slug = String::new();
+        for c in name.trim().chars().flat_map(char::to_lowercase) {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c);
+            } else if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+        }
+        let slug = slug.trim_end_matches('-');
+        let known = match slug {
+            s if s.starts_with("postex") || s.starts_with("post-ex") => "postex",
+            s if s.starts_with("leopard") || s == "lcs" => "leopards",
+            s if s.starts_with("m-p")
+                || s.starts_with("mnp")
+                || s.starts_with("mulphilog")
+                || s.starts_with("muller") =>
+            {
+                "mnp"
+            }
+            s => s,
+        };
+        Courier::try_from(known.to_owned()).ok()
+    }
+}
+
+impl TrackingNumber {
+    /// The number a shop or courier wrote, without surrounding space and in upper case; None for anything else.
+    pub fn from_text(text: &str) -> Option<TrackingNumber> {
+        TrackingNumber::try_from(text.trim().to_ascii_uppercase()).ok()
+    }
+}
+
+impl OrderName {
+    /// The name a shop or courier wrote, without `#` and surrounding space; None when it has other characters.
+    pub fn from_text(text: &str) -> Option<OrderName> {
+        OrderName::try_from(text.trim().trim_start_matches('#').to_owned()).ok()
+    }
+}
+
+impl Sku {
+    /// The merchant's text with every other character replaced by `-` and cut to length; None when it is blank.
+    pub fn from_text(text: &str) -> Option<Sku> {
+        let keep = |c: char| if c.is_ascii_alphanumeric() || "-_./:+#".contains(c) { c } else { '-' };
+        let sku: String = text.trim().chars().take(80).map(keep).collect();
+        Sku::try_from(sku).ok()
+    }
+}
+
+/// A data subject of one tenant: a random id that says nothing about the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SubjectId(pub Uuid);
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn couriers_are_known_by_any_of_their_spellings() {
+        for (text, slug) in [
+            ("PostEx", "postex"),
+            ("Post-Ex Pakistan", "postex"),
+            ("Leopards Courier", "leopards"),
+            ("M&P", "mnp"),
+            ("M & P", "mnp"),
+            ("Blue EX", "blue-ex"),
+        ] {
+            assert_eq!(Courier::from_name(text).map(|c| c.to_string()).as_deref(), Some(slug), "{text}");
+        }
+        assert_eq!(Courier::from_name("  "), None);
+    }
+
+    #[test]
+    fn prose_is_not_an_id() {
+        assert_eq!(TrackingNumber::from_text("given to Ahmed"), None);
+        assert_eq!(TrackingNumber::from_text(" cx-123 ").map(|t| t.to_string()).as_deref(), Some("CX-123"));
+        assert_eq!(OrderName::from_text("#9271").map(|n| n.to_string()).as_deref(), Some("9271"));
+        assert_eq!(Sku::from_text("Kurta / لال").map(|s| s.to_string()).as_deref(), Some("Kurta-/----"));
+        assert!("Acme".parse::<TenantId>().is_err());
+    }
+}

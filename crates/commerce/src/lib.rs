@@ -1,0 +1,29 @@
+//! What a seller's day consists of: orders, parcels, cash on delivery, stock. Facts, how they merge into the case of an
+//! order, and which journal a case implies.
+//!
+//! Everything here is pure: no clock, no randomness, no IO, and no personal data. A fact carries ids, amounts and
+//! states; what a person typed travels beside it, sealed, and this crate never sees it.
+
+mod fact;
+mod ids;
+mod order;
+mod parcel;
+mod part;
+mod policy;
+mod posting;
+
+pub use fact::{
+    CodChargesReported, CodPartSettled, CustomerRecorded, DataRequested, Fact, FulfilmentRecorded, LineItem,
+    OrderCancelled, OrderDeleted, OrderPlaced, OrderRevised, ParcelBooked, ParcelScanned, PayoutBanked, ProductCosted,
+    RedactionRequested, RefundIssued, SettlementPart, ShopRedactionRequested, StockCounted, SubjectErased,
+    TrackedParcel,
+};
+pub use ids::{
+    Courier, CustomerId, FulfilmentId, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName, ReceiptNumber,
+    RefundId, Sku, SubjectId, TenantId, TrackingNumber, VariantId,
+};
+pub use order::{Order, PaymentState};
+pub use parcel::{CodState, Parcel, ParcelState, Scan};
+pub use part::{Part, PartKey, Payout};
+pub use policy::{Chart, CodGateways, Policy};
+pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, postings};

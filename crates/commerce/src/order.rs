@@ -1,0 +1,117 @@
+//! An order: what the shop said of it, merged.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use ledger::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::part::{keep_greater, keep_smaller};
+use crate::{
+    FulfilmentId, FulfilmentRecorded, OrderCancelled, OrderDeleted, OrderId, OrderPlaced, OrderRevised, RefundId,
+    RefundIssued, TrackedParcel,
+};
+
+/// How much of an order's money the shop says it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PaymentState {
+    /// The shop's word is not one we know.
+    Unknown,
+    /// Nothing yet: `pending`, `authorized`, `expired`, `voided`.
+    Unpaid,
+    /// Some of it.
+    PartlyPaid,
+    /// All of it; also after refunds.
+    Paid,
+}
+
+/// An order's merged facts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Order {
+    /// Its identity.
+    pub placed: Option<OrderPlaced>,
+    /// Its latest terms.
+    pub terms: Option<OrderRevised>,
+    /// The version at which the shop first said it was paid in full.
+    pub paid_at: Option<Timestamp>,
+    /// Its cancellation, the earliest reported.
+    pub cancelled: Option<OrderCancelled>,
+    /// Its deletion, the earliest reported.
+    pub deleted: Option<OrderDeleted>,
+    /// Its refunds.
+    pub refunds: BTreeMap<RefundId, RefundIssued>,
+    /// Its fulfilments, each in its latest version.
+    pub fulfilments: BTreeMap<FulfilmentId, FulfilmentRecorded>,
+}
+
+impl Order {
+    /// It exists.
+    pub fn place(&mut self, fact: OrderPlaced) -> bool {
+        keep_smaller(&mut self.placed, fact)
+    }
+
+    /// It has these terms.
+    pub fn revise(&mut self, fact: OrderRevised) -> bool {
+        let paid_earlier = fact.payment == PaymentState::Paid && keep_smaller(&mut self.paid_at, fact.version);
+        keep_greater(&mut self.terms, fact) || paid_earlier
+    }
+
+    /// It was cancelled.
+    pub fn cancel(&mut self, fact: OrderCancelled) -> bool {
+        keep_smaller(&mut self.cancelled, fact)
+    }
+
+    /// The shop deleted it.
+    pub fn delete(&mut self, fact: OrderDeleted) -> bool {
+        keep_smaller(&mut self.deleted, fact)
+    }
+
+    /// A refund was issued.
+    pub fn refund(&mut self, fact: RefundIssued) -> bool {
+        keep_greater_of(&mut self.refunds, fact.refund, fact)
+    }
+
+    /// A fulfilment was recorded.
+    pub fn fulfil(&mut self, fact: FulfilmentRecorded) -> bool {
+        keep_greater_of(&mut self.fulfilments, fact.fulfilment, fact)
+    }
+
+    /// The order's id, as soon as any fact names it.
+    pub fn id(&self) -> Option<OrderId> {
+        let terms = || self.terms.as_ref().map(|t| t.order);
+        let refund = || self.refunds.values().next().map(|r| r.order);
+        let fulfilment = || self.fulfilments.values().next().map(|f| f.order);
+        let ended = || self.cancelled.as_ref().map(|c| c.order).or(self.deleted.as_ref().map(|d| d.order));
+        self.placed.as_ref().map(|p| p.order).or_else(terms).or_else(refund).or_else(fulfilment).or_else(ended)
+    }
+
+    /// Parcels named by fulfilments that stand.
+    pub fn parcels(&self) -> impl Iterator<Item = &TrackedParcel> {
+        self.fulfilments.values().filter(|f| f.stands).flat_map(|f| &f.parcels)
+    }
+
+    /// When goods left without a parcel that a courier tracks: the earliest such fulfilment that stands.
+    pub fn handed_over_at(&self) -> Option<Timestamp> {
+        let untracked = self.fulfilments.values().filter(|f| f.stands && f.parcels.is_empty());
+        untracked.map(|f| f.fulfilled_at).min()
+    }
+
+    /// When the shop itself says a fulfilment was delivered.
+    pub fn delivered_by_shop_at(&self) -> Option<Timestamp> {
+        self.fulfilments.values().filter(|f| f.stands && f.delivered).map(|f| f.version).min()
+    }
+}
+
+fn keep_greater_of<K: Ord, T: Ord>(known: &mut BTreeMap<K, T>, key: K, incoming: T) -> bool {
+    match known.entry(key) {
+        Entry::Vacant(slot) => {
+            slot.insert(incoming);
+            true
+        }
+        Entry::Occupied(mut slot) if *slot.get() < incoming => {
+            slot.insert(incoming);
+            true
+        }
+        Entry::Occupied(_) => false,
+    }
+}

@@ -1,0 +1,151 @@
+//! The case of an order, in parts. A part is what is stored and merged as one: an order, a parcel, or a payout. A
+//! parcel's part exists as soon as its courier speaks of it, whether or not an order has claimed it yet.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Courier, Fact, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber, TrackingNumber};
+
+/// Which part: the natural key under which its facts meet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PartKey {
+    /// An order.
+    Order(OrderId),
+    /// A parcel.
+    Parcel(Courier, TrackingNumber),
+    /// A courier's payout.
+    Payout(Courier, ReceiptNumber),
+}
+
+/// A courier's payout.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Payout {
+    /// What reached the bank.
+    pub banked: Option<PayoutBanked>,
+}
+
+/// A part's merged facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// An order's.
+    Order(Order),
+    /// A parcel's.
+    Parcel(Parcel),
+    /// A payout's.
+    Payout(Payout),
+}
+
+impl PartKey {
+    /// The parts a fact is merged into: its own, and the parcels an order claims by it. Empty for facts that no case keeps.
+    pub fn of(fact: &Fact) -> Vec<PartKey> {
+        let parcel = |courier: &Courier, tracking: &TrackingNumber| PartKey::Parcel(courier.clone(), tracking.clone());
+        match fact {
+            Fact::OrderPlaced(f) => vec![PartKey::Order(f.order)],
+            Fact::OrderRevised(f) => vec![PartKey::Order(f.order)],
+            Fact::OrderCancelled(f) => vec![PartKey::Order(f.order)],
+            Fact::OrderDeleted(f) => vec![PartKey::Order(f.order)],
+            Fact::RefundIssued(f) => vec![PartKey::Order(f.order)],
+            Fact::FulfilmentRecorded(f) => {
+                let claimed = f.parcels.iter().map(|p| parcel(&p.courier, &p.tracking));
+                std::iter::once(PartKey::Order(f.order)).chain(claimed).collect()
+            }
+            Fact::ParcelBooked(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::ParcelScanned(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::CodChargesReported(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::CodPartSettled(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::PayoutBanked(f) => vec![PartKey::Payout(f.courier.clone(), f.receipt.clone())],
+            Fact::StockCounted(_)
+            | Fact::ProductCosted(_)
+            | Fact::CustomerRecorded(_)
+            | Fact::RedactionRequested(_)
+            | Fact::DataRequested(_)
+            | Fact::ShopRedactionRequested(_)
+            | Fact::SubjectErased(_) => vec![],
+        }
+    }
+
+    /// A part of this key without any fact.
+    pub fn empty(&self) -> Part {
+        match self {
+            PartKey::Order(_) => Part::Order(Order::default()),
+            PartKey::Parcel(..) => Part::Parcel(Parcel::default()),
+            PartKey::Payout(..) => Part::Payout(Payout::default()),
+        }
+    }
+}
+
+impl Part {
+    /// Merges a fact. Any order, any number of times, gives the same part. Facts of other parts change nothing, except
+    /// that a fulfilment also claims each parcel it names. True when the part is different now.
+    pub fn merge(&mut self, fact: &Fact) -> bool {
+        match (self, fact) {
+            (Part::Order(order), Fact::OrderPlaced(f)) => order.place(f.clone()),
+            (Part::Order(order), Fact::OrderRevised(f)) => order.revise(f.clone()),
+            (Part::Order(order), Fact::OrderCancelled(f)) => order.cancel(f.clone()),
+            (Part::Order(order), Fact::OrderDeleted(f)) => order.delete(f.clone()),
+            (Part::Order(order), Fact::RefundIssued(f)) => order.refund(f.clone()),
+            (Part::Order(order), Fact::FulfilmentRecorded(f)) => order.fulfil(f.clone()),
+            (Part::Parcel(parcel), Fact::FulfilmentRecorded(f)) => parcel.claim(f.order),
+            (Part::Parcel(parcel), Fact::ParcelBooked(f)) => parcel.book(f.clone()),
+            (Part::Parcel(parcel), Fact::ParcelScanned(f)) => parcel.scan(f.clone()),
+            (Part::Parcel(parcel), Fact::CodChargesReported(f)) => parcel.charge(f.clone()),
+            (Part::Parcel(parcel), Fact::CodPartSettled(f)) => parcel.settle(f.clone()),
+            (Part::Payout(payout), Fact::PayoutBanked(f)) => keep_greater(&mut payout.banked, f.clone()),
+            _ => false,
+        }
+    }
+
+    /// The printed order name by which parts find each other: an order's own, or the one a parcel's courier quotes.
+    pub fn order_name(&self) -> Option<&OrderName> {
+        match self {
+            Part::Order(order) => order.placed.as_ref()?.name.as_ref(),
+            Part::Parcel(parcel) => parcel.reference.as_ref(),
+            Part::Payout(_) => None,
+        }
+    }
+}
+
+/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`.
+impl fmt::Display for PartKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PartKey::Order(order) => write!(f, "order/{order}"),
+            PartKey::Parcel(courier, tracking) => write!(f, "parcel/{courier}/{tracking}"),
+            PartKey::Payout(courier, receipt) => write!(f, "payout/{courier}/{receipt}"),
+        }
+    }
+}
+
+impl FromStr for PartKey {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let mut pieces = text.splitn(3, '/');
+        match (pieces.next(), pieces.next(), pieces.next()) {
+            (Some("order"), Some(order), None) => Ok(PartKey::Order(order.parse()?)),
+            (Some("parcel"), Some(courier), Some(tracking)) => Ok(PartKey::Parcel(courier.parse()?, tracking.parse()?)),
+            (Some("payout"), Some(courier), Some(receipt)) => Ok(PartKey::Payout(courier.parse()?, receipt.parse()?)),
+            _ => Err(IdError("PartKey")),
+        }
+    }
+}
+
+/// Keeps the greater of what is known and what arrives. True when that is what arrives.
+pub(crate) fn keep_greater<T: Ord>(slot: &mut Option<T>, incoming: T) -> bool {
+    let wins = slot.as_ref().is_none_or(|known| *known < incoming);
+    if wins {
+        *slot = Some(incoming);
+    }
+    wins
+}
+
+/// Keeps the smaller of what is known and what arrives. True when that is what arrives.
+pub(crate) fn keep_smaller<T: Ord>(slot: &mut Option<T>, incoming: T) -> bool {
+    let wins = slot.as_ref().is_none_or(|known| *known > incoming);
+    if wins {
+        *slot = Some(incoming);
+    }
+    wins
+}

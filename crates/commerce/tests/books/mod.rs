@@ -1,0 +1,106 @@
+//! From a list of facts to the books they imply: parts, cases, journal, cash. What the processor does, without storing.
+
+#![expect(clippy::expect_used, reason = "an amount or a courier that cannot be read fails the test")]
+
+use std::collections::BTreeMap;
+
+use commerce::{
+    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, cod_position, postings,
+};
+use ledger::{Balances, Currency, Journal};
+
+/// Merged facts by part.
+pub(crate) type Parts = BTreeMap<PartKey, Part>;
+
+/// What a set of facts implies.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// Every case's transactions.
+    pub(crate) journal: Journal,
+    /// Every parcel's cash, except those of parked cases.
+    pub(crate) cash: Vec<CodPosition>,
+    /// Why cases could not be posted.
+    pub(crate) parked: Vec<Unpostable>,
+}
+
+/// Merges facts, in the order given, into the parts they name.
+pub(crate) fn merge_all<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Parts {
+    let mut parts = Parts::new();
+    for fact in facts {
+        for key in PartKey::of(fact) {
+            parts.entry(key).or_insert_with_key(PartKey::empty).merge(fact);
+        }
+    }
+    parts
+}
+
+/// Each order with the parcels it claims or whose courier quotes its name, and every other part by itself.
+pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
+    let mut orders_by_name: BTreeMap<&OrderName, OrderId> = BTreeMap::new();
+    for (key, part) in parts {
+        if let (PartKey::Order(id), Some(name)) = (key, part.order_name()) {
+            orders_by_name.entry(name).or_insert(*id);
+        }
+    }
+    let mut cases: BTreeMap<PartKey, Case<'_>> = BTreeMap::new();
+    for (key, part) in parts {
+        let owner = match part {
+            Part::Parcel(parcel) => {
+                parcel.claimed_by.or_else(|| orders_by_name.get(part.order_name()?).copied()).map(PartKey::Order)
+            }
+            Part::Order(_) | Part::Payout(_) => None,
+        };
+        cases.entry(owner.unwrap_or_else(|| key.clone())).or_default().insert(key.clone(), part);
+    }
+    cases.into_values().collect()
+}
+
+impl Books {
+    /// The books of merged facts.
+    pub(crate) fn of(parts: &Parts) -> Books {
+        let policy = Policy::default();
+        let mut books = Books { journal: Journal::new(), cash: Vec::new(), parked: Vec::new() };
+        for case in cases(parts) {
+            match postings(&case, &policy) {
+                Ok(postings) => {
+                    books.journal.extend(postings.into_values().flatten());
+                    books.cash.extend(case.keys().filter_map(|key| cod_position(&case, key, &policy)));
+                }
+                Err(unpostable) => books.parked.push(unpostable),
+            }
+        }
+        books
+    }
+
+    /// Sums of the journal's entries.
+    pub(crate) fn balances(&self) -> Balances {
+        let mut balances = Balances::default();
+        for transaction in self.journal.values() {
+            balances.add(transaction).expect("sums of test amounts fit");
+        }
+        balances
+    }
+
+    /// What couriers hold, as the parcels' cash says; couriers who hold nothing are left out.
+    pub(crate) fn held_by_sub_ledger(&self) -> BTreeMap<(Courier, Currency), i64> {
+        let mut held = BTreeMap::new();
+        for position in &self.cash {
+            *held.entry((position.courier.clone(), position.currency)).or_default() += position.outstanding;
+        }
+        held.retain(|_, amount| *amount != 0);
+        held
+    }
+
+    /// What couriers hold, as the ledger's receivables say; couriers who hold nothing are left out.
+    pub(crate) fn held_by_ledger(&self) -> BTreeMap<(Courier, Currency), i64> {
+        let mut held = BTreeMap::new();
+        for ((account, currency, _), total) in self.balances().iter() {
+            if let Some(courier) = account.as_str().strip_prefix("assets:cod-receivable:") {
+                let courier: Courier = courier.parse().expect("a receivable ends with a courier");
+                *held.entry((courier, *currency)).or_default() += total.debits - total.credits;
+            }
+        }
+        held.retain(|_, amount| *amount != 0);
+        held
+    }
+}

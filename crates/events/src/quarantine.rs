@@ -1,0 +1,39 @@
+//! Authentic input that was not understood: kept, sealed, until a fix can read it.
+
+use ledger::Timestamp;
+use uuid::Uuid;
+
+use crate::{SealedBox, Source};
+
+/// Why input was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The body is not readable JSON.
+    UnreadableJson,
+    /// No connector reads this topic or shape.
+    UnknownTopic,
+    /// A field is missing, of another type, or out of range.
+    Field {
+        /// Where in the body, such as `refunds[0].amount`. Never a value.
+        path: String,
+        /// What is wrong there, such as `missing`. Never a value.
+        problem: String,
+    },
+}
+
+/// Input that was not understood, with what is needed to replay it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Why.
+    pub reason: Reason,
+    /// Who sent it.
+    pub origin: Source,
+    /// What the sender says it is, such as `orders/create`.
+    pub topic: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// A UUID v5 of the raw body: a retry of the same body is the same event, although its box is sealed anew.
+    pub digest: Uuid,
+    /// The raw body, sealed.
+    pub content: SealedBox,
+}

@@ -1,0 +1,155 @@
+//! Checkpoints: how far a consumer has folded a partition. The row is locked and compared before a batch writes anything, so
+//! of two processes that believe a partition is theirs only one commits.
+
+use std::collections::BTreeMap;
+
+use events::Topic;
+
+use super::tables::POISON;
+use super::{corrupt, signed};
+use crate::db::{Db, DbError, Dialect, Row, Rows, Tx};
+
+/// Whether a consumer posts as it folds, or folds only, to post what differs at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Ordinary work.
+    Live,
+    /// Being rebuilt from the log.
+    Rebuilding,
+}
+
+/// How far a consumer is in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The next offset to read, by topic; a topic that is absent is read from its start.
+    pub offsets: BTreeMap<Topic, u64>,
+    /// What it is doing.
+    pub stage: Stage,
+}
+
+/// Why a batch was not written: read the checkpoints again and go on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum Fenced {
+    /// Somebody else has moved the checkpoint since this batch was read.
+    #[error("the checkpoint of {consumer}, partition {partition}, was moved by another process")]
+    Moved {
+        /// Which consumer.
+        consumer: &'static str,
+        /// Which partition.
+        partition: u32,
+    },
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// A record that was skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poison {
+    /// Where it lies.
+    pub topic: Topic,
+    /// In which partition.
+    pub partition: u32,
+    /// At which offset.
+    pub offset: u64,
+    /// Why it could not be read; never what it says.
+    pub reason: String,
+}
+
+impl Checkpoint {
+    /// Before anything is read.
+    pub fn start(stage: Stage) -> Checkpoint {
+        Checkpoint { offsets: BTreeMap::new(), stage }
+    }
+
+    /// The next offset to read of a topic.
+    pub fn next(&self, topic: Topic) -> u64 {
+        self.offsets.get(&topic).copied().unwrap_or(0)
+    }
+
+    fn to_json(&self) -> String {
+        let named: BTreeMap<&str, u64> = self.offsets.iter().map(|(topic, next)| (topic.name(), *next)).collect();
+        serde_json::to_string(&named).unwrap_or_default()
+    }
+}
+
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Stage::Live => "live",
+            Stage::Rebuilding => "rebuilding",
+        }
+    }
+}
+
+/// A consumer's checkpoints, by partition. Partitions it never committed for are absent.
+pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
+    let sql = "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1";
+    let rows = db.query(sql, vec![consumer.into()]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Locks a partition's checkpoint for this transaction and compares it with what the batch was read from.
+pub async fn lock(tx: &mut Tx, consumer: &'static str, partition: u32, expected: &Checkpoint) -> Result<(), Fenced> {
+    // The row must exist to be locked; whoever comes second waits here on PostgreSQL, or at BEGIN on SQLite.
+    let insert = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage) VALUES ($1, $2, '{}', 'live') \
+                  ON CONFLICT (consumer, partition_no) DO NOTHING";
+    tx.execute(insert, vec![consumer.into(), partition.into()]).await?;
+    let select = match tx.dialect() {
+        Dialect::Postgres => {
+            "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1 AND partition_no = $2 FOR UPDATE"
+        }
+        Dialect::Sqlite => {
+            "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1 AND partition_no = $2"
+        }
+    };
+    let rows = tx.query(select, vec![consumer.into(), partition.into()]).await?;
+    let stored = rows.first().map(read).transpose()?;
+    match stored {
+        Some((_, stored)) if stored == *expected => Ok(()),
+        _ => Err(Fenced::Moved { consumer, partition }),
+    }
+}
+
+/// Moves a partition's checkpoint.
+pub async fn save_checkpoint(
+    tx: &mut Tx,
+    consumer: &'static str,
+    partition: u32,
+    to: &Checkpoint,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (consumer, partition_no) DO UPDATE SET offsets = excluded.offsets, stage = excluded.stage";
+    let args = vec![consumer.into(), partition.into(), to.to_json().into(), to.stage.as_str().into()];
+    tx.execute(sql, args).await.map(|_| ())
+}
+
+/// Lists records that were skipped.
+pub async fn save_poison(tx: &mut Tx, consumer: &'static str, poison: &[Poison]) -> Result<(), DbError> {
+    let mut rows = Rows::new(&POISON);
+    for record in poison {
+        rows.push([
+            consumer.into(),
+            record.topic.name().into(),
+            record.partition.into(),
+            signed("poison.record_offset", record.offset)?.into(),
+            record.reason.as_str().into(),
+        ]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+fn read(row: &Row) -> Result<(u32, Checkpoint), DbError> {
+    let partition = u32::try_from(row.int(0)?).map_err(|_| corrupt("checkpoint.partition_no"))?;
+    let named: BTreeMap<String, u64> = serde_json::from_str(row.text(1)?).map_err(|_| corrupt("checkpoint.offsets"))?;
+    let mut offsets = BTreeMap::new();
+    for (name, next) in named {
+        offsets.insert(Topic::from_name(&name).ok_or_else(|| corrupt("checkpoint.offsets"))?, next);
+    }
+    let stage = match row.text(2)? {
+        "live" => Stage::Live,
+        "rebuilding" => Stage::Rebuilding,
+        _ => return Err(corrupt("checkpoint.stage")),
+    };
+    Ok((partition, Checkpoint { offsets, stage }))
+}

@@ -1,0 +1,170 @@
+//! The journal, its chains' heads, the balances, and the mark up to which the ledger topic has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commerce::TenantId;
+use ledger::{Balances, ChainHash, Day, GENESIS, Timestamp};
+
+use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD};
+use super::{corrupt, parsed, signed, unsigned};
+use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+
+/// The end of a tenant's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The last number given out; 0 before the first.
+    pub number: u64,
+    /// The link over the last stored bytes.
+    pub link: ChainHash,
+}
+
+impl Head {
+    /// Before the first transaction.
+    pub const GENESIS: Head = Head { number: 0, link: GENESIS };
+}
+
+/// A transaction as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its gapless number, from 1.
+    pub number: u64,
+    /// The partition its tenant is in.
+    pub partition: u32,
+    /// Its gapless place in the partition, from 1.
+    pub position: u64,
+    /// The part it belongs to.
+    pub part: String,
+    /// The day on which it counts.
+    pub effective: Day,
+    /// When its cause was recorded.
+    pub recorded: Timestamp,
+    /// The bytes of `daybook.ledger.v1.TransactionPosted`.
+    pub body: Vec<u8>,
+    /// The link over them.
+    pub link: ChainHash,
+}
+
+/// A partition's journal: how far it reaches, and how far of it is on the ledger topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relay {
+    /// The last place given out; 0 before the first.
+    pub position: u64,
+    /// The last place that is on the topic.
+    pub relayed: u64,
+}
+
+/// The heads of these tenants' chains; a tenant without transactions has [`Head::GENESIS`].
+pub async fn heads(tx: &mut Tx, tenants: &BTreeSet<TenantId>) -> Result<BTreeMap<TenantId, Head>, DbError> {
+    let mut keys = Keys::new(&JOURNAL_HEAD);
+    for tenant in tenants {
+        keys.push([tenant.as_str().into()]);
+    }
+    let mut heads: BTreeMap<TenantId, Head> = tenants.iter().map(|tenant| (tenant.clone(), Head::GENESIS)).collect();
+    for row in tx.select_by_keys(&keys).await? {
+        let head = Head { number: unsigned("journal_head.number", row.int(1)?)?, link: link(row.blob(2)?)? };
+        heads.insert(parsed("journal_head.tenant", row.text(0)?)?, head);
+    }
+    Ok(heads)
+}
+
+/// Moves the heads.
+pub async fn save_heads(tx: &mut Tx, heads: &BTreeMap<TenantId, Head>) -> Result<(), DbError> {
+    let mut rows = Rows::new(&JOURNAL_HEAD);
+    for (tenant, head) in heads {
+        let number = signed("journal_head.number", head.number)?;
+        rows.push([tenant.as_str().into(), number.into(), head.link.0.as_slice().into()]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// Stores transactions.
+pub async fn append_journal(tx: &mut Tx, rows: &[JournalRow]) -> Result<(), DbError> {
+    let mut buffer = Rows::new(&JOURNAL);
+    for row in rows {
+        buffer.push([
+            row.tenant.as_str().into(),
+            signed("journal.number", row.number)?.into(),
+            row.partition.into(),
+            signed("journal.position", row.position)?.into(),
+            row.part.as_str().into(),
+            row.effective.0.into(),
+            row.recorded.0.into(),
+            row.body.as_slice().into(),
+            row.link.0.as_slice().into(),
+        ]);
+    }
+    tx.upsert(&buffer).await.map(|_| ())
+}
+
+/// Adds to the balances of each tenant.
+pub async fn add_balances(tx: &mut Tx, balances: &BTreeMap<TenantId, Balances>) -> Result<(), DbError> {
+    let mut rows = Rows::new(&BALANCE);
+    for (tenant, balances) in balances {
+        for ((account, currency, day), total) in balances.iter() {
+            rows.push([
+                tenant.as_str().into(),
+                account.as_str().into(),
+                currency.code().into(),
+                day.0.into(),
+                total.debits.into(),
+                total.credits.into(),
+            ]);
+        }
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// How far a partition's journal reaches, inside a transaction that holds the partition's checkpoint.
+pub async fn relay(tx: &mut Tx, partition: u32) -> Result<Relay, DbError> {
+    let sql = "SELECT position, relayed FROM relay WHERE partition_no = $1";
+    let rows = tx.query(sql, vec![partition.into()]).await?;
+    rows.first().map(read_relay).transpose().map(Option::unwrap_or_default)
+}
+
+/// Moves the end of a partition's journal.
+pub async fn save_relay(tx: &mut Tx, partition: u32, position: u64, relayed: u64) -> Result<(), DbError> {
+    let sql = "INSERT INTO relay (partition_no, position, relayed) VALUES ($1, $2, $3) ON CONFLICT (partition_no) \
+               DO UPDATE SET position = excluded.position, relayed = excluded.relayed";
+    let args =
+        vec![partition.into(), signed("relay.position", position)?.into(), signed("relay.relayed", relayed)?.into()];
+    tx.execute(sql, args).await.map(|_| ())
+}
+
+/// Up to `limit` transactions of a partition that the ledger topic may not have yet, in order.
+pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<JournalRow>, DbError> {
+    let sql = "SELECT tenant, number, partition_no, position, part, effective, recorded, body, link FROM journal \
+               WHERE partition_no = $1 AND position > COALESCE((SELECT relayed FROM relay WHERE partition_no = $1), 0) \
+               ORDER BY position LIMIT $2";
+    let rows = db.query(sql, vec![partition.into(), limit.into()]).await?;
+    rows.iter().map(journal_row).collect()
+}
+
+/// Notes that the ledger topic has a partition's journal up to `position`. Never moves back.
+pub async fn relayed(tx: &mut Tx, partition: u32, position: u64) -> Result<(), DbError> {
+    let sql = "UPDATE relay SET relayed = $2 WHERE partition_no = $1 AND relayed < $2";
+    tx.execute(sql, vec![partition.into(), signed("relay.relayed", position)?.into()]).await.map(|_| ())
+}
+
+fn read_relay(row: &Row) -> Result<Relay, DbError> {
+    Ok(Relay { position: unsigned("relay.position", row.int(0)?)?, relayed: unsigned("relay.relayed", row.int(1)?)? })
+}
+
+pub(super) fn journal_row(row: &Row) -> Result<JournalRow, DbError> {
+    Ok(JournalRow {
+        tenant: parsed("journal.tenant", row.text(0)?)?,
+        number: unsigned("journal.number", row.int(1)?)?,
+        partition: u32::try_from(row.int(2)?).map_err(|_| corrupt("journal.partition_no"))?,
+        position: unsigned("journal.position", row.int(3)?)?,
+        part: row.text(4)?.to_owned(),
+        effective: Day(i32::try_from(row.int(5)?).map_err(|_| corrupt("journal.effective"))?),
+        recorded: Timestamp(row.int(6)?),
+        body: row.blob(7)?.to_vec(),
+        link: link(row.blob(8)?)?,
+    })
+}
+
+pub(super) fn link(bytes: &[u8]) -> Result<ChainHash, DbError> {
+    bytes.try_into().map(ChainHash).map_err(|_| corrupt("a chain link"))
+}

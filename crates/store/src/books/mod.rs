@@ -1,0 +1,77 @@
+//! The books and the read models: what a consumer loads, writes and compares inside one transaction, and what a reader asks
+//! for. Rows are typed here; no SQL leaves this crate.
+
+mod checkpoint;
+mod inventory;
+mod journal;
+mod parts;
+mod people;
+mod quarantine;
+mod read;
+mod reset;
+mod scan;
+mod tables;
+mod tenants;
+mod views;
+
+pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
+pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
+pub use journal::{
+    Head, JournalRow, Relay, add_balances, append_journal, heads, relay, relayed, save_heads, save_relay, unrelayed,
+};
+pub use parts::{PartRow, all_keys, parts_by_key, parts_by_order_name, parts_by_owner, save_parts};
+pub use people::{
+    ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, save_erased, save_people, save_requests,
+};
+pub use quarantine::{QuarantineRow, quarantined, remove_quarantined, save_quarantined};
+pub use read::{
+    Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
+    parked, people_about, people_of, recent_journal, trial_balance,
+};
+pub use reset::{Projection, reset};
+pub use scan::{
+    BalanceRow, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, read_model_hashes, relays,
+    sealed_table_hashes,
+};
+pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
+pub use views::{
+    CodRow, OrderView, ShipmentRow, cod_state, parcel_state, save_cod_positions, save_orders, save_shipments,
+};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::db::DbError;
+
+/// The first byte of every stored state. Another number means that the read models must be rebuilt.
+const STATE_FORMAT: u8 = 1;
+
+fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, DbError> {
+    postcard::to_extend(value, vec![STATE_FORMAT]).map_err(|_| DbError::Misfit { what: what.to_owned() })
+}
+
+fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, DbError> {
+    match bytes.split_first() {
+        Some((&STATE_FORMAT, rest)) => postcard::from_bytes(rest).map_err(|_| corrupt(what)),
+        Some(_) => Err(corrupt(&format!("{what} of another format: run `daybook rebuild --all`"))),
+        None => Err(corrupt(what)),
+    }
+}
+
+fn corrupt(what: &str) -> DbError {
+    DbError::Corrupt { what: what.to_owned() }
+}
+
+/// Reads an id from a stored text, naming the column when it is not one.
+fn parsed<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, DbError> {
+    text.parse().map_err(|_| corrupt(what))
+}
+
+/// Unsigned numbers are stored as signed ones; none here comes near the limit.
+fn signed(what: &'static str, number: u64) -> Result<i64, DbError> {
+    i64::try_from(number).map_err(|_| DbError::Misfit { what: what.to_owned() })
+}
+
+fn unsigned(what: &'static str, number: i64) -> Result<u64, DbError> {
+    u64::try_from(number).map_err(|_| corrupt(what))
+}

@@ -1,0 +1,117 @@
+//! Parts of cases: merged facts with what is posted for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commerce::{OrderId, OrderName, Part, PartKey, TenantId};
+use ledger::{EntryKey, Live};
+
+use super::tables::PART;
+use super::{decode, encode, parsed};
+use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+
+/// One part as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub key: PartKey,
+    /// The order that claims it, if it is a claimed parcel.
+    pub owner: Option<OrderId>,
+    /// The printed order name by which it is found.
+    pub order_name: Option<OrderName>,
+    /// Its merged facts.
+    pub part: Part,
+    /// What stands in the books for it.
+    pub posted: BTreeMap<EntryKey, Live>,
+    /// Why its case cannot be posted, if so.
+    pub parked: Option<String>,
+}
+
+/// The parts with these keys that are stored.
+pub async fn parts_by_key(tx: &mut Tx, keys: &BTreeSet<(TenantId, PartKey)>) -> Result<Vec<PartRow>, DbError> {
+    let mut wanted = Keys::new(&PART);
+    for (tenant, key) in keys {
+        wanted.push([tenant.as_str().into(), key.to_string().into()]);
+    }
+    rows(tx.select_by_keys(&wanted).await?)
+}
+
+/// Orders printed under these names, and parcels whose courier quotes them.
+pub async fn parts_by_order_name(
+    tx: &mut Tx,
+    names: &BTreeSet<(TenantId, OrderName)>,
+) -> Result<Vec<PartRow>, DbError> {
+    let mut wanted = Keys::by(&PART, &["tenant", "order_name"]);
+    for (tenant, name) in names {
+        wanted.push([tenant.as_str().into(), name.as_str().into()]);
+    }
+    rows(tx.select_by_keys(&wanted).await?)
+}
+
+/// Parcels these orders claim.
+pub async fn parts_by_owner(tx: &mut Tx, orders: &BTreeSet<(TenantId, OrderId)>) -> Result<Vec<PartRow>, DbError> {
+    let mut wanted = Keys::by(&PART, &["tenant", "owner"]);
+    for (tenant, order) in orders {
+        wanted.push([tenant.as_str().into(), order.to_string().into()]);
+    }
+    rows(tx.select_by_keys(&wanted).await?)
+}
+
+/// Stores parts.
+pub async fn save_parts(tx: &mut Tx, parts: &[PartRow]) -> Result<(), DbError> {
+    let mut rows = Rows::new(&PART);
+    for row in parts {
+        rows.push([
+            row.tenant.as_str().into(),
+            row.key.to_string().into(),
+            row.owner.map(|order| order.to_string()).into(),
+            row.order_name.as_ref().map(OrderName::as_str).into(),
+            encode("part.state", &row.part)?.into(),
+            encode("part.posted", &row.posted)?.into(),
+            row.parked.as_deref().into(),
+        ]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// Up to `limit` keys after `after`, in the order of the stored text, over all tenants.
+pub async fn all_keys(
+    db: &Db,
+    after: Option<(TenantId, PartKey)>,
+    limit: u32,
+) -> Result<Vec<(TenantId, PartKey)>, DbError> {
+    let (tenant, part) = after.map_or_else(Default::default, |(t, p)| (t.to_string(), p.to_string()));
+    let sql =
+        "SELECT tenant, part FROM part WHERE tenant > $1 OR (tenant = $1 AND part > $2) ORDER BY tenant, part LIMIT $3";
+    let found = db.query(sql, vec![tenant.into(), part.into(), limit.into()]).await?;
+    found.iter().map(|row| Ok((parsed("part.tenant", row.text(0)?)?, parsed("part.part", row.text(1)?)?))).collect()
+}
+
+fn rows(found: Vec<Row>) -> Result<Vec<PartRow>, DbError> {
+    found.iter().map(row).collect()
+}
+
+pub(super) fn row(row: &Row) -> Result<PartRow, DbError> {
+    Ok(PartRow {
+        tenant: parsed("part.tenant", row.text(0)?)?,
+        key: parsed("part.part", row.text(1)?)?,
+        owner: row.opt_text(2)?.map(|order| parsed("part.owner", order)).transpose()?,
+        order_name: row.opt_text(3)?.map(|name| parsed("part.order_name", name)).transpose()?,
+        part: decode("part.state", row.blob(4)?)?,
+        posted: decode("part.posted", row.blob(5)?)?,
+        parked: row.opt_text(6)?.map(str::to_owned),
+    })
+}
+
+impl PartRow {
+    /// The merged facts as canonical bytes: equal facts are equal bytes, on either back end.
+    pub fn fact_bytes(&self) -> Result<Vec<u8>, DbError> {
+        encode("part.state", &self.part)
+    }
+
+    /// What stands in the books for it as canonical bytes, by entry key, without the numbers it was posted under.
+    pub fn live_bytes(&self) -> Result<Vec<Vec<u8>>, DbError> {
+        self.posted.values().map(|live| encode("part.posted", &live.transaction)).collect()
+    }
+}

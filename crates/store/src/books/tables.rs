@@ -1,0 +1,191 @@
+//! The tables of the books, as the bulk statements see them. Columns stand in the order of `migrations/books`.
+
+use crate::db::Kind::{Blob, Int, Text};
+use crate::db::{Column, Table};
+
+pub(crate) static TENANT: Table = Table {
+    name: "tenant",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::replace("zone", Text),
+        Column::replace("cod_gateways", Text),
+        Column::keep("created_at", Int),
+    ],
+};
+
+pub(crate) static PART: Table = Table {
+    name: "part",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("part", Text),
+        Column::replace("owner", Text),
+        Column::replace("order_name", Text),
+        Column::replace("state", Blob),
+        Column::replace("posted", Blob),
+        Column::replace("parked", Text),
+    ],
+};
+
+pub(crate) static JOURNAL: Table = Table {
+    name: "journal",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("number", Int),
+        Column::keep("partition_no", Int),
+        Column::keep("position", Int),
+        Column::keep("part", Text),
+        Column::keep("effective", Int),
+        Column::keep("recorded", Int),
+        Column::keep("body", Blob),
+        Column::keep("link", Blob),
+    ],
+};
+
+pub(crate) static JOURNAL_HEAD: Table = Table {
+    name: "journal_head",
+    columns: &[Column::key("tenant", Text), Column::replace("number", Int), Column::replace("link", Blob)],
+};
+
+pub(crate) static BALANCE: Table = Table {
+    name: "balance",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("account", Text),
+        Column::key("currency", Text),
+        Column::key("day", Int),
+        Column::add("debits"),
+        Column::add("credits"),
+    ],
+};
+
+pub(crate) static ORDER_VIEW: Table = Table {
+    name: "order_view",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("order_id", Text),
+        Column::replace("name", Text),
+        Column::replace("placed_at", Int),
+        Column::replace("currency", Text),
+        Column::replace("total", Int),
+        Column::replace("cod", Int),
+        Column::replace("status", Text),
+        Column::replace("refunded", Int),
+        Column::replace("parcels", Int),
+        Column::replace("city", Text),
+        Column::replace("country", Text),
+    ],
+};
+
+pub(crate) static SHIPMENT: Table = Table {
+    name: "shipment",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("courier", Text),
+        Column::key("tracking", Text),
+        Column::replace("order_id", Text),
+        Column::replace("state", Text),
+        Column::replace("attempts", Int),
+        Column::replace("last_scan_at", Int),
+        Column::replace("last_code", Text),
+        Column::replace("delivered_at", Int),
+        Column::replace("returned_at", Int),
+    ],
+};
+
+pub(crate) static COD_POSITION: Table = Table {
+    name: "cod_position",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("courier", Text),
+        Column::key("tracking", Text),
+        Column::replace("order_id", Text),
+        Column::replace("currency", Text),
+        Column::replace("expected", Int),
+        Column::replace("remitted", Int),
+        Column::replace("fees", Int),
+        Column::replace("outstanding", Int),
+        Column::replace("on_the_way", Int),
+        Column::replace("state", Text),
+        Column::replace("delivered_on", Int),
+    ],
+};
+
+pub(crate) static PERSON: Table = Table {
+    name: "person",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("about", Text),
+        Column::key("role", Text),
+        Column::replace("subject", Text),
+        Column::replace("event", Text),
+        Column::replace("version", Int),
+        Column::replace("sealed", Blob),
+    ],
+};
+
+pub(crate) static ERASED_SUBJECT: Table = Table {
+    name: "erased_subject",
+    columns: &[Column::key("tenant", Text), Column::key("subject", Text), Column::keep("erased_at", Int)],
+};
+
+pub(crate) static PRIVACY_REQUEST: Table = Table {
+    name: "privacy_request",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("request", Text),
+        Column::keep("kind", Text),
+        Column::keep("subject", Text),
+        Column::keep("requested_at", Int),
+    ],
+};
+
+pub(crate) static STOCK: Table = Table {
+    name: "stock",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("item", Text),
+        Column::key("location", Text),
+        Column::replace("available", Int),
+        Column::replace("version", Int),
+    ],
+};
+
+pub(crate) static PRODUCT_COST: Table = Table {
+    name: "product_cost",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("variant", Text),
+        Column::replace("item", Text),
+        Column::replace("sku", Text),
+        Column::replace("cost", Int),
+        Column::replace("currency", Text),
+        Column::replace("version", Int),
+    ],
+};
+
+pub(crate) static QUARANTINE: Table = Table {
+    name: "quarantine",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("event", Text),
+        Column::keep("origin", Text),
+        Column::keep("topic", Text),
+        Column::keep("reason", Text),
+        Column::keep("path", Text),
+        Column::keep("problem", Text),
+        Column::keep("received_at", Int),
+        Column::keep("subject", Text),
+        Column::keep("sealed", Blob),
+    ],
+};
+
+pub(crate) static POISON: Table = Table {
+    name: "poison",
+    columns: &[
+        Column::key("consumer", Text),
+        Column::key("topic", Text),
+        Column::key("partition_no", Int),
+        Column::key("record_offset", Int),
+        Column::keep("reason", Text),
+    ],
+};

@@ -1,0 +1,82 @@
+//! Tenants and how they keep their books. The platform's own record: not on the log, and kept through a rebuild.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commerce::{CodGateways, Policy, TenantId};
+use ledger::{BusinessZone, Timestamp};
+
+use super::tables::TENANT;
+use super::{corrupt, parsed};
+use crate::db::{Db, DbError, Keys, Row, Tx};
+
+/// A merchant on the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Who.
+    pub tenant: TenantId,
+    /// Whose midnight ends its business day.
+    pub zone: BusinessZone,
+    /// Which gateways mean cash on delivery.
+    pub cod_gateways: CodGateways,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+impl TenantRow {
+    /// Its posting policy.
+    pub fn policy(&self) -> Policy {
+        Policy { zone: self.zone, cod_gateways: self.cod_gateways.clone(), ..Policy::default() }
+    }
+}
+
+/// Adds a tenant or changes how it keeps its books.
+pub async fn save_tenant(db: &Db, tenant: TenantRow) -> Result<(), DbError> {
+    db.run_tx("save-tenant", move |tx| {
+        let tenant = tenant.clone();
+        Box::pin(async move {
+            let sql = "INSERT INTO tenant (tenant, zone, cod_gateways, created_at) VALUES ($1, $2, $3, $4) \
+                       ON CONFLICT (tenant) DO UPDATE SET zone = excluded.zone, cod_gateways = excluded.cod_gateways";
+            let gateways = serde_json::to_string(tenant.cod_gateways.names()).unwrap_or_default();
+            let created = tenant.created_at.0;
+            let args = vec![tenant.tenant.as_str().into(), tenant.zone.name().into(), gateways.into(), created.into()];
+            tx.execute(sql, args).await.map(|_| ())
+        })
+    })
+    .await
+}
+
+/// A tenant, if it was added.
+pub async fn tenant(db: &Db, tenant: &TenantId) -> Result<Option<TenantRow>, DbError> {
+    let sql = "SELECT tenant, zone, cod_gateways, created_at FROM tenant WHERE tenant = $1";
+    db.query(sql, vec![tenant.as_str().into()]).await?.first().map(read).transpose()
+}
+
+/// Every tenant, by name.
+pub async fn tenants(db: &Db) -> Result<Vec<TenantRow>, DbError> {
+    let sql = "SELECT tenant, zone, cod_gateways, created_at FROM tenant ORDER BY tenant";
+    db.query(sql, vec![]).await?.iter().map(read).collect()
+}
+
+/// The posting policies of these tenants. A tenant that was never added keeps its books by the default policy.
+pub async fn policies(tx: &mut Tx, tenants: &BTreeSet<TenantId>) -> Result<BTreeMap<TenantId, Policy>, DbError> {
+    let mut keys = Keys::new(&TENANT);
+    for tenant in tenants {
+        keys.push([tenant.as_str().into()]);
+    }
+    let mut policies: BTreeMap<_, _> = tenants.iter().map(|tenant| (tenant.clone(), Policy::default())).collect();
+    for row in tx.select_by_keys(&keys).await? {
+        let known = read(&row)?;
+        policies.insert(known.tenant.clone(), known.policy());
+    }
+    Ok(policies)
+}
+
+fn read(row: &Row) -> Result<TenantRow, DbError> {
+    let names: Vec<String> = serde_json::from_str(row.text(2)?).map_err(|_| corrupt("tenant.cod_gateways"))?;
+    Ok(TenantRow {
+        tenant: parsed("tenant.tenant", row.text(0)?)?,
+        zone: parsed("tenant.zone", row.text(1)?)?,
+        cod_gateways: CodGateways::new(names),
+        created_at: Timestamp(row.int(3)?),
+    })
+}

@@ -1,0 +1,172 @@
+//! Read models that follow from a case: orders, shipments, cash positions.
+
+use commerce::{CodPosition, CodState, Courier, OrderId, ParcelState, TenantId, TrackingNumber};
+use ledger::Timestamp;
+
+use super::tables::{COD_POSITION, ORDER_VIEW, SHIPMENT};
+use crate::db::{DbError, Keys, Rows, Tx};
+
+/// An order as a list shows it. Amounts in minor units of `currency`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderView {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub order: OrderId,
+    /// Its printed name.
+    pub name: Option<String>,
+    /// When it was placed.
+    pub placed_at: Option<Timestamp>,
+    /// Its currency, once its terms are known.
+    pub currency: Option<String>,
+    /// Its total, once its terms are known.
+    pub total: Option<i64>,
+    /// Cash on delivery.
+    pub cod: bool,
+    /// In a word: `open`, `paid`, `sent`, `delivered`, `returned`, `cancelled`, `deleted`, `test`.
+    pub status: String,
+    /// Given back so far.
+    pub refunded: i64,
+    /// Parcels it owns.
+    pub parcels: i64,
+    /// Destination city.
+    pub city: Option<String>,
+    /// Destination country.
+    pub country: Option<String>,
+}
+
+/// A parcel as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShipmentRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who carries it.
+    pub courier: Courier,
+    /// Under which number.
+    pub tracking: TrackingNumber,
+    /// The order it belongs to, once known.
+    pub order: Option<OrderId>,
+    /// Where it stands.
+    pub state: ParcelState,
+    /// Failed attempts.
+    pub attempts: i64,
+    /// The latest scan.
+    pub last_scan_at: Option<Timestamp>,
+    /// The latest scan's code, also when we do not know it.
+    pub last_code: Option<String>,
+    /// First delivery.
+    pub delivered_at: Option<Timestamp>,
+    /// When it came back.
+    pub returned_at: Option<Timestamp>,
+}
+
+/// A parcel's cash position, or that it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who carries it.
+    pub courier: Courier,
+    /// Under which number.
+    pub tracking: TrackingNumber,
+    /// The position; None removes what was stored.
+    pub position: Option<CodPosition>,
+}
+
+/// A state's word in tables and JSON.
+pub fn parcel_state(state: ParcelState) -> &'static str {
+    match state {
+        ParcelState::Unknown => "unknown",
+        ParcelState::Booked => "booked",
+        ParcelState::PickedUp => "picked_up",
+        ParcelState::InTransit => "in_transit",
+        ParcelState::OutForDelivery => "out_for_delivery",
+        ParcelState::Attempted => "attempted",
+        ParcelState::UnderReview => "under_review",
+        ParcelState::ReturnInTransit => "return_in_transit",
+        ParcelState::Delivered => "delivered",
+        ParcelState::Returned => "returned",
+        ParcelState::Cancelled => "cancelled",
+        ParcelState::Lost => "lost",
+    }
+}
+
+/// A state's word in tables and JSON.
+pub fn cod_state(state: CodState) -> &'static str {
+    match state {
+        CodState::None => "none",
+        CodState::Expected => "expected",
+        CodState::Collected => "collected",
+        CodState::PartlyRemitted => "partly_remitted",
+        CodState::Remitted => "remitted",
+        CodState::Returned => "returned",
+    }
+}
+
+/// Stores orders.
+pub async fn save_orders(tx: &mut Tx, orders: &[OrderView]) -> Result<(), DbError> {
+    let mut rows = Rows::new(&ORDER_VIEW);
+    for order in orders {
+        rows.push([
+            order.tenant.as_str().into(),
+            order.order.to_string().into(),
+            order.name.as_deref().into(),
+            order.placed_at.map(|at| at.0).into(),
+            order.currency.as_deref().into(),
+            order.total.into(),
+            order.cod.into(),
+            order.status.as_str().into(),
+            order.refunded.into(),
+            order.parcels.into(),
+            order.city.as_deref().into(),
+            order.country.as_deref().into(),
+        ]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// Stores parcels.
+pub async fn save_shipments(tx: &mut Tx, shipments: &[ShipmentRow]) -> Result<(), DbError> {
+    let mut rows = Rows::new(&SHIPMENT);
+    for parcel in shipments {
+        rows.push([
+            parcel.tenant.as_str().into(),
+            parcel.courier.as_str().into(),
+            parcel.tracking.as_str().into(),
+            parcel.order.map(|order| order.to_string()).into(),
+            parcel_state(parcel.state).into(),
+            parcel.attempts.into(),
+            parcel.last_scan_at.map(|at| at.0).into(),
+            parcel.last_code.as_deref().into(),
+            parcel.delivered_at.map(|at| at.0).into(),
+            parcel.returned_at.map(|at| at.0).into(),
+        ]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// Stores cash positions, and removes those that no longer are.
+pub async fn save_cod_positions(tx: &mut Tx, positions: &[CodRow]) -> Result<(), DbError> {
+    let mut rows = Rows::new(&COD_POSITION);
+    let mut gone = Keys::new(&COD_POSITION);
+    for row in positions {
+        let key = [row.tenant.as_str().into(), row.courier.as_str().into(), row.tracking.as_str().into()];
+        let Some(position) = &row.position else {
+            gone.push(key);
+            continue;
+        };
+        rows.push(key.into_iter().chain([
+            position.order.map(|order| order.to_string()).into(),
+            position.currency.code().into(),
+            position.expected.into(),
+            position.remitted.into(),
+            position.fees.into(),
+            position.outstanding.into(),
+            position.on_the_way.into(),
+            cod_state(position.state).into(),
+            position.delivered_on.map(|day| day.0).into(),
+        ]));
+    }
+    tx.delete_by_keys(&gone).await?;
+    tx.upsert(&rows).await.map(|_| ())
+}

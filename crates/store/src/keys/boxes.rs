@@ -1,0 +1,158 @@
+//! Reading: opening sealed boxes, and finding a subject by what they are known by.
+//!
+//! One statement for any number of boxes. It reads the keys' rows as they are now, so what was erased in another
+//! process is erased here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use commerce::{SubjectId, TenantId};
+use subject_keys::{BoxContext, KeyId, OpenError, Opened, PreparedKey, sealed_key_id};
+use uuid::Uuid;
+
+use super::identity::{Blind, IdentityHint, SubjectState};
+use super::index::blinded;
+use super::resolve::{blind, subject, subject_state, tenant};
+use super::subject_key::{key_id, living, prepare};
+use super::{KeyStore, KeyStoreError};
+use crate::db::{DbError, Dialect, Row, Value};
+
+/// A sealed box and what it was sealed for, all as the event carries it.
+#[derive(Debug, Clone, Copy)]
+pub struct BoxRef<'a> {
+    /// Whose customer the subject is.
+    pub tenant: &'a TenantId,
+    /// Whose data is in it.
+    pub subject: SubjectId,
+    /// The event that carries the box.
+    pub event: Uuid,
+    /// Which box of the event.
+    pub label: &'a str,
+    /// The box.
+    pub sealed: &'a [u8],
+}
+
+/// Why a box did not open. An erased person is no error but [`Opened::Erased`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenBoxError {
+    /// The box was damaged, forged, or put where it does not belong.
+    #[error(transparent)]
+    Box(#[from] OpenError),
+    /// There never was such a key: the box comes from elsewhere, or the key store was restored from before its time.
+    #[error("no key with the id in the sealed box was ever made here")]
+    NoSuchKey,
+    /// The box names a key of another tenant or subject.
+    #[error("the sealed box names a key of somebody else")]
+    NotTheirs,
+    /// The key store did not answer.
+    #[error(transparent)]
+    Store(#[from] KeyStoreError),
+}
+
+/// A key as it stands now; no key when it was destroyed.
+struct Current {
+    tenant: TenantId,
+    subject: SubjectId,
+    key: Option<Arc<PreparedKey>>,
+}
+
+impl KeyStore {
+    /// Opens one box.
+    pub async fn open_box(&self, sealed: BoxRef<'_>) -> Result<Opened, OpenBoxError> {
+        let mut opened = self.open_many(&[sealed]).await?;
+        opened.pop().unwrap_or(Err(OpenBoxError::NoSuchKey))
+    }
+
+    /// Opens many boxes, in the order given; one that does not open leaves the others readable.
+    pub async fn open_many(&self, boxes: &[BoxRef<'_>]) -> Result<Vec<Result<Opened, OpenBoxError>>, KeyStoreError> {
+        let named = boxes.iter().filter_map(|one| sealed_key_id(one.sealed).ok());
+        let keys = self.current_keys(named).await?;
+        Ok(boxes.iter().map(|one| open_with(&keys, one)).collect())
+    }
+
+    /// Who is known by the first of these hints that anybody is known by, and whether they still exist. Makes nothing.
+    pub async fn find_subject(
+        &self,
+        tenant: &TenantId,
+        hints: &[IdentityHint],
+    ) -> Result<Option<(SubjectId, SubjectState)>, KeyStoreError> {
+        let Some(key) = self.existing_index_key(tenant).await? else { return Ok(None) };
+        let blinds: Vec<Blind> = blinded(&key, hints).into_iter().map(|(_, blind)| blind).collect();
+        if blinds.is_empty() {
+            return Ok(None);
+        }
+        let places: Vec<String> = (2..).take(blinds.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT i.blind, i.subject, s.state, s.erased_at FROM identity i \
+             JOIN subject s ON s.tenant = i.tenant AND s.subject = i.subject \
+             WHERE i.tenant = $1 AND i.blind IN ({})",
+            places.join(", ")
+        );
+        let mut args: Vec<Value> = vec![tenant.as_str().into()];
+        args.extend(blinds.iter().map(|blind| Value::from(blind.as_slice())));
+        let found = known(&self.db.query(&sql, args).await?)?;
+        Ok(blinds.iter().find_map(|blind| found.get(blind).copied()))
+    }
+
+    async fn current_keys(&self, ids: impl Iterator<Item = KeyId>) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
+        let list: Vec<String> = ids.map(|id| id.0.to_string()).collect();
+        if list.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (sql, list) = match self.db.dialect() {
+            Dialect::Postgres => (select_keys("SELECT unnest(string_to_array($1, ','))"), list.join(",")),
+            Dialect::Sqlite => {
+                (select_keys("SELECT value FROM json_each($1)"), format!("[\"{}\"]", list.join("\",\"")))
+            }
+        };
+        let rows = self.db.query(&sql, vec![list.into()]).await?;
+        rows.iter().map(|row| self.current(row)).collect()
+    }
+
+    fn current(&self, row: &Row) -> Result<(KeyId, Current), KeyStoreError> {
+        let id = key_id(row.text(0)?)?;
+        let key = match living(row.text(3)?, row.opt_blob(4)?)? {
+            Some(wrapped) => Some(self.unwrapped(row, id, wrapped)?),
+            None => None,
+        };
+        Ok((id, Current { tenant: tenant(row.text(1)?)?, subject: subject(row.text(2)?)?, key }))
+    }
+
+    fn unwrapped(&self, row: &Row, id: KeyId, wrapped: &[u8]) -> Result<Arc<PreparedKey>, KeyStoreError> {
+        if let Some(key) = self.caches.subject_keys.get(&id.0) {
+            return Ok(key);
+        }
+        let page = self.unwrap_page(row.int(5)?, row.int(6)?, row.blob(7)?)?;
+        let key = prepare(&page, id, wrapped)?;
+        self.caches.subject_keys.insert(id.0, Arc::clone(&key));
+        Ok(key)
+    }
+}
+
+/// The keys whose ids `ids` selects, with their pages.
+fn select_keys(ids: &str) -> String {
+    format!(
+        "SELECT k.key_id, k.tenant, k.subject, k.state, k.wrapped, p.page, p.epoch, p.wrapped \
+         FROM subject_key k JOIN page p ON p.page = k.page WHERE k.key_id IN ({ids})"
+    )
+}
+
+fn known(rows: &[Row]) -> Result<HashMap<Blind, (SubjectId, SubjectState)>, DbError> {
+    let one = |row: &Row| {
+        let state = subject_state(row.text(2)?, row.opt_int(3)?)?;
+        Ok((blind(row.blob(0)?)?, (subject(row.text(1)?)?, state)))
+    };
+    rows.iter().map(one).collect()
+}
+
+fn open_with(keys: &HashMap<KeyId, Current>, one: &BoxRef<'_>) -> Result<Opened, OpenBoxError> {
+    let id = sealed_key_id(one.sealed)?;
+    let current = keys.get(&id).ok_or(OpenBoxError::NoSuchKey)?;
+    if current.tenant != *one.tenant || current.subject != one.subject {
+        return Err(OpenBoxError::NotTheirs);
+    }
+    let Some(key) = &current.key else { return Ok(Opened::Erased) };
+    let context =
+        BoxContext { tenant: one.tenant.as_str(), subject: one.subject.0, event: one.event, label: one.label };
+    Ok(Opened::Clear(key.open(id, &context, one.sealed)?))
+}

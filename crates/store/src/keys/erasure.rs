@@ -1,0 +1,301 @@
+//! Erasing a subject, in three steps that are each durable before the next: requested, destroyed, announced.
+//!
+//! Destroying is one transaction: the subject becomes a tombstone, every one of its keys loses its bytes, and of its
+//! identities only the fence stays. What was sealed is unreadable from then on. The bytes of the wrapped keys survive in
+//! backups and in a database's log until these are gone; the epochs see to those.
+
+use commerce::{SubjectId, TenantId};
+use ledger::Timestamp;
+
+use super::identity::{IdentityKind, SubjectState};
+use super::resolve::{subject, subject_state, tenant};
+use super::subject_key::key_id;
+use super::{KeyStore, KeyStoreError, corrupt, lock};
+use crate::db::{DbError, Dialect, Row, Tx, Value};
+
+/// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErasureReason {
+    /// The person asked for it.
+    Person,
+    /// The shop asked for it, in its own name or passing on a person's wish.
+    Shop,
+    /// The time for which the data may be kept is over.
+    Retention,
+}
+
+/// The text is no reason for an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a reason for an erasure: use person, shop or retention")]
+pub struct UnknownErasureReason;
+
+impl ErasureReason {
+    /// `person`, `shop` or `retention`; also the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErasureReason::Person => "person",
+            ErasureReason::Shop => "shop",
+            ErasureReason::Retention => "retention",
+        }
+    }
+}
+
+impl std::str::FromStr for ErasureReason {
+    type Err = UnknownErasureReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownErasureReason> {
+        let all = [ErasureReason::Person, ErasureReason::Shop, ErasureReason::Retention];
+        all.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownErasureReason)
+    }
+}
+
+/// How far an erasure has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Recorded; nothing is destroyed yet.
+    Requested,
+    /// The keys are destroyed; the log does not say so yet.
+    Destroyed,
+    /// The log says so: nothing is left to do.
+    Announced,
+}
+
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Stage::Requested => "requested",
+            Stage::Destroyed => "destroyed",
+            Stage::Announced => "announced",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Stage, DbError> {
+        let all = [Stage::Requested, Stage::Destroyed, Stage::Announced];
+        all.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| corrupt("an erasure's stage is unknown"))
+    }
+}
+
+/// An erasure on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Whose customer.
+    pub tenant: TenantId,
+    /// Who.
+    pub subject: SubjectId,
+    /// Why.
+    pub reason: ErasureReason,
+    /// How far it has come.
+    pub stage: Stage,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When the keys were destroyed, if they are.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+/// Whether a request is new. Asking twice is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requested {
+    /// It is on record from now on.
+    Now,
+    /// It was on record, with the reason and time of the first request.
+    Already,
+}
+
+/// Whether anything was left to destroy. Destroying twice is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erased {
+    /// The keys were destroyed now, at the given time.
+    Now(Timestamp),
+    /// They had been destroyed before, at this time.
+    Already(Timestamp),
+}
+
+impl Erased {
+    /// When the keys were destroyed.
+    pub fn at(self) -> Timestamp {
+        match self {
+            Erased::Now(at) | Erased::Already(at) => at,
+        }
+    }
+}
+
+/// Why a subject was not erased. Nothing has been destroyed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EraseSubjectError {
+    /// The key store did not answer; what its error says decides whether to try again.
+    #[error(transparent)]
+    Store(#[from] KeyStoreError),
+    /// The tenant has no such subject.
+    #[error("the tenant has no such data subject")]
+    UnknownSubject,
+    /// A step was skipped: an erasure is first requested, then destroyed, then announced.
+    #[error("the erasure has not come that far: request it, then destroy, then announce")]
+    OutOfOrder,
+}
+
+impl From<DbError> for EraseSubjectError {
+    fn from(error: DbError) -> Self {
+        EraseSubjectError::Store(error.into())
+    }
+}
+
+impl KeyStore {
+    /// Records that this subject is to be erased. From here on the erasure happens, whatever crashes.
+    pub async fn request_erasure(
+        &self,
+        tenant: &TenantId,
+        subject: SubjectId,
+        reason: ErasureReason,
+        at: Timestamp,
+    ) -> Result<Requested, EraseSubjectError> {
+        let (dialect, tenant) = (self.db.dialect(), tenant.clone());
+        self.db
+            .run_tx("request-erasure", move |tx| {
+                let tenant = tenant.clone();
+                Box::pin(async move { request_in(tx, dialect, &tenant, subject, reason, at).await })
+            })
+            .await
+    }
+
+    /// Destroys all keys of the subject and everything it could be found by, save the fence. Must have been requested.
+    pub async fn destroy(
+        &self,
+        tenant: &TenantId,
+        subject: SubjectId,
+        at: Timestamp,
+    ) -> Result<Erased, EraseSubjectError> {
+        let (dialect, tenant) = (self.db.dialect(), tenant.clone());
+        let (erased, destroyed) = self
+            .db
+            .run_tx("destroy-keys", move |tx| {
+                let tenant = tenant.clone();
+                Box::pin(async move { destroy_in(tx, dialect, &tenant, subject, at).await })
+            })
+            .await?;
+        for row in &destroyed {
+            self.caches.subject_keys.invalidate(&key_id(row.text(0)?)?.0);
+        }
+        Ok(erased)
+    }
+
+    /// Records that the log says it: the erasure is finished. The keys must have been destroyed.
+    pub async fn mark_announced(&self, tenant: &TenantId, subject: SubjectId) -> Result<(), EraseSubjectError> {
+        let args: Vec<Value> = vec![tenant.as_str().into(), subject.to_string().into()];
+        let unit = self.db.run_tx("announce-erasure", move |tx| {
+            let args = args.clone();
+            let sql =
+                "UPDATE erasure SET stage = 'announced' WHERE tenant = $1 AND subject = $2 AND stage <> 'requested'";
+            Box::pin(async move { tx.execute(sql, args).await })
+        });
+        match unit.await? {
+            0 => Err(EraseSubjectError::OutOfOrder),
+            _ => Ok(()),
+        }
+    }
+
+    /// Erasures that are not announced yet, oldest request first: what to go on with after a restart.
+    pub async fn unfinished_erasures(&self) -> Result<Vec<Erasure>, KeyStoreError> {
+        let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at FROM erasure \
+                   WHERE stage <> 'announced' ORDER BY requested_at, tenant, subject";
+        let rows = self.db.query(sql, vec![]).await?;
+        Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
+    }
+}
+
+async fn request_in(
+    tx: &mut Tx,
+    dialect: Dialect,
+    tenant: &TenantId,
+    subject: SubjectId,
+    reason: ErasureReason,
+    at: Timestamp,
+) -> Result<Requested, EraseSubjectError> {
+    lock::tenants(tx, dialect, [tenant]).await?;
+    state_of(tx, tenant, subject).await?;
+    let insert = "INSERT INTO erasure (tenant, subject, reason, stage, requested_at) \
+                  VALUES ($1, $2, $3, 'requested', $4) ON CONFLICT (tenant, subject) DO NOTHING";
+    let args = vec![tenant.as_str().into(), subject.to_string().into(), reason.as_str().into(), at.0.into()];
+    Ok(match tx.execute(insert, args).await? {
+        0 => Requested::Already,
+        _ => Requested::Now,
+    })
+}
+
+/// Gives also the ids of the keys that were destroyed.
+async fn destroy_in(
+    tx: &mut Tx,
+    dialect: Dialect,
+    tenant: &TenantId,
+    subject: SubjectId,
+    at: Timestamp,
+) -> Result<(Erased, Vec<Row>), EraseSubjectError> {
+    if dialect == Dialect::Sqlite {
+        // The writing connection overwrites with zeros what it deletes, from now on.
+        tx.query("PRAGMA secure_delete = ON", vec![]).await?;
+    }
+    lock::tenants(tx, dialect, [tenant]).await?;
+    if let SubjectState::Erased { at } = state_of(tx, tenant, subject).await? {
+        return Ok((Erased::Already(at), Vec::new()));
+    }
+    let whose = || vec![tenant.as_str().into(), subject.to_string().into()];
+    let dated = || whose().into_iter().chain([at.0.into()]).collect::<Vec<Value>>();
+    let requested = "UPDATE erasure SET stage = 'destroyed', destroyed_at = $3 WHERE tenant = $1 AND subject = $2";
+    if tx.execute(requested, dated()).await? == 0 {
+        return Err(EraseSubjectError::OutOfOrder);
+    }
+    let tombstone = "UPDATE subject SET state = 'erased', erased_at = $3 WHERE tenant = $1 AND subject = $2";
+    tx.execute(tombstone, dated()).await?;
+    let destroy = "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 \
+                   WHERE tenant = $1 AND subject = $2 AND state = 'active' RETURNING key_id";
+    let destroyed = tx.query(destroy, dated()).await?;
+    tx.execute(&forget_identities(), whose()).await?;
+    Ok((Erased::Now(at), destroyed))
+}
+
+/// Deletes what would lead back to the person.
+fn forget_identities() -> String {
+    use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone, Quarantine};
+    let all = [Order, OrderRecipient, Customer, Phone, Email, Quarantine];
+    let fence: Vec<String> =
+        all.into_iter().filter(|kind| kind.is_fence()).map(|kind| format!("'{}'", kind.as_str())).collect();
+    format!("DELETE FROM identity WHERE tenant = $1 AND subject = $2 AND kind NOT IN ({})", fence.join(", "))
+}
+
+async fn state_of(tx: &mut Tx, tenant: &TenantId, subject: SubjectId) -> Result<SubjectState, EraseSubjectError> {
+    let sql = "SELECT state, erased_at FROM subject WHERE tenant = $1 AND subject = $2";
+    let rows = tx.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+    let row = rows.first().ok_or(EraseSubjectError::UnknownSubject)?;
+    Ok(subject_state(row.text(0)?, row.opt_int(1)?)?)
+}
+
+fn erasure(row: &Row) -> Result<Erasure, DbError> {
+    Ok(Erasure {
+        tenant: tenant(row.text(0)?)?,
+        subject: subject(row.text(1)?)?,
+        reason: row.text(2)?.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?,
+        stage: Stage::parse(row.text(3)?)?,
+        requested_at: Timestamp(row.int(4)?),
+        destroyed_at: row.opt_int(5)?.map(Timestamp),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_shops_own_numbers_stay() {
+        assert!(forget_identities().ends_with("NOT IN ('order', 'order-recipient', 'customer')"));
+    }
+
+    #[test]
+    fn reasons_and_stages_survive_storage() {
+        for reason in [ErasureReason::Person, ErasureReason::Shop, ErasureReason::Retention] {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+        }
+        assert_eq!("Bilqis asked".parse::<ErasureReason>(), Err(UnknownErasureReason));
+        for stage in [Stage::Requested, Stage::Destroyed, Stage::Announced] {
+            assert_eq!(Stage::parse(stage.as_str()), Ok(stage));
+        }
+    }
+}

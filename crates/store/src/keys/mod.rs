@@ -1,0 +1,127 @@
+//! The key store: who is known by what, under which keys their data is sealed, and who was erased.
+//!
+//! It is the one thing beside the log that nothing can rebuild. It names nobody: identities are blind indexes, keys are
+//! wrapped, and a destroyed key leaves its row as a tombstone.
+//!
+//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most ten statements, whatever the
+//! batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, identities, subjects, keys, pages
+//! of keys, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time, or not for a
+//! while, costs one more transaction for its index key.
+//!
+//! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
+//! durable before the next; [`KeyStore::unfinished_erasures`] tells where to go on after a crash.
+//!
+//! Both run serially within a tenant: SQLite has one writer, and on PostgreSQL each transaction first takes the tenant's
+//! advisory lock, in an order all share. (This rests on PostgreSQL's default isolation, READ COMMITTED, where what is
+//! read after the lock was granted includes what its last holder wrote.) So two first writers meet in one subject, and a
+//! person is sealed either before the erasure, under a key that it then destroys, or after, and then not at all.
+//!
+//! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
+//! key still lives. They forget within seconds, here and in every other process.
+
+mod boxes;
+mod epochs;
+mod erasure;
+mod identity;
+mod index;
+mod lock;
+mod resolve;
+mod root_file;
+mod secrets;
+mod subject_key;
+mod tables;
+
+pub use boxes::{BoxRef, OpenBoxError};
+pub use epochs::OpenKeysError;
+pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
+pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
+pub use root_file::{RootKeyError, load_or_create_root};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commerce::TenantId;
+use moka::sync::Cache;
+use secrecy::SecretString;
+use subject_keys::{EpochId, IndexKey, PreparedKey, RootKey, UnwrapError};
+use uuid::Uuid;
+
+use crate::db::{Db, DbError};
+use epochs::Epochs;
+
+/// The open key store. Clones are cheap and share connections and caches.
+#[derive(Clone)]
+pub struct KeyStore {
+    db: Db,
+    root: Arc<RootKey>,
+    epochs: Arc<Epochs>,
+    caches: Caches,
+}
+
+/// What was unwrapped lately. All are bounded, because tenants and senders are named by whoever sends a request.
+#[derive(Clone)]
+struct Caches {
+    subject_keys: Cache<Uuid, Arc<PreparedKey>>,
+    index_keys: Cache<TenantId, Arc<IndexKey>>,
+    secrets: Cache<(TenantId, String), Arc<[SecretString]>>,
+}
+
+/// Why the key store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyStoreError {
+    /// The database's answer, which says whether trying again helps.
+    #[error("the key store: {0}")]
+    Db(#[from] DbError),
+    /// A stored key or secret does not unwrap: the row was damaged, or moved here from elsewhere. Restore it from a backup.
+    #[error("the key store: a stored {what} is damaged: {source}")]
+    Damaged {
+        /// Which kind of key.
+        what: &'static str,
+        /// What is wrong with it.
+        source: UnwrapError,
+    },
+    /// Another process has begun a new epoch since this one started: start this one again.
+    #[error("the key store: epoch {} is not known to this process", .0.0)]
+    UnknownEpoch(EpochId),
+}
+
+impl KeyStore {
+    /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
+    /// one gets its first epoch. Refuses a root key that did not wrap what is stored.
+    pub async fn open(db: Db, root: RootKey) -> Result<KeyStore, OpenKeysError> {
+        let root = Arc::new(root);
+        let epochs = epochs::load_or_begin(&db, &root).await?;
+        Ok(KeyStore { db, root, epochs: Arc::new(epochs), caches: Caches::new() })
+    }
+}
+
+impl Caches {
+    fn new() -> Caches {
+        Caches {
+            subject_keys: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
+            index_keys: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build(),
+            secrets: Cache::builder().max_capacity(10_000).time_to_live(secrets::FRESH).build(),
+        }
+    }
+}
+
+/// Shows nothing: what it holds are keys.
+impl std::fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyStore")
+    }
+}
+
+/// Fills the bytes from a cryptographically secure generator that the operating system seeds.
+fn random(bytes: &mut [u8]) {
+    rand::fill(bytes);
+}
+
+fn damaged(what: &'static str) -> impl Fn(UnwrapError) -> KeyStoreError {
+    move |source| KeyStoreError::Damaged { what, source }
+}
+
+/// A stored text that is not what this program writes.
+fn corrupt(what: &'static str) -> DbError {
+    DbError::Corrupt { what: what.to_owned() }
+}

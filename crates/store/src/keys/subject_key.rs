@@ -1,0 +1,194 @@
+//! Subject keys: one for each subject and month, wrapped by a page that holds about a thousand.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use commerce::{SubjectId, TenantId};
+use subject_keys::{KeyId, KeyState, PageId, PageKey, PreparedKey, SubjectKey};
+use uuid::Uuid;
+
+use super::identity::{Claimant, Month};
+use super::resolve::{subject, tenant};
+use super::tables::{PAGE, SUBJECT_KEY};
+use super::{KeyStore, KeyStoreError, corrupt, damaged, random};
+use crate::db::{DbError, Dialect, Keys, Row, Rows, Tx, Value};
+
+/// Keys on one page. The index `page_with_room` has the same number.
+const PAGE_ROOM: i64 = 1_024;
+
+/// Whose key of which month.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct KeySlot {
+    tenant: TenantId,
+    subject: SubjectId,
+    month: Month,
+}
+
+impl KeySlot {
+    pub(super) fn of(person: &Claimant, subject: SubjectId) -> KeySlot {
+        KeySlot { tenant: person.tenant.clone(), subject, month: person.month.clone() }
+    }
+
+    fn columns(&self) -> [Value; 3] {
+        [self.tenant.as_str().into(), self.subject.to_string().into(), self.month.as_str().into()]
+    }
+}
+
+/// The keys of a batch; `None` where the month's key was destroyed.
+pub(super) type MonthKeys = HashMap<KeySlot, Option<(KeyId, Arc<PreparedKey>)>>;
+
+/// A key's row, read in this transaction.
+struct StoredKey {
+    slot: KeySlot,
+    id: KeyId,
+    page: i64,
+    wrapped: Option<Vec<u8>>,
+}
+
+/// A page that new keys are put on.
+struct OpenPage {
+    id: i64,
+    epoch: i64,
+    wrapped: Vec<u8>,
+    used: i64,
+    key: PageKey,
+}
+
+impl KeyStore {
+    /// Finds the keys, and makes those that were never made. Callers ask for active subjects only, and hold their locks.
+    pub(super) async fn month_keys(&self, tx: &mut Tx, wanted: BTreeSet<KeySlot>) -> Result<MonthKeys, KeyStoreError> {
+        let mut keys = MonthKeys::new();
+        let mut closed = Vec::new();
+        for row in stored_keys(tx, &wanted).await? {
+            // The row just read says whether the key lives; the cache only saves the unwrapping.
+            match (row.wrapped, self.caches.subject_keys.get(&row.id.0)) {
+                (None, _) => drop(keys.insert(row.slot, None)),
+                (Some(_), Some(key)) => drop(keys.insert(row.slot, Some((row.id, key)))),
+                (Some(wrapped), None) => closed.push((row.slot, row.id, row.page, wrapped)),
+            }
+        }
+        let pages = self.pages(tx, closed.iter().map(|(_, _, page, _)| *page).collect()).await?;
+        for (slot, id, page, wrapped) in closed {
+            let page = pages.get(&page).ok_or_else(|| corrupt("a key's page is missing"))?;
+            keys.insert(slot, Some((id, prepare(page, id, &wrapped)?)));
+        }
+        let missing: Vec<KeySlot> = wanted.into_iter().filter(|slot| !keys.contains_key(slot)).collect();
+        self.make_keys(tx, missing, &mut keys).await?;
+        Ok(keys)
+    }
+
+    async fn pages(&self, tx: &mut Tx, ids: BTreeSet<i64>) -> Result<BTreeMap<i64, PageKey>, KeyStoreError> {
+        let mut keys = Keys::new(&PAGE);
+        ids.into_iter().for_each(|page| keys.push([page.into()]));
+        let rows = tx.select_by_keys(&keys).await?;
+        rows.iter().map(|row| Ok((row.int(0)?, self.unwrap_page(row.int(0)?, row.int(1)?, row.blob(2)?)?))).collect()
+    }
+
+    /// Unwraps a page's key.
+    pub(super) fn unwrap_page(&self, page: i64, epoch: i64, wrapped: &[u8]) -> Result<PageKey, KeyStoreError> {
+        self.epochs.of(epoch)?.unwrap_page(page_id(page)?, wrapped).map_err(damaged("page key"))
+    }
+
+    async fn make_keys(&self, tx: &mut Tx, missing: Vec<KeySlot>, keys: &mut MonthKeys) -> Result<(), KeyStoreError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut pages = Vec::from_iter(self.page_with_room(tx).await?);
+        let mut made = Rows::new(&SUBJECT_KEY);
+        for slot in missing {
+            if pages.last().is_none_or(|page| page.used >= PAGE_ROOM) {
+                pages.push(self.new_page()?);
+            }
+            if let Some(page) = pages.last_mut() {
+                let made_key = page.add(&slot, &mut made);
+                keys.insert(slot, Some(made_key));
+            }
+        }
+        tx.upsert(&page_rows(pages)).await?;
+        tx.upsert(&made).await?;
+        Ok(())
+    }
+
+    /// A page that takes more keys. Other processes take other pages meanwhile, rather than wait.
+    async fn page_with_room(&self, tx: &mut Tx) -> Result<Option<OpenPage>, KeyStoreError> {
+        let sql = match self.db.dialect() {
+            Dialect::Postgres => {
+                "SELECT page, epoch, wrapped, used FROM page WHERE used < 1024 LIMIT 1 FOR UPDATE SKIP LOCKED"
+            }
+            Dialect::Sqlite => "SELECT page, epoch, wrapped, used FROM page WHERE used < 1024 LIMIT 1",
+        };
+        let rows = tx.query(sql, vec![]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (id, epoch, wrapped, used) = (row.int(0)?, row.int(1)?, row.blob(2)?.to_vec(), row.int(3)?);
+        let key = self.unwrap_page(id, epoch, &wrapped)?;
+        Ok(Some(OpenPage { id, epoch, wrapped, used, key }))
+    }
+
+    /// Pages have random numbers, so that two processes may begin one each at the same time.
+    fn new_page(&self) -> Result<OpenPage, KeyStoreError> {
+        let (epoch, wrapping) = self.epochs.current()?;
+        let key = PageKey::generate(&mut random);
+        let id = rand::random_range(1..=i64::MAX);
+        let wrapped = wrapping.wrap_page(page_id(id)?, &key, &mut random);
+        Ok(OpenPage { id, epoch: epoch.0.into(), wrapped, used: 0, key })
+    }
+}
+
+impl OpenPage {
+    fn add(&mut self, slot: &KeySlot, made: &mut Rows) -> (KeyId, Arc<PreparedKey>) {
+        let (id, key) = (KeyId(Uuid::new_v4()), SubjectKey::generate(&mut random));
+        let wrapped = self.key.wrap_key(id, &key, &mut random);
+        self.used += 1;
+        let active = KeyState::Active.as_str();
+        let rest = [id.0.to_string().into(), self.id.into(), wrapped.into(), active.into(), Value::Null];
+        made.push(slot.columns().into_iter().chain(rest));
+        (id, Arc::new(key.prepare()))
+    }
+}
+
+fn page_rows(pages: Vec<OpenPage>) -> Rows {
+    let mut rows = Rows::new(&PAGE);
+    for OpenPage { id, epoch, wrapped, used, .. } in pages {
+        rows.push([id.into(), epoch.into(), wrapped.into(), used.into()]);
+    }
+    rows
+}
+
+async fn stored_keys(tx: &mut Tx, wanted: &BTreeSet<KeySlot>) -> Result<Vec<StoredKey>, DbError> {
+    let mut keys = Keys::new(&SUBJECT_KEY);
+    wanted.iter().for_each(|slot| keys.push(slot.columns()));
+    tx.select_by_keys(&keys).await?.iter().map(stored_key).collect()
+}
+
+fn stored_key(row: &Row) -> Result<StoredKey, DbError> {
+    let month = Month::stored(row.text(2)?);
+    Ok(StoredKey {
+        slot: KeySlot { tenant: tenant(row.text(0)?)?, subject: subject(row.text(1)?)?, month },
+        id: key_id(row.text(3)?)?,
+        page: row.int(4)?,
+        wrapped: living(row.text(6)?, row.opt_blob(5)?)?.map(<[u8]>::to_vec),
+    })
+}
+
+/// The wrapped key, or `None` for a destroyed one. A row that is neither is damage, and never a reason to make a key.
+pub(super) fn living<'a>(state: &str, wrapped: Option<&'a [u8]>) -> Result<Option<&'a [u8]>, DbError> {
+    match (KeyState::parse(state), wrapped) {
+        (Ok(KeyState::Active), Some(wrapped)) => Ok(Some(wrapped)),
+        (Ok(KeyState::Destroyed), None) => Ok(None),
+        _ => Err(corrupt("a key is neither active nor destroyed")),
+    }
+}
+
+/// Unwraps a subject key and makes it ready.
+pub(super) fn prepare(page: &PageKey, id: KeyId, wrapped: &[u8]) -> Result<Arc<PreparedKey>, KeyStoreError> {
+    let key = page.unwrap_key(id, wrapped).map_err(damaged("subject key"))?;
+    Ok(Arc::new(key.prepare()))
+}
+
+pub(super) fn key_id(text: &str) -> Result<KeyId, DbError> {
+    Uuid::parse_str(text).map(KeyId).map_err(|_| corrupt("a key's id is not a UUID"))
+}
+
+fn page_id(stored: i64) -> Result<PageId, DbError> {
+    u64::try_from(stored).map(PageId).map_err(|_| corrupt("a page's number is out of range"))
+}

@@ -1,0 +1,58 @@
+//! The tables of the key store, as the bulk statements see them. Columns stand in the order of `migrations/keys`.
+
+use crate::db::Kind::{Blob, Int, Text};
+use crate::db::{Column, Table};
+
+pub(super) static PAGE: Table = Table {
+    name: "page",
+    columns: &[
+        Column::key("page", Int),
+        Column::keep("epoch", Int),
+        Column::keep("wrapped", Blob),
+        Column::replace("used", Int),
+    ],
+};
+
+pub(super) static INDEX_KEY: Table = Table {
+    name: "index_key",
+    columns: &[Column::key("tenant", Text), Column::keep("epoch", Int), Column::keep("wrapped", Blob)],
+};
+
+/// Bulk writes only add subjects: nothing but an erasure changes one.
+pub(super) static SUBJECT: Table = Table {
+    name: "subject",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::keep("state", Text),
+        Column::keep("created_at", Int),
+        Column::keep("erased_at", Int),
+    ],
+};
+
+/// Bulk writes only add keys: nothing but an erasure changes one.
+pub(super) static SUBJECT_KEY: Table = Table {
+    name: "subject_key",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("month", Text),
+        Column::keep("key_id", Text),
+        Column::keep("page", Int),
+        Column::keep("wrapped", Blob),
+        Column::keep("state", Text),
+        Column::keep("destroyed_at", Int),
+    ],
+};
+
+pub(super) static IDENTITY: Table = Table {
+    name: "identity",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("blind", Blob),
+        Column::keep("kind", Text),
+        Column::replace("subject", Text),
+        Column::replace("fenced_subject", Text),
+        Column::replace("fenced_at", Int),
+    ],
+};

@@ -1,0 +1,6 @@
+//! All SQL of the platform: read models, checkpoints, journal and key store, over one owner of transactions.
+
+pub mod books;
+pub mod db;
+pub mod keys;
+pub mod schema;

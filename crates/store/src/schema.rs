@@ -1,0 +1,39 @@
+//! The two schemas: one text for both dialects, rendered for the one at hand. See `migrations/README.md`.
+
+use crate::db::{Dialect, Migration};
+
+/// The schema of the books and read models.
+pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
+    vec![Migration {
+        version: 1,
+        name: "books",
+        sql: render(include_str!("../migrations/books/0001_books.sql"), dialect),
+    }]
+}
+
+/// The schema of the key store.
+pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
+    vec![Migration { version: 1, name: "keys", sql: render(include_str!("../migrations/keys/0001_keys.sql"), dialect) }]
+}
+
+fn render(text: &str, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Postgres => text.replace("{blob}", "BYTEA").replace(" {strict}", ""),
+        Dialect::Sqlite => text.replace("BIGINT", "INTEGER").replace("{blob}", "BLOB").replace("{strict}", "STRICT"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mark_is_left() {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            for migration in books_migrations(dialect).into_iter().chain(keys_migrations(dialect)) {
+                let statements: Vec<&str> = migration.sql.lines().filter(|line| !line.starts_with("--")).collect();
+                assert!(!statements.join("\n").contains('{'), "{}", migration.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Keys at rest: each is stored wrapped by the key above it, and a wrapped key opens only under the id it was made for.
+//!
+//! Layout v1: `version(1) | nonce(12) | ciphertext | tag(16)`, AES-256-GCM. The associated data is the length-prefixed
+//! list *domain label, id, version*, so a row copied over another row, or a page's blob put where an index key belongs,
+//! is rejected instead of opening as the wrong thing.
+
+use zeroize::Zeroizing;
+
+use crate::hazmat::{Cipher, NONCE_LEN, TAG_LEN, length_prefixed, random_nonce};
+use crate::keys::{EpochId, EpochKey, IndexKey, KEY_LEN, KeyId, PageId, PageKey, RootKey, SubjectKey};
+
+const VERSION_1: u8 = 1;
+const HEADER_LEN: usize = 1 + NONCE_LEN;
+
+const EPOCH: &str = "daybook wrap: epoch key";
+const PAGE: &str = "daybook wrap: page key";
+const SUBJECT: &str = "daybook wrap: subject key";
+const INDEX: &str = "daybook wrap: index key";
+const SECRET: &str = "daybook wrap: secret";
+
+/// Why a wrapped key or secret did not open. None of these heals by trying again: the stored bytes, the id or the
+/// wrapping key are not the ones that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnwrapError {
+    /// Fewer bytes than the layout needs: the blob was cut or is something else.
+    #[error("the wrapped key is too short to be one")]
+    TooShort,
+    /// Written by a later version of this software.
+    #[error("the wrapped key has format version {0}, which this version does not know")]
+    UnknownVersion(u8),
+    /// Wrapped by another key, for another id, or changed since.
+    #[error("the wrapped key does not belong to this wrapping key and id, or it was changed")]
+    Rejected,
+}
+
+/// One kind of wrapped thing under one id.
+struct Slot<'a> {
+    domain: &'static str,
+    id: &'a [u8],
+}
+
+impl Slot<'_> {
+    fn associated(&self) -> Vec<u8> {
+        length_prefixed(&[self.domain.as_bytes(), self.id, &[VERSION_1]])
+    }
+
+    fn wrap(&self, under: &[u8; KEY_LEN], secret: &[u8], rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        let nonce = random_nonce(rng);
+        let mut wrapped = Vec::with_capacity(HEADER_LEN + secret.len() + TAG_LEN);
+        wrapped.push(VERSION_1);
+        wrapped.extend_from_slice(&nonce);
+        wrapped.extend_from_slice(secret);
+        Cipher::new(under).encrypt_tail(&nonce, &self.associated(), &mut wrapped, HEADER_LEN);
+        wrapped
+    }
+
+    fn unwrap(&self, under: &[u8; KEY_LEN], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnwrapError> {
+        let (version, rest) = wrapped.split_first().ok_or(UnwrapError::TooShort)?;
+        if *version != VERSION_1 {
+            return Err(UnwrapError::UnknownVersion(*version));
+        }
+        let (nonce, ciphertext) = rest.split_first_chunk().ok_or(UnwrapError::TooShort)?;
+        if ciphertext.len() < TAG_LEN {
+            return Err(UnwrapError::TooShort);
+        }
+        Cipher::new(under).decrypt(nonce, &self.associated(), ciphertext).ok_or(UnwrapError::Rejected)
+    }
+
+    /// Unwraps something that must be a key, whose bytes then live only in the returned buffer.
+    fn unwrap_key(&self, under: &[u8; KEY_LEN], wrapped: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>, UnwrapError> {
+        let bytes = self.unwrap(under, wrapped)?;
+        let key: &[u8; KEY_LEN] = bytes.as_slice().try_into().map_err(|_| UnwrapError::Rejected)?;
+        Ok(Zeroizing::new(*key))
+    }
+}
+
+impl RootKey {
+    /// Wraps an epoch key for storage as the epoch `id`.
+    pub fn wrap_epoch(&self, id: EpochId, key: &EpochKey, rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        Slot { domain: EPOCH, id: &id.0.to_be_bytes() }.wrap(self.expose(), key.expose(), rng)
+    }
+
+    /// Opens what [`wrap_epoch`](RootKey::wrap_epoch) stored as the epoch `id`.
+    pub fn unwrap_epoch(&self, id: EpochId, wrapped: &[u8]) -> Result<EpochKey, UnwrapError> {
+        let key = Slot { domain: EPOCH, id: &id.0.to_be_bytes() }.unwrap_key(self.expose(), wrapped)?;
+        Ok(EpochKey::from_bytes(*key))
+    }
+
+    /// Wraps a secret of any length, such as a tenant's webhook secret. `label` says whose and which, for example
+    /// `tenant/8f0c/shopify-webhook`; the secret opens under that label only. Its length shows.
+    pub fn wrap_secret(&self, label: &str, secret: &[u8], rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        Slot { domain: SECRET, id: label.as_bytes() }.wrap(self.expose(), secret, rng)
+    }
+
+    /// Opens what [`wrap_secret`](RootKey::wrap_secret) stored under `label`. Do not print it: `Zeroizing` wipes its
+    /// content when dropped, but its Debug form shows it.
+    pub fn unwrap_secret(&self, label: &str, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnwrapError> {
+        Slot { domain: SECRET, id: label.as_bytes() }.unwrap(self.expose(), wrapped)
+    }
+}
+
+impl EpochKey {
+    /// Wraps a page key for storage as the page `id`.
+    pub fn wrap_page(&self, id: PageId, key: &PageKey, rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        Slot { domain: PAGE, id: &id.0.to_be_bytes() }.wrap(self.expose(), key.expose(), rng)
+    }
+
+    /// Opens what [`wrap_page`](EpochKey::wrap_page) stored as the page `id`.
+    pub fn unwrap_page(&self, id: PageId, wrapped: &[u8]) -> Result<PageKey, UnwrapError> {
+        let key = Slot { domain: PAGE, id: &id.0.to_be_bytes() }.unwrap_key(self.expose(), wrapped)?;
+        Ok(PageKey::from_bytes(*key))
+    }
+
+    /// Wraps the index key of a tenant for storage.
+    pub fn wrap_index(&self, tenant: &str, key: &IndexKey, rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        Slot { domain: INDEX, id: tenant.as_bytes() }.wrap(self.expose(), key.expose(), rng)
+    }
+
+    /// Opens what [`wrap_index`](EpochKey::wrap_index) stored for `tenant`.
+    pub fn unwrap_index(&self, tenant: &str, wrapped: &[u8]) -> Result<IndexKey, UnwrapError> {
+        let key = Slot { domain: INDEX, id: tenant.as_bytes() }.unwrap_key(self.expose(), wrapped)?;
+        Ok(IndexKey::from_bytes(*key))
+    }
+}
+
+impl PageKey {
+    /// Wraps a subject key for storage as the key `id`.
+    pub fn wrap_key(&self, id: KeyId, key: &SubjectKey, rng: &mut impl FnMut(&mut [u8])) -> Vec<u8> {
+        Slot { domain: SUBJECT, id: id.0.as_bytes() }.wrap(self.expose(), key.expose(), rng)
+    }
+
+    /// Opens what [`wrap_key`](PageKey::wrap_key) stored as the key `id`.
+    pub fn unwrap_key(&self, id: KeyId, wrapped: &[u8]) -> Result<SubjectKey, UnwrapError> {
+        let key = Slot { domain: SUBJECT, id: id.0.as_bytes() }.unwrap_key(self.expose(), wrapped)?;
+        Ok(SubjectKey::from_bytes(*key))
+    }
+}
+
+/// Moves a page from one epoch to the next. The page key stays what it was, so its subject keys need no touch.
+pub fn rewrap_page(
+    old: &EpochKey,
+    new: &EpochKey,
+    id: PageId,
+    wrapped: &[u8],
+    rng: &mut impl FnMut(&mut [u8]),
+) -> Result<Vec<u8>, UnwrapError> {
+    Ok(new.wrap_page(id, &old.unwrap_page(id, wrapped)?, rng))
+}
+
+/// Moves a tenant's index key from one epoch to the next. The key stays what it was, so blinded values stay findable.
+pub fn rewrap_index(
+    old: &EpochKey,
+    new: &EpochKey,
+    tenant: &str,
+    wrapped: &[u8],
+    rng: &mut impl FnMut(&mut [u8]),
+) -> Result<Vec<u8>, UnwrapError> {
+    Ok(new.wrap_index(tenant, &old.unwrap_index(tenant, wrapped)?, rng))
+}
+
+/// Moves a subject key to a new page key, which is how the survivors leave a page that lost a key. The subject key
+/// stays what it was, so its boxes stay readable.
+pub fn rewrap_key(
+    old: &PageKey,
+    new: &PageKey,
+    id: KeyId,
+    wrapped: &[u8],
+    rng: &mut impl FnMut(&mut [u8]),
+) -> Result<Vec<u8>, UnwrapError> {
+    Ok(new.wrap_key(id, &old.unwrap_key(id, wrapped)?, rng))
+}

@@ -1,0 +1,275 @@
+//! The erasure service: a person's keys are destroyed, the log says so, and a crash anywhere in between is made good.
+//!
+//! The steps of an erasure, each durable before the next:
+//!
+//! 1. the request is recorded in the key store: from here on it happens;
+//! 2. the keys are destroyed and the subject becomes a tombstone, in one transaction;
+//! 3. `SubjectErased` is appended to the privacy topic, from which every read model learns it;
+//! 4. the request is marked as announced.
+//!
+//! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
+//! it twice is saying it once.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use commerce::{Fact, SubjectErased, SubjectId, TenantId};
+use event_log::{AppendError, EventLog};
+use events::{Event, Source};
+use ledger::Timestamp;
+use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError};
+use tokio_util::sync::CancellationToken;
+
+/// What [`run`] works on.
+#[derive(Clone)]
+pub struct Config {
+    /// Whose keys are destroyed.
+    pub keys: KeyStore,
+    /// Where it is announced.
+    pub log: EventLog,
+    /// How often unfinished erasures are looked for.
+    pub every: Duration,
+}
+
+/// Proof of an erasure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose customer.
+    pub tenant: TenantId,
+    /// Who, by the random id that says nothing about the person.
+    pub subject: SubjectId,
+    /// Since when their data is unreadable, and whether that happened only now.
+    pub erased: Erased,
+}
+
+/// Why an erasure is not finished. Unless nobody is known by that id, it is on record and [`resume`] finishes it.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The keys could not be destroyed, or it could not be recorded.
+    #[error(transparent)]
+    Keys(#[from] EraseSubjectError),
+    /// The keys are destroyed; the log could not be told.
+    #[error("the keys are destroyed, but the log did not take the news: {0}")]
+    Announce(#[from] AppendError),
+}
+
+/// Why unfinished erasures were not all finished.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The list of them could not be read.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// Some failed again; the others are finished.
+    #[error("{failed} erasures could not be finished, the first because: {first}")]
+    Unfinished {
+        /// How many.
+        failed: usize,
+        /// What stopped the first of them.
+        first: EraseError,
+    },
+}
+
+/// Erases a subject, start to finish. Doing it again changes nothing and says when it was done.
+pub async fn erase(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subject: SubjectId,
+    reason: ErasureReason,
+    now: Timestamp,
+) -> Result<Receipt, EraseError> {
+    keys.request_erasure(tenant, subject, reason, now).await?;
+    finish(keys, log, tenant, subject, now).await
+}
+
+/// Finishes what was begun before a crash or while something was unavailable; gives how many erasures that were. One that
+/// fails does not keep the others waiting.
+pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<usize, ResumeError> {
+    let mut finished = 0;
+    let mut failures = Vec::new();
+    for erasure in keys.unfinished_erasures().await? {
+        match finish(keys, log, &erasure.tenant, erasure.subject, now).await {
+            Ok(_) => finished += 1,
+            Err(error) => failures.push(error),
+        }
+    }
+    let failed = failures.len();
+    match failures.into_iter().next() {
+        Some(first) => Err(ResumeError::Unfinished { failed, first }),
+        None => Ok(finished),
+    }
+}
+
+/// Finishes unfinished erasures now and every so often, until it is told to stop.
+pub async fn run(config: Config, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(config.every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        match resume(&config.keys, &config.log, now()).await {
+            Ok(0) => {}
+            Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
+            Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
+        }
+    }
+}
+
+async fn finish(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subject: SubjectId,
+    now: Timestamp,
+) -> Result<Receipt, EraseError> {
+    let erased = keys.destroy(tenant, subject, now).await?;
+    log.append(vec![announcement(tenant, subject, erased.at()).encode()]).await?;
+    keys.mark_announced(tenant, subject).await?;
+    Ok(Receipt { tenant: tenant.clone(), subject, erased })
+}
+
+/// The same event however often it is made: its time is that of the erasure.
+fn announcement(tenant: &TenantId, subject: SubjectId, erased_at: Timestamp) -> Event {
+    let fact = Fact::SubjectErased(SubjectErased { erased_at, subject });
+    Event::fact(tenant.clone(), Source::DAYBOOK, erased_at, fact, Vec::new())
+}
+
+/// The wall clock, in microseconds since 1970.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config {{ every: {:?} }}", self.every)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event_log::ReadFrom;
+    use events::{Payload, Topic};
+    use store::db::{Db, Dialect, Durability};
+    use store::keys::{IdentityHint, IdentityKind, Month, PersonRef, Stage, load_or_create_root};
+    use store::schema::keys_migrations;
+
+    const ERASED: Timestamp = Timestamp(1_700_000_000_000_000);
+    const LATER: Timestamp = Timestamp(1_700_000_999_000_000);
+
+    /// A folder with a key store and a log, opened anew as often as a process would start.
+    struct Shop(tempfile::TempDir);
+
+    impl Shop {
+        fn new() -> Shop {
+            Shop(tempfile::tempdir().unwrap())
+        }
+
+        async fn open(&self) -> (KeyStore, EventLog) {
+            let at = |name: &str| self.0.path().join(name);
+            let schema = keys_migrations(Dialect::Sqlite);
+            let db = Db::open_sqlite(&at("keys.db"), Durability::Full, &schema).await.unwrap();
+            let root = load_or_create_root(&at("root.key")).unwrap();
+            (KeyStore::open(db, root).await.unwrap(), EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
+        }
+    }
+
+    fn tenant() -> TenantId {
+        "kohsar-shawls".parse().unwrap()
+    }
+
+    async fn buyer(keys: &KeyStore, order: &str) -> SubjectId {
+        let hint = IdentityHint { kind: IdentityKind::Order, value: order.to_owned().into() };
+        let person = PersonRef { tenant: tenant(), identities: vec![hint], month: Month::of(ERASED), at: ERASED };
+        keys.resolve(vec![person]).await.unwrap().remove(0).subject()
+    }
+
+    /// The ids of the erased subjects that the log tells of, with the events' ids, as a reader that drops repeats sees them.
+    async fn announced(log: &EventLog) -> Vec<(SubjectId, Timestamp)> {
+        let partition = log.partition_of(&tenant());
+        let mut reader = log.reader(&[ReadFrom { topic: Topic::Privacy, partition, offset: 0 }]).unwrap();
+        let batch = reader.next_batch(100, Duration::from_millis(10)).await.unwrap();
+        let mut seen = std::collections::BTreeMap::new();
+        for stored in &batch.records {
+            let event = Event::decode(&stored.record).unwrap();
+            if let Payload::Fact { fact: Fact::SubjectErased(fact), .. } = event.payload {
+                seen.insert(event.id, (fact.subject, fact.erased_at));
+            }
+        }
+        seen.into_values().collect()
+    }
+
+    #[tokio::test]
+    async fn an_erasure_is_destroyed_announced_and_a_repeat_is_a_value() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let subject = buyer(&keys, "7001").await;
+        let first = erase(&keys, &log, &tenant(), subject, ErasureReason::Person, ERASED).await.unwrap();
+        assert_eq!(first, Receipt { tenant: tenant(), subject, erased: Erased::Now(ERASED) });
+        let second = erase(&keys, &log, &tenant(), subject, ErasureReason::Shop, LATER).await.unwrap();
+        assert_eq!(second.erased, Erased::Already(ERASED));
+        assert_eq!(announced(&log).await, [(subject, ERASED)]);
+        assert_eq!(keys.unfinished_erasures().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_erased_by_a_wrong_id() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let nobody = SubjectId(uuid::Uuid::from_u128(1));
+        let refused = erase(&keys, &log, &tenant(), nobody, ErasureReason::Person, ERASED).await;
+        assert!(matches!(refused, Err(EraseError::Keys(EraseSubjectError::UnknownSubject))));
+        assert_eq!((announced(&log).await, keys.unfinished_erasures().await.unwrap()), (vec![], vec![]));
+    }
+
+    /// Does the first steps of an erasure and stops there, as a crash would.
+    async fn stop_after(steps: usize, keys: &KeyStore, log: &EventLog, subject: SubjectId) {
+        let tenant = tenant();
+        keys.request_erasure(&tenant, subject, ErasureReason::Person, ERASED).await.unwrap();
+        if steps > 1 {
+            keys.destroy(&tenant, subject, ERASED).await.unwrap();
+        }
+        if steps > 2 {
+            log.append(vec![announcement(&tenant, subject, ERASED).encode()]).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crash_after_any_step_is_made_good_at_the_next_start() {
+        for (steps, stage, erased_at) in
+            [(1, Stage::Requested, LATER), (2, Stage::Destroyed, ERASED), (3, Stage::Destroyed, ERASED)]
+        {
+            let shop = Shop::new();
+            let (keys, log) = shop.open().await;
+            let subject = buyer(&keys, "7002").await;
+            stop_after(steps, &keys, &log, subject).await;
+            drop((keys, log));
+
+            let (keys, log) = shop.open().await;
+            assert_eq!(keys.unfinished_erasures().await.unwrap().first().map(|erasure| erasure.stage), Some(stage));
+            assert_eq!(resume(&keys, &log, LATER).await.unwrap(), 1, "stopped after step {steps}");
+            assert_eq!(resume(&keys, &log, LATER).await.unwrap(), 0);
+            assert_eq!(announced(&log).await, [(subject, erased_at)]);
+            assert_eq!(keys.destroy(&tenant(), subject, LATER).await.unwrap(), Erased::Already(erased_at));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_role_finishes_what_it_finds_and_stops_when_told() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let subject = buyer(&keys, "7003").await;
+        stop_after(1, &keys, &log, subject).await;
+        let shutdown = CancellationToken::new();
+        let config = Config { keys: keys.clone(), log: log.clone(), every: Duration::from_millis(5) };
+        let role = tokio::spawn(run(config, shutdown.clone()));
+        let finished = async {
+            while !keys.unfinished_erasures().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), finished).await.unwrap();
+        shutdown.cancel();
+        role.await.unwrap();
+        assert_eq!(announced(&log).await.len(), 1);
+    }
+}

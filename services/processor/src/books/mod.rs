@@ -1,0 +1,282 @@
+//! The bookkeeper: facts of a batch, merged into cases, and the books brought to what the cases imply.
+
+pub(crate) mod desk;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commerce::{PartKey, Policy, TenantId};
+use events::Payload;
+use ledger::{Balances, Posted, Timestamp};
+use store::books::{self, Head, JournalRow, PartRow, Stage};
+use store::db::{DbError, Tx};
+
+use crate::work::Work;
+use desk::{Desk, Held, Numbered};
+use views::Views;
+
+/// One tenant's share of a batch.
+struct Tenancy {
+    partition: u32,
+    desk: Desk,
+    recorded: Timestamp,
+}
+
+type Tenancies = BTreeMap<TenantId, Tenancy>;
+
+/// Folds a batch. Returns how many transactions were posted.
+pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage) -> Result<usize, DbError> {
+    let mut tenancies = open_desks(work);
+    lay_named(tx, &mut tenancies, named(work)).await?;
+    merge(&mut tenancies, work);
+    complete(tx, &mut tenancies).await?;
+    if tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
+        return Ok(0);
+    }
+    finish(tx, tenancies, stage == Stage::Live).await
+}
+
+/// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded.
+pub(crate) async fn settle(
+    tx: &mut Tx,
+    partitions: &BTreeMap<TenantId, u32>,
+    keys: &BTreeSet<(TenantId, PartKey)>,
+    recorded: Timestamp,
+) -> Result<usize, DbError> {
+    let mut tenancies = desks(partitions, recorded);
+    lay_named(tx, &mut tenancies, keys.clone()).await?;
+    complete(tx, &mut tenancies).await?;
+    finish(tx, tenancies, true).await
+}
+
+/// Which of these parts' cases should have posted something else than they did. Parked cases are left out: they are listed.
+pub(crate) async fn differing(
+    tx: &mut Tx,
+    partitions: &BTreeMap<TenantId, u32>,
+    keys: &BTreeSet<(TenantId, PartKey)>,
+) -> Result<Vec<String>, DbError> {
+    let mut tenancies = desks(partitions, Timestamp::default());
+    lay_named(tx, &mut tenancies, keys.clone()).await?;
+    complete(tx, &mut tenancies).await?;
+    let policies = books::policies(tx, &tenancies.keys().cloned().collect()).await?;
+    let default = Policy::default();
+    let mut places = Vec::new();
+    for (tenant, tenancy) in &tenancies {
+        let policy = policies.get(tenant).unwrap_or(&default);
+        for case in tenancy.desk.cases() {
+            let differing = tenancy.desk.differing(&case, policy);
+            places.extend(differing.into_iter().map(|key| format!("{tenant}, {key}")));
+        }
+    }
+    Ok(places)
+}
+
+fn desks(partitions: &BTreeMap<TenantId, u32>, recorded: Timestamp) -> Tenancies {
+    let open = |(tenant, partition): (&TenantId, &u32)| {
+        (tenant.clone(), Tenancy { partition: *partition, desk: Desk::default(), recorded })
+    };
+    partitions.iter().map(open).collect()
+}
+
+/// Folds what the ledger topic says was posted: the journal, its balances, and what stands for each part. Numbers that are
+/// known, or that come before their turn because the relay repeated itself, are passed by.
+pub(crate) async fn fold_posted(tx: &mut Tx, work: &Work) -> Result<(), DbError> {
+    let mut tenancies = open_desks(work);
+    lay_named(tx, &mut tenancies, posted_parts(work)).await?;
+    let mut heads = books::heads(tx, &tenancies.keys().cloned().collect()).await?;
+    let mut written = Written::default();
+    for (partition, share) in work {
+        for event in &share.events {
+            let Payload::Posted(posted) = &event.payload else { continue };
+            let Some((head, tenancy)) = heads.get_mut(&event.tenant).zip(tenancies.get_mut(&event.tenant)) else {
+                continue;
+            };
+            if posted.number != head.number.saturating_add(1) || posted.previous != head.link {
+                continue;
+            }
+            let body = events::posted_bytes(posted);
+            let link = head.link.then(&body);
+            *head = Head { number: posted.number, link };
+            if let Ok(key) = posted.part.as_str().parse() {
+                tenancy.desk.fold_posted(key, posted);
+            }
+            written.add(&event.tenant, *partition, Numbered { posted: posted.clone(), body, link })?;
+        }
+    }
+    written.number_positions(tx, true).await?;
+    written.save(tx, &heads).await?;
+    save_parts(tx, &tenancies).await
+}
+
+fn open_desks(work: &Work) -> Tenancies {
+    let mut tenancies = Tenancies::new();
+    for (partition, share) in work {
+        for event in &share.events {
+            if !tenancies.contains_key(&event.tenant) {
+                let opened = Tenancy { partition: *partition, desk: Desk::default(), recorded: event.recorded_at };
+                tenancies.insert(event.tenant.clone(), opened);
+            }
+            if let Some(tenancy) = tenancies.get_mut(&event.tenant) {
+                tenancy.recorded = tenancy.recorded.max(event.recorded_at);
+            }
+        }
+    }
+    tenancies
+}
+
+fn named(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
+    let events = work.values().flat_map(|share| &share.events);
+    let keys = events.filter_map(|event| match &event.payload {
+        Payload::Fact { fact, .. } => Some(PartKey::of(fact).into_iter().map(|key| (event.tenant.clone(), key))),
+        Payload::Posted(_) | Payload::Quarantined(_) => None,
+    });
+    keys.flatten().collect()
+}
+
+fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
+    let events = work.values().flat_map(|share| &share.events);
+    let keys = events.filter_map(|event| match &event.payload {
+        Payload::Posted(posted) => posted.part.as_str().parse().ok().map(|key| (event.tenant.clone(), key)),
+        Payload::Fact { .. } | Payload::Quarantined(_) => None,
+    });
+    keys.collect()
+}
+
+fn merge(tenancies: &mut Tenancies, work: &Work) {
+    for event in work.values().flat_map(|share| &share.events) {
+        if let (Payload::Fact { fact, .. }, Some(tenancy)) = (&event.payload, tenancies.get_mut(&event.tenant)) {
+            tenancy.desk.merge(fact);
+        }
+    }
+}
+
+async fn lay_named(tx: &mut Tx, tenancies: &mut Tenancies, keys: BTreeSet<(TenantId, PartKey)>) -> Result<(), DbError> {
+    lay(tenancies, books::parts_by_key(tx, &keys).await?);
+    Ok(())
+}
+
+/// Fetches what makes every case on the desks complete: three look-ups.
+async fn complete(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
+    let owners = gather(tenancies, |desk| desk.missing_owners());
+    lay(tenancies, books::parts_by_key(tx, &owners).await?);
+    let names = gather(tenancies, |desk| desk.order_names());
+    lay(tenancies, books::parts_by_order_name(tx, &names).await?);
+    let orders = gather(tenancies, |desk| desk.orders());
+    lay(tenancies, books::parts_by_owner(tx, &orders).await?);
+    Ok(())
+}
+
+fn gather<T: Ord>(tenancies: &Tenancies, ask: impl Fn(&Desk) -> BTreeSet<T>) -> BTreeSet<(TenantId, T)> {
+    let each =
+        tenancies.iter().map(|(tenant, tenancy)| ask(&tenancy.desk).into_iter().map(|item| (tenant.clone(), item)));
+    each.flatten().collect()
+}
+
+fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
+    for row in rows {
+        if let Some(tenancy) = tenancies.get_mut(&row.tenant) {
+            tenancy.desk.lay(row.key, Held::stored(row.part, row.posted, row.parked));
+        }
+    }
+}
+
+/// Settles every case on the desks (unless posting waits for the end of a rebuild) and writes what changed.
+async fn finish(tx: &mut Tx, mut tenancies: Tenancies, posting: bool) -> Result<usize, DbError> {
+    let tenants: BTreeSet<TenantId> = tenancies.keys().cloned().collect();
+    let policies = books::policies(tx, &tenants).await?;
+    let mut heads = books::heads(tx, &tenants).await?;
+    let default = Policy::default();
+    let (mut written, mut views) = (Written::default(), Views::default());
+    for (tenant, tenancy) in &mut tenancies {
+        let policy = policies.get(tenant).unwrap_or(&default);
+        let Some(head) = heads.get_mut(tenant) else { continue };
+        for case in tenancy.desk.cases() {
+            if posting {
+                match tenancy.desk.settle(&case, policy, tenancy.recorded, head) {
+                    Ok(numbered) => {
+                        for transaction in numbered {
+                            written.add(tenant, tenancy.partition, transaction)?;
+                        }
+                    }
+                    Err(unpostable) => tracing::warn!(%tenant, %unpostable, "a case is parked"),
+                }
+            }
+            views.add(tenant, &tenancy.desk, &case, policy);
+        }
+    }
+    written.number_positions(tx, false).await?;
+    written.save(tx, &heads).await?;
+    views.save(tx).await?;
+    save_parts(tx, &tenancies).await?;
+    Ok(written.rows.len())
+}
+
+async fn save_parts(tx: &mut Tx, tenancies: &Tenancies) -> Result<(), DbError> {
+    let mut rows = Vec::new();
+    for (tenant, tenancy) in tenancies {
+        rows.extend(tenancy.desk.changed().map(|(key, held)| PartRow {
+            tenant: tenant.clone(),
+            key: key.clone(),
+            owner: held.owner(),
+            order_name: held.part.order_name().cloned(),
+            part: held.part.clone(),
+            posted: held.posted.clone(),
+            parked: held.parked.clone(),
+        }));
+    }
+    books::save_parts(tx, &rows).await
+}
+
+/// What a batch posts, over all tenants.
+#[derive(Default)]
+struct Written {
+    rows: Vec<JournalRow>,
+    balances: BTreeMap<TenantId, Balances>,
+}
+
+impl Written {
+    fn add(&mut self, tenant: &TenantId, partition: u32, numbered: Numbered) -> Result<(), DbError> {
+        let Numbered { posted, body, link } = numbered;
+        let balances = self.balances.entry(tenant.clone()).or_default();
+        let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
+        balances.add(&posted.transaction).map_err(overflow)?;
+        self.rows.push(row(tenant, partition, &posted, body, link));
+        Ok(())
+    }
+
+    /// Gives each transaction its place in its partition; what comes from the ledger topic is there already.
+    async fn number_positions(&mut self, tx: &mut Tx, from_topic: bool) -> Result<(), DbError> {
+        let partitions: BTreeSet<u32> = self.rows.iter().map(|row| row.partition).collect();
+        for partition in partitions {
+            let mut relay = books::relay(tx, partition).await?;
+            for row in self.rows.iter_mut().filter(|row| row.partition == partition) {
+                relay.position = relay.position.saturating_add(1);
+                row.position = relay.position;
+            }
+            let relayed = if from_topic { relay.position } else { relay.relayed };
+            books::save_relay(tx, partition, relay.position, relayed).await?;
+        }
+        Ok(())
+    }
+
+    async fn save(&self, tx: &mut Tx, heads: &BTreeMap<TenantId, Head>) -> Result<(), DbError> {
+        let moved = heads.iter().filter(|(tenant, _)| self.balances.contains_key(*tenant));
+        books::append_journal(tx, &self.rows).await?;
+        books::save_heads(tx, &moved.map(|(tenant, head)| (tenant.clone(), *head)).collect()).await?;
+        books::add_balances(tx, &self.balances).await
+    }
+}
+
+fn row(tenant: &TenantId, partition: u32, posted: &Posted, body: Vec<u8>, link: ledger::ChainHash) -> JournalRow {
+    JournalRow {
+        tenant: tenant.clone(),
+        number: posted.number,
+        partition,
+        position: 0,
+        part: posted.part.to_string(),
+        effective: posted.transaction.effective(),
+        recorded: posted.recorded,
+        body,
+        link,
+    }
+}

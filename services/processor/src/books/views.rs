@@ -1,0 +1,106 @@
+//! Read models that follow from a case: the order, its parcels, their cash.
+
+use std::collections::BTreeSet;
+
+use commerce::{
+    Courier, Order, OrderId, Parcel, ParcelState, Part, PartKey, PaymentState, Policy, TenantId, TrackingNumber,
+};
+use store::books::{self, CodRow, OrderView, ShipmentRow};
+use store::db::{DbError, Tx};
+
+use super::desk::Desk;
+
+/// The read model rows of a batch.
+#[derive(Default)]
+pub(super) struct Views {
+    orders: Vec<OrderView>,
+    shipments: Vec<ShipmentRow>,
+    cash: Vec<CodRow>,
+}
+
+impl Views {
+    /// Adds a case's rows. A parked case keeps its last cash positions, as it keeps its last journal.
+    pub(super) fn add(&mut self, tenant: &TenantId, desk: &Desk, keys: &BTreeSet<PartKey>, policy: &Policy) {
+        let case = desk.case(keys);
+        let order = keys.iter().find_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None });
+        let parcels: Vec<&Parcel> =
+            case.values().filter_map(|p| if let Part::Parcel(p) = p { Some(p) } else { None }).collect();
+        for (key, part) in &case {
+            match (key, part) {
+                (PartKey::Order(id), Part::Order(order)) => self.orders.push(order_view(tenant, *id, order, &parcels)),
+                (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
+                    self.shipments.push(shipment(tenant, courier, tracking, order, parcel));
+                    if !desk.is_parked(key) {
+                        let position = commerce::cod_position(&case, key, policy);
+                        let (courier, tracking) = (courier.clone(), tracking.clone());
+                        self.cash.push(CodRow { tenant: tenant.clone(), courier, tracking, position });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        books::save_orders(tx, &self.orders).await?;
+        books::save_shipments(tx, &self.shipments).await?;
+        books::save_cod_positions(tx, &self.cash).await
+    }
+}
+
+fn order_view(tenant: &TenantId, id: OrderId, order: &Order, parcels: &[&Parcel]) -> OrderView {
+    let terms = order.terms.as_ref();
+    OrderView {
+        tenant: tenant.clone(),
+        order: id,
+        name: order.placed.as_ref().and_then(|p| p.name.as_ref()).map(ToString::to_string),
+        placed_at: order.placed.as_ref().map(|p| p.placed_at),
+        currency: terms.map(|t| t.currency.to_string()),
+        total: terms.map(|t| t.total),
+        cod: terms.is_some_and(|t| t.cash_on_delivery),
+        status: status(order, parcels).to_owned(),
+        refunded: order.refunds.values().fold(0, |sum, refund| refund.amount.saturating_add(sum)),
+        parcels: i64::try_from(parcels.len()).unwrap_or(i64::MAX),
+        city: terms.and_then(|t| t.city.clone()),
+        country: terms.and_then(|t| t.country.clone()),
+    }
+}
+
+/// An order in a word; what happened to its goods says more than what the shop calls it.
+fn status(order: &Order, parcels: &[&Parcel]) -> &'static str {
+    let paid = order.terms.as_ref().is_some_and(|t| t.payment == PaymentState::Paid);
+    let is = |state: ParcelState| move |parcel: &&Parcel| parcel.state() == state;
+    match () {
+        () if order.terms.as_ref().is_some_and(|t| t.test) => "test",
+        () if parcels.iter().any(is(ParcelState::Delivered)) => "delivered",
+        () if !parcels.is_empty() && parcels.iter().all(is(ParcelState::Returned)) => "returned",
+        () if order.cancelled.is_some() => "cancelled",
+        () if order.deleted.is_some() => "deleted",
+        () if order.delivered_by_shop_at().is_some() => "delivered",
+        () if order.fulfilments.values().any(|f| f.stands) => "sent",
+        () if paid => "paid",
+        () => "open",
+    }
+}
+
+fn shipment(
+    tenant: &TenantId,
+    courier: &Courier,
+    tracking: &TrackingNumber,
+    order: Option<OrderId>,
+    parcel: &Parcel,
+) -> ShipmentRow {
+    let last = parcel.scans.last();
+    ShipmentRow {
+        tenant: tenant.clone(),
+        courier: courier.clone(),
+        tracking: tracking.clone(),
+        order,
+        state: parcel.state(),
+        attempts: i64::try_from(parcel.attempts()).unwrap_or(i64::MAX),
+        last_scan_at: last.map(|scan| scan.at),
+        last_code: last.map(|scan| scan.code.clone()),
+        delivered_at: parcel.delivered_at(),
+        returned_at: parcel.returned_at(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The relay: publishes the journal to the ledger topic. The journal is its own outbox, so nothing can be posted without
+//! being published in the end. A crash between publishing and noting it publishes again, under the same ids; readers take
+//! each number once.
+
+use std::time::Duration;
+
+use event_log::EventLog;
+use events::Event;
+use store::books;
+use store::db::{Db, DbError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Context, ProcessError};
+
+/// Transactions published at once.
+const BATCH: u32 = 2_000;
+
+/// Publishes until `shutdown`; passing faults are waited out.
+pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result<(), ProcessError> {
+    loop {
+        match relay_all(&context.log, &context.db).await {
+            Ok(()) => {}
+            Err(error) if error.is_passing() => tracing::warn!(%error, "the ledger topic waits"),
+            Err(error) => return Err(error),
+        }
+        if shutdown.is_cancelled() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = context.posted.notified() => {}
+            // Another process may have posted, or a fault may have passed.
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// Publishes everything that was posted and not yet published, in every partition.
+pub async fn relay_all(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
+    for partition in 0..log.partitions() {
+        while relay_some(log, db, partition).await? {}
+    }
+    Ok(())
+}
+
+async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, ProcessError> {
+    let rows = books::unrelayed(db, partition, BATCH).await?;
+    let Some(last) = rows.last().map(|row| row.position) else { return Ok(false) };
+    let mut records = Vec::with_capacity(rows.len());
+    for row in rows {
+        let posted = events::posted_from_bytes(&row.body)
+            .map_err(|_| ProcessError::DamagedJournal { tenant: row.tenant.to_string(), number: row.number })?;
+        records.push(Event::posted(row.tenant, posted).encode());
+    }
+    log.append(records).await?;
+    let noted = db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last).await }));
+    noted.await.map(|()| true).map_err(|error: DbError| error.into())
+}

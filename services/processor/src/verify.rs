@@ -1,0 +1,328 @@
+//! Verification: every invariant that a running system can check of itself, with its figures, and the first places where it
+//! does not hold. Reads only; memory is that of a page and of the balances.
+
+mod hash;
+mod log;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use commerce::TenantId;
+use event_log::EventLog;
+use ledger::{Balances, ChainHash, TrialBalance};
+use store::books::{self, Head, JournalScan, PartScan};
+use store::db::{Db, DbError};
+
+use crate::{ProcessError, books as bookkeeper};
+
+pub use hash::{BooksHash, books_hash};
+
+/// Where an invariant does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The place: tenant and number, topic, partition and offset, account and day.
+    pub place: String,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+/// One invariant and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invariant {
+    /// What must hold.
+    pub name: &'static str,
+    /// What was counted while checking it.
+    pub figures: String,
+    /// Where it does not hold; the first of them.
+    pub findings: Vec<Finding>,
+}
+
+/// Everything that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// In the order of the design's list.
+    pub invariants: Vec<Invariant>,
+}
+
+impl Report {
+    /// True when nothing was found.
+    pub fn holds(&self) -> bool {
+        self.invariants.iter().all(|invariant| invariant.findings.is_empty())
+    }
+}
+
+/// Findings kept for each invariant; the first say enough.
+const FINDINGS: usize = 20;
+
+/// Collects findings up to [`FINDINGS`].
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, place: impl Into<String>, problem: impl Into<String>) {
+        if self.0.len() < FINDINGS {
+            self.0.push(Finding { place: place.into(), problem: problem.into() });
+        }
+    }
+}
+
+/// Checks everything. `progress` hears after every page how many records or rows were looked at.
+pub async fn verify(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Report, ProcessError> {
+    let records = log::records(log, progress).await?;
+    let journal = read_journal(db, progress).await?;
+    let heads = books::all_heads(db).await?;
+    let invariants = vec![
+        records.intact,
+        chain(&journal, &heads),
+        log::relayed(records.chains, &heads, &books::relays(db).await?),
+        balanced(&journal)?,
+        stored_balances(db, &journal).await?,
+        sub_ledgers(db, &journal).await?,
+        desired_is_posted(log, db, progress).await?,
+        nothing_waits(db).await?,
+        erased_stay_erased(db).await?,
+    ];
+    Ok(Report { invariants })
+}
+
+/// What one pass over the journal found.
+struct JournalRead {
+    balances: BTreeMap<TenantId, Balances>,
+    /// The recomputed end of each chain.
+    ends: BTreeMap<TenantId, Head>,
+    transactions: u64,
+    chain: Findings,
+    overflow: Findings,
+}
+
+async fn read_journal(db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result<JournalRead, ProcessError> {
+    let mut read = JournalRead {
+        balances: BTreeMap::new(),
+        ends: BTreeMap::new(),
+        transactions: 0,
+        chain: Findings::default(),
+        overflow: Findings::default(),
+    };
+    let mut scan = JournalScan::new(db);
+    loop {
+        let rows = scan.next().await?;
+        if rows.is_empty() {
+            return Ok(read);
+        }
+        progress(rows.len() as u64);
+        for row in rows {
+            let place = format!("journal of {}, number {}", row.tenant, row.number);
+            read.transactions += 1;
+            let end = read.ends.entry(row.tenant.clone()).or_insert(Head::GENESIS);
+            if let Some(problem) = link_problem(*end, row.number, &row.body, row.link) {
+                read.chain.add(&place, problem);
+            }
+            // The stored link, so that one broken row is named once and not every row after it.
+            *end = Head { number: row.number, link: row.link };
+            let Ok(posted) = events::posted_from_bytes(&row.body) else {
+                read.chain.add(&place, "the stored bytes are not a balanced transaction");
+                continue;
+            };
+            let columns = (posted.number, posted.part.as_str(), posted.transaction.effective(), posted.recorded);
+            if columns != (row.number, row.part.as_str(), row.effective, row.recorded) {
+                read.chain.add(&place, "the row's columns are not what its stored bytes say");
+            }
+            if read.balances.entry(row.tenant).or_default().add(&posted.transaction).is_err() {
+                read.overflow.add(&place, "a day's balance does not fit 64 bits");
+            }
+        }
+    }
+}
+
+fn link_problem(end: Head, number: u64, body: &[u8], link: ChainHash) -> Option<&'static str> {
+    match () {
+        () if number != end.number.saturating_add(1) => Some("a number is missing before it"),
+        () if end.link.then(body) != link => Some("the stored bytes do not match their link in the chain"),
+        () => None,
+    }
+}
+
+fn chain(journal: &JournalRead, heads: &BTreeMap<TenantId, Head>) -> Invariant {
+    let mut findings = Findings(journal.chain.0.clone());
+    for tenant in journal.ends.keys().chain(heads.keys()).collect::<BTreeSet<_>>() {
+        if journal.ends.get(tenant) != heads.get(tenant) {
+            findings.add(format!("journal of {tenant}"), "the chain does not end where its head says");
+        }
+    }
+    Invariant {
+        name: "journals are gapless and chained",
+        figures: format!("{} transactions in {} journals", journal.transactions, journal.ends.len()),
+        findings: findings.0,
+    }
+}
+
+fn trial_balance(balances: &Balances) -> Option<TrialBalance> {
+    TrialBalance::from_totals(
+        balances.iter().map(|((account, currency, _), total)| (account.clone(), *currency, *total)),
+    )
+    .ok()
+}
+
+fn balanced(journal: &JournalRead) -> Result<Invariant, ProcessError> {
+    let mut findings = Findings(journal.overflow.0.clone());
+    let mut figures = Vec::new();
+    for (tenant, balances) in &journal.balances {
+        let mut gross = BTreeMap::new();
+        for ((_, currency, _), total) in balances.iter() {
+            let sum: &mut (i128, i128) = gross.entry(*currency).or_default();
+            *sum = (sum.0 + i128::from(total.debits), sum.1 + i128::from(total.credits));
+        }
+        for (currency, (debits, credits)) in gross {
+            figures.push(format!("{tenant}: {debits} = {credits} minor units of {currency}"));
+            if debits != credits {
+                findings.add(format!("journal of {tenant}, {currency}"), format!("debits {debits}, credits {credits}"));
+            }
+        }
+        if trial_balance(balances).is_none_or(|trial| !trial.is_balanced()) {
+            findings.add(format!("trial balance of {tenant}"), "debits and credits differ");
+        }
+    }
+    let shown: Vec<String> = figures.iter().take(5).cloned().collect();
+    Ok(Invariant {
+        name: "debits equal credits per tenant and currency",
+        figures: shown.join("; "),
+        findings: findings.0,
+    })
+}
+
+async fn stored_balances(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
+    let mut findings = Findings::default();
+    let mut expected = BTreeMap::new();
+    for (tenant, balances) in &journal.balances {
+        for ((account, currency, day), total) in balances.iter() {
+            expected.insert((tenant.clone(), account.to_string(), currency.to_string(), i64::from(day.0)), *total);
+        }
+    }
+    let stored = books::balances(db).await?;
+    let count = stored.len();
+    for (tenant, account, currency, day, total) in stored {
+        let place = format!("balance of {tenant}, {account}, {currency}, day {day}");
+        match expected.remove(&(tenant, account, currency, day)) {
+            Some(sum) if sum == total => {}
+            Some(_) => findings.add(place, "is not the sum of its transactions"),
+            None => findings.add(place, "no transaction accounts for it"),
+        }
+    }
+    for (tenant, account, currency, day) in expected.keys() {
+        findings.add(format!("balance of {tenant}, {account}, {currency}, day {day}"), "is missing");
+    }
+    Ok(Invariant {
+        name: "balances are the sums of the journal",
+        figures: format!("{count} balances by account, currency and day"),
+        findings: findings.0,
+    })
+}
+
+async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
+    let mut findings = Findings::default();
+    let mut cash = books::outstanding(db).await?;
+    cash.retain(|_, outstanding| *outstanding != 0);
+    let (couriers, total): (usize, i128) = (cash.len(), cash.values().map(|sum| i128::from(*sum)).sum());
+    for (tenant, balances) in &journal.balances {
+        for row in trial_balance(balances).unwrap_or_default().rows {
+            let Some(courier) = row.account.as_str().strip_prefix("assets:cod-receivable:") else { continue };
+            let key = (tenant.clone(), courier.to_owned(), row.currency.to_string());
+            let (outstanding, receivable) = (cash.remove(&key).unwrap_or(0), row.debit - row.credit);
+            if outstanding != receivable {
+                let problem = format!("outstanding {outstanding}, receivable in the ledger {receivable}");
+                findings.add(format!("cash on delivery of {tenant}, {courier}, {}", row.currency), problem);
+            }
+        }
+    }
+    for (tenant, courier, currency) in cash.keys() {
+        findings
+            .add(format!("cash on delivery of {tenant}, {courier}, {currency}"), "outstanding without a receivable");
+    }
+    Ok(Invariant {
+        name: "cash expected = remitted + fees + outstanding, and equals the ledger's receivable",
+        figures: format!("{couriers} couriers' receivables, {total} minor units outstanding"),
+        findings: findings.0,
+    })
+}
+
+/// Recomputes every case's journal and compares it with what stands in the books.
+async fn desired_is_posted(
+    log: &EventLog,
+    db: &Db,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Invariant, ProcessError> {
+    let (mut findings, mut parts, mut after) = (Findings::default(), 0_u64, None);
+    loop {
+        let keys = books::all_keys(db, after.take(), 2_000).await?;
+        let Some(last) = keys.last().cloned() else { break };
+        parts += keys.len() as u64;
+        progress(keys.len() as u64);
+        let tenants = keys.iter().map(|(tenant, _)| (tenant.clone(), log.partition_of(tenant))).collect();
+        let shared = Arc::new((tenants, keys.into_iter().collect::<BTreeSet<_>>()));
+        let compared = db.run_tx("verify-cases", move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move { bookkeeper::differing(tx, &shared.0, &shared.1).await })
+        });
+        let differing: Vec<String> = compared.await.map_err(|error: DbError| ProcessError::from(error))?;
+        for place in differing {
+            findings.add(place, "what is posted is not what its facts imply");
+        }
+        after = Some(last);
+    }
+    Ok(Invariant {
+        name: "books are a function of facts: what is posted is what the facts imply",
+        figures: format!("{parts} parts of cases recomputed"),
+        findings: findings.0,
+    })
+}
+
+/// What is parked or could not be read is listed, never hidden. It is not a finding: the system did what it promises.
+async fn nothing_waits(db: &Db) -> Result<Invariant, ProcessError> {
+    let count = |sql: &'static str| async move {
+        let rows = db.query(sql, vec![]).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
+    };
+    let parked = count("SELECT COUNT(*) FROM part WHERE parked IS NOT NULL").await?;
+    let quarantined = count("SELECT COUNT(*) FROM quarantine").await?;
+    let poison = count("SELECT COUNT(*) FROM poison").await?;
+    let mut findings = Findings::default();
+    if poison > 0 {
+        findings.add("poison", format!("{poison} records on the log could not be read"));
+    }
+    Ok(Invariant {
+        name: "nothing rejected is lost",
+        figures: format!("{quarantined} in quarantine, {parked} parts parked, {poison} unreadable records"),
+        findings: findings.0,
+    })
+}
+
+async fn erased_stay_erased(db: &Db) -> Result<Invariant, ProcessError> {
+    let sql = "SELECT COUNT(*) FROM person WHERE sealed IS NOT NULL AND EXISTS (SELECT 1 FROM erased_subject \
+               WHERE erased_subject.tenant = person.tenant AND erased_subject.subject = person.subject)";
+    let kept = db.query(sql, vec![]).await?.first().map_or(Ok(0), |row| row.int(0))?;
+    let erased =
+        db.query("SELECT COUNT(*) FROM erased_subject", vec![]).await?.first().map_or(Ok(0), |row| row.int(0))?;
+    let mut findings = Findings::default();
+    if kept > 0 {
+        findings.add("person", format!("{kept} boxes of erased subjects are still in a read model"));
+    }
+    Ok(Invariant {
+        name: "erased stays erased",
+        figures: format!("{erased} erased subjects, {kept} boxes kept of them"),
+        findings: findings.0,
+    })
+}
+
+/// The tables of the journal and the pages of parts that the hashes read.
+async fn each_part(db: &Db, mut look: impl FnMut(&books::PartRow) -> Result<(), DbError>) -> Result<(), ProcessError> {
+    let mut scan = PartScan::new(db);
+    loop {
+        let rows = scan.next().await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            look(row)?;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! One integration binary.
+
+#[cfg(test)]
+mod event_log;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod store_db;

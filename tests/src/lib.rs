@@ -1,6 +1,10 @@
 //! One integration binary.
 
 #[cfg(test)]
+mod backend;
+#[cfg(test)]
+mod books;
+#[cfg(test)]
 mod event_log;
 #[cfg(test)]
 mod keys;

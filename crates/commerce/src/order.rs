@@ -42,6 +42,8 @@ pub struct Order {
     pub refunds: BTreeMap<RefundId, RefundIssued>,
     /// Its fulfilments, each in its latest version.
     pub fulfilments: BTreeMap<FulfilmentId, FulfilmentRecorded>,
+    /// The version at which the shop first said that a fulfilment was delivered: later edits do not move the day.
+    pub delivered_by_shop: BTreeMap<FulfilmentId, Timestamp>,
 }
 
 impl Order {
@@ -73,7 +75,12 @@ impl Order {
 
     /// A fulfilment was recorded.
     pub fn fulfil(&mut self, fact: FulfilmentRecorded) -> bool {
-        keep_greater_of(&mut self.fulfilments, fact.fulfilment, fact)
+        let earlier = |known: &Timestamp| fact.version < *known;
+        let delivered_earlier = fact.delivered && self.delivered_by_shop.get(&fact.fulfilment).is_none_or(earlier);
+        if delivered_earlier {
+            self.delivered_by_shop.insert(fact.fulfilment, fact.version);
+        }
+        keep_greater_of(&mut self.fulfilments, fact.fulfilment, fact) || delivered_earlier
     }
 
     /// The order's id, as soon as any fact names it.
@@ -96,9 +103,15 @@ impl Order {
         untracked.map(|f| f.fulfilled_at).min()
     }
 
-    /// When the shop itself says a fulfilment was delivered.
+    /// When the shop itself first said that a fulfilment that stands was delivered.
     pub fn delivered_by_shop_at(&self) -> Option<Timestamp> {
-        self.fulfilments.values().filter(|f| f.stands && f.delivered).map(|f| f.version).min()
+        self.fulfilments.values().filter_map(|f| self.shops_word(f)).min()
+    }
+
+    /// When the shop first said that this fulfilment was delivered, if it stands and still says so.
+    pub fn shops_word(&self, fulfilment: &FulfilmentRecorded) -> Option<Timestamp> {
+        let says_so = fulfilment.stands && fulfilment.delivered;
+        self.delivered_by_shop.get(&fulfilment.fulfilment).copied().filter(|_| says_so)
     }
 }
 

@@ -17,6 +17,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestCaseResult};
 
 /// This many cases unless the environment says otherwise, with a seed that a failing run prints.
+#[expect(clippy::print_stdout, reason = "the harness shows it when the property fails")]
 fn config(cases: u32) -> ProptestConfig {
     let from_environment = ProptestConfig::default();
     let seed = match from_environment.rng_seed {

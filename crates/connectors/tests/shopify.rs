@@ -487,22 +487,3 @@ fn every_real_notification_of_a_known_topic_is_read() {
     }
     println!("notifications read: {read_of:?}");
 }
-
-#[test]
-fn TEMP_speed() {
-    let body = std::fs::read(real_data().join("shopify-sample-notifications-2022-04/Order.json")).unwrap();
-    let body = serde_json::to_vec(&serde_json::from_slice::<Value>(&body).unwrap()).unwrap();
-    for _ in 0..3 {
-    let t = std::time::Instant::now();
-    for _ in 0..2000 { std::hint::black_box(serde_json::from_slice::<serde::de::IgnoredAny>(&body)).unwrap(); }
-    println!("SPEED ignored {:?} each", t.elapsed() / 2000);
-    let t = std::time::Instant::now();
-    for _ in 0..2000 { std::hint::black_box(serde_json::from_slice::<Value>(&body)).unwrap(); }
-    println!("SPEED value {:?} each", t.elapsed() / 2000);
-        let t = std::time::Instant::now();
-        for _ in 0..2000 {
-            with_settings(|s| shopify::read_order(&body, s)).unwrap();
-        }
-        println!("SPEED {} bytes {:?} each", body.len(), t.elapsed() / 2000);
-    }
-}

@@ -98,10 +98,11 @@ mod tests {
     #[test]
     fn a_difference_is_a_reversal_and_a_replacement() {
         let (a, b, c) = (transaction("a", 100), transaction("b", 200), transaction("b", 250));
-        assert_eq!(diff(&journal(&[a.clone()]), &posted(&[a.clone()])), vec![]);
-        assert_eq!(diff(&journal(&[a.clone()]), &posted(&[])), vec![Change::Post(a.clone())]);
+        let one = std::slice::from_ref(&a);
+        assert_eq!(diff(&journal(one), &posted(one)), vec![]);
+        assert_eq!(diff(&journal(one), &posted(&[])), vec![Change::Post(a.clone())]);
         let undone = Change::Reverse { number: 1, reversal: a.reversal() };
-        assert_eq!(diff(&journal(&[]), &posted(&[a.clone()])), vec![undone]);
+        assert_eq!(diff(&journal(&[]), &posted(one)), vec![undone]);
         let reversed = Change::Reverse { number: 2, reversal: b.reversal() };
         assert_eq!(diff(&journal(&[a.clone(), c.clone()]), &posted(&[a, b])), vec![reversed, Change::Post(c)]);
     }

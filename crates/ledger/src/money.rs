@@ -130,14 +130,12 @@ impl Money {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.is_empty() && fraction.is_empty() {
+        let digits_only = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b',');
+        if !digits.bytes().any(|b| b.is_ascii_digit()) || !digits_only(fraction) || fraction.contains(',') {
             return Err(MoneyError::NotANumber);
         }
         let decimals = currency.decimals() as usize;
         let (kept, extra) = fraction.split_at_checked(decimals.min(fraction.len())).ok_or(MoneyError::NotANumber)?;
-        if !extra.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(MoneyError::NotANumber);
-        }
         if extra.bytes().any(|b| b != b'0') {
             return Err(MoneyError::TooPrecise(currency));
         }
@@ -227,6 +225,9 @@ mod tests {
             ("12a", Currency::PKR, Err(MoneyError::NotANumber)),
             ("1.2.3", Currency::PKR, Err(MoneyError::NotANumber)),
             ("NaN", Currency::PKR, Err(MoneyError::NotANumber)),
+            (",", Currency::PKR, Err(MoneyError::NotANumber)),
+            ("-,.", Currency::PKR, Err(MoneyError::NotANumber)),
+            ("1.0,0", Currency::PKR, Err(MoneyError::NotANumber)),
             ("92233720368547758.07", Currency::PKR, Ok(i64::MAX)),
             ("-92233720368547758.08", Currency::PKR, Ok(i64::MIN)),
             ("92233720368547758.08", Currency::PKR, Err(MoneyError::Overflow)),

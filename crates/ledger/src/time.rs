@@ -24,9 +24,12 @@ pub struct BusinessZone(chrono_tz::Tz);
 pub struct ZoneError;
 
 impl Timestamp {
-    /// As chrono's type; instants beyond its range read as the epoch.
+    /// 9999-12-30 in microseconds: a zone's offset beyond it stays within the calendar.
+    const LAST: i64 = 253_402_128_000_000_000;
+
+    /// As chrono's type; instants before the year 365 or after 9999 read as the nearest of the two.
     pub fn to_utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or_default()
+        DateTime::from_timestamp_micros(self.0.clamp(-Self::LAST / 5, Self::LAST)).unwrap_or_default()
     }
 
     /// The business day this instant falls on in `zone`.
@@ -110,6 +113,12 @@ mod tests {
         assert_eq!(just_before.day(BusinessZone::KARACHI).to_string(), "2026-03-31");
         assert_eq!(midnight.day(BusinessZone::KARACHI).to_string(), "2026-04-01");
         assert_eq!(midnight.day(BusinessZone::UTC).to_string(), "2026-03-31");
+    }
+
+    #[test]
+    fn no_instant_is_beyond_the_calendar() {
+        assert_eq!(Timestamp(i64::MAX).day(BusinessZone::KARACHI).to_string(), "9999-12-30");
+        assert!(Timestamp(i64::MIN).day(BusinessZone::KARACHI) < Day(0));
     }
 
     #[test]

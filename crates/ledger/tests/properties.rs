@@ -1,6 +1,8 @@
 //! The ledger's promises, for any amounts: what is printed is read back, what does not balance is refused, what was
 //! posted balances, and no stored bit changes unseen.
 
+#![expect(clippy::unwrap_used, reason = "a value that cannot be built fails its property")]
+
 use ledger::{
     Account, Balances, ChainHash, Currency, Day, Entry, EntryKey, GENESIS, Money, MoneyError, Reference, Rejected,
     Side, Timestamp, Transaction, TrialBalance,

@@ -48,7 +48,7 @@ pub(crate) fn push(order: &Order, scan: Scan, at: NaiveDateTime) -> Vec<u8> {
     let (tracking, reference) = (&order.carriage.tracking, order.printed_number().to_string());
     let mut body = if order.number.is_multiple_of(3) {
         json!({ "trackingNumber": tracking, "orderReferenceNumber": reference, "transactionStatus": scan.status(),
-            "statusDateTime": at.format("%Y-%m-%dT%H:%M:%S%.3f+0500").to_string() })
+            "statusDateTime": iso(at) })
     } else {
         json!({ "trackingNumber": tracking, "orderReferenceNumber": reference, "orderStatus": scan.status(),
             "statusUpdateDatetime": wall_clock(at) })
@@ -212,32 +212,37 @@ fn scans(events: &[Event]) -> impl DoubleEndedIterator<Item = (NaiveDateTime, Sc
 }
 
 fn history(order: &Order, events: &[Event]) -> Vec<Value> {
-    let iso = order.number.is_multiple_of(5);
-    let mut history: Vec<Value> = scans(events).map(|(at, scan)| history_entry(at, scan, iso)).collect();
+    let with_offset = order.number.is_multiple_of(5);
+    let mut history: Vec<Value> = scans(events).map(|(at, scan)| history_entry(at, scan, with_offset)).collect();
     if order.number % 3 == 1 {
         history.reverse();
     }
     history
 }
 
-fn history_entry(at: NaiveDateTime, scan: Scan, iso: bool) -> Value {
+fn history_entry(at: NaiveDateTime, scan: Scan, with_offset: bool) -> Value {
     let (code, message) = scan.history();
     let mut entry = json!({ "transactionStatusMessage": message, "transactionStatusMessageCode": code });
-    if iso {
-        entry["modifiedDatetime"] = json!(at.format("%Y-%m-%dT%H:%M:%S%.3f+0500").to_string());
+    if with_offset {
+        entry["modifiedDatetime"] = json!(iso(at));
     } else {
         entry["updatedAt"] = json!(wall_clock(at));
     }
     entry
 }
 
-/// Pakistan wall clock without an offset, as the courier writes it.
+/// A Pakistan wall clock time as the courier writes it where it does give the offset.
+fn iso(at: NaiveDateTime) -> String {
+    format!("{at:?}.000+0500")
+}
+
+/// Pakistan wall clock without an offset, `2026-10-01 14:30:00`, as the courier mostly writes it.
 fn wall_clock(at: NaiveDateTime) -> String {
-    at.format("%Y-%m-%d %H:%M:%S").to_string()
+    at.to_string()
 }
 
 fn date(day: NaiveDate) -> String {
-    day.format("%Y-%m-%d").to_string()
+    day.to_string()
 }
 
 /// A JSON number that went through no float.

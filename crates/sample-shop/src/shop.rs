@@ -247,7 +247,7 @@ impl Shop {
 
     fn deliver(&mut self, message: Message) -> Delivery {
         let nanos = TimeDelta::nanoseconds(self.rng.random_range(0..1_000_000_000));
-        let triggered_at = (message.at - OFFSET + nanos).format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string();
+        let triggered_at = format!("{:?}Z", message.at - OFFSET + nanos);
         let webhook_id = uuid::Builder::from_random_bytes(self.rng.random()).into_uuid();
         Delivery {
             endpoint: message.endpoint,

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::paisa;
 
-/// A Pakistan wall clock time as the platform writes it.
+/// A Pakistan wall clock time as the platform writes it, `2026-10-01T14:30:00+05:00`.
 pub(crate) fn stamp(at: NaiveDateTime) -> String {
-    at.format("%Y-%m-%dT%H:%M:%S+05:00").to_string()
+    format!("{at:?}+05:00")
 }
 
 /// The bytes that are sent and signed.

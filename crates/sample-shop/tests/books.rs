@@ -61,6 +61,7 @@ impl Books {
         }
     }
 
+    #[expect(clippy::unwrap_used, reason = "a test reads what was made for it")]
     fn post(&mut self, policy: &Policy) {
         let parts = std::mem::take(&mut self.parts);
         for case in cases(&parts).values() {
@@ -126,6 +127,8 @@ fn the_books_say_what_the_shop_expects() {
         assert_eq!(books.balance("liabilities:courier-payable:postex"), -expected.courier_payable_minor);
         let unbanked = expected.cod_remitted_net_minor - expected.banked_minor;
         assert_eq!(books.balance("assets:remittance-clearing"), unbanked);
+        let came_in = expected.banked_minor + expected.captured_minor - expected.refunded_minor;
+        assert_eq!(books.balance("assets:bank") + books.balance("assets:gateway-receivable"), came_in);
         assert_eq!(books.balances.values().sum::<i64>(), 0);
     }
 }
@@ -146,5 +149,5 @@ fn the_parts_are_as_many_as_the_shop_expects() {
     assert_eq!(books.count(delivered), expected.delivered);
     assert_eq!(books.count(returned), expected.returned);
     assert_eq!(books.count(banked), expected.payouts);
-    assert_eq!(books.facts.get("costs").map(|costs| costs % 40), Some(0));
+    assert!(books.facts.get("costs").is_some_and(|costs| *costs >= 40));
 }

@@ -1,1 +1,71 @@
-fn main() {}
+//! `daybook`: the roles of the platform and the commands of its operator, in one program.
+//!
+//! Each command is a module that returns an [`output::Answer`]; this file chooses the command, prints its answer and turns it
+//! into an exit code: 0 when all is well, 1 when something was found or failed, 2 when the command line is wrong.
+
+mod cli;
+mod config;
+mod demo;
+mod doctor;
+mod erase;
+mod import;
+mod logging;
+mod output;
+mod platform;
+mod quarantine;
+mod rebuild;
+mod roles;
+mod show;
+mod tenant;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, Show};
+use config::Settings;
+use output::Answer;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let answer = async {
+        let settings = config::load(&cli.flags)?;
+        logging::start(&settings)?;
+        run(&cli, &settings).await
+    };
+    match answer.await {
+        Ok(answer) => {
+            output::print(&answer, cli.json);
+            if answer.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            output::print_failure(&format!("{error:#}"), cli.json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
+    match &cli.command {
+        Command::Up => roles::run(settings, roles::ALL, cli.json).await,
+        Command::Ingest => roles::run(settings, &[roles::Role::Ingest], cli.json).await,
+        Command::Processor => roles::run(settings, &[roles::Role::Processor], cli.json).await,
+        Command::Api => roles::run(settings, &[roles::Role::Api], cli.json).await,
+        Command::Privacy => roles::run(settings, &[roles::Role::Privacy], cli.json).await,
+        Command::Demo(demo) => demo::run(settings, demo, cli.json).await,
+        Command::Tenant(command) => tenant::run(settings, command).await,
+        Command::Import(command) => import::run(settings, command).await,
+        Command::Show(Show::Order(asked)) => show::order(settings, asked).await,
+        Command::Show(Show::Books(of)) => show::books(settings, of).await,
+        Command::Show(Show::Cod(asked)) => show::cod(settings, asked).await,
+        Command::Show(Show::Parked(of)) => show::parked(settings, of).await,
+        Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
+        Command::Rebuild(asked) => rebuild::run(settings, asked).await,
+        Command::Verify => verify::run(settings).await,
+        Command::Quarantine(command) => quarantine::run(settings, command).await,
+        Command::Lag => rebuild::lag(settings).await,
+        Command::Doctor => doctor::run(settings).await,
+    }
+}

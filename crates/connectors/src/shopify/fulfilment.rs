@@ -105,9 +105,16 @@ fn unknown_courier() -> Courier {
     Courier::from_name("unknown").expect("a literal slug")
 }
 
-/// The numbers in one field: staff put several behind commas. None when any of them is not a number.
+/// The numbers in one field: staff put several behind commas. None when any of them is prose, or the mobile number of
+/// whoever took the parcel along.
 fn tracking_numbers(written: &str) -> Option<Vec<TrackingNumber>> {
-    written.split(',').map(TrackingNumber::from_text).collect()
+    let numbers = written.split(',').map(TrackingNumber::from_text);
+    numbers.map(|number| number.filter(|number| !is_mobile(number.as_str()))).collect()
+}
+
+/// Eleven digits from `03`: how mobile numbers are written in Pakistan, and no courier's numbers there.
+fn is_mobile(number: &str) -> bool {
+    number.len() == 11 && number.starts_with("03") && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -122,6 +129,7 @@ mod tests {
             (r#"{"tracking_number":77,"tracking_numbers":{}}"#, "unknown 77", 0),
             (r#"{"tracking_numbers":["given to the guard"],"tracking_company":"M&P"}"#, "", 1),
             (r#"{"tracking_number":"R9","tracking_company":"Rider 0300-0000000"}"#, "unknown R9", 1),
+            (r#"{"tracking_number":"03330000000","tracking_company":"Rider"}"#, "", 1),
             (r#"{"tracking_number":null,"tracking_numbers":null}"#, "", 0),
         ] {
             let (parcels, typed) = parcels(&parse(json).unwrap());

@@ -1,4 +1,5 @@
-//! Products and stock, as the platform shows them.
+//! Products and stock, as the platform shows them. A product carries what a piece costs the seller, which the platform
+//! itself leaves out: this shop's producer adds it, with its currency.
 
 use chrono::NaiveDateTime;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use super::{bytes, stamp};
 use crate::catalogue::{LOCATION, Variant};
 use crate::paisa;
 
-/// `products/update`: one product with its `variants`, each with what a piece costs the seller.
+/// `products/update`: one product with its `variants`; None when there are none.
 pub(crate) fn product(variants: &[Variant], at: NaiveDateTime) -> Option<Vec<u8>> {
     let first = variants.first()?;
     Some(bytes(&json!({
@@ -35,6 +36,7 @@ fn variant_body(variant: &Variant, at: NaiveDateTime) -> Value {
         "sku": variant.sku,
         "price": paisa::text(variant.price),
         "cost": paisa::text(variant.cost),
+        "currency": "PKR",
         "inventory_item_id": variant.inventory_item,
         "inventory_management": "shopify",
         "grams": variant.grams,

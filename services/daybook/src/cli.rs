@@ -1,0 +1,273 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+
+/// An event-sourced order and ledger processor for sellers who are paid in cash on delivery.
+#[derive(Debug, Parser)]
+#[command(name = "daybook", version, about, max_term_width = 120, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Answer with one JSON object on standard output; everything else goes to standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process: webhooks, processor, page, privacy
+    Up,
+    /// Run the webhook endpoints only
+    Ingest,
+    /// Run the processor only: books, read models, relay
+    Processor,
+    /// Run the page only
+    Api,
+    /// Finish erasures that were interrupted, again and again
+    Privacy,
+    /// Show the whole thing with a sample shop of 90 days
+    Demo(Demo),
+    /// Merchants on this platform and their webhook secrets
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Bring in what other systems exported
+    #[command(subcommand)]
+    Import(Import),
+    /// Look at orders and books
+    #[command(subcommand)]
+    Show(Show),
+    /// Erase a person: destroy the keys of their data
+    Erase(Erase),
+    /// Drop read models and fold them again from the log
+    Rebuild(Rebuild),
+    /// Check every invariant and say where it does not hold
+    Verify,
+    /// Authentic input that was not understood
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// How many records wait to be folded
+    Lag,
+    /// Check the configuration and everything it points to
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many orders the sample shop takes
+    #[arg(long, default_value_t = 6_000)]
+    pub(crate) orders: u32,
+    /// What decides everything that is left to chance
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Exit when all is shown instead of serving the page until Ctrl-C
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Keep the demo's data folder
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// Add a merchant; secrets that are made here are shown once
+    Add(TenantAdd),
+    /// List the merchants
+    List,
+    /// Replace a webhook secret; the one it replaces stays valid until the next replacement
+    Secret(TenantSecret),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantAdd {
+    /// Lower-case letters, digits and hyphens, up to 63
+    pub(crate) name: String,
+    /// Time zone whose midnight ends the business day
+    #[arg(long, default_value = "Asia/Karachi", value_name = "IANA")]
+    pub(crate) zone: String,
+    /// A payment gateway that means cash on delivery; may be repeated [default: the usual names]
+    #[arg(long = "cod-gateway", value_name = "NAME")]
+    pub(crate) cod_gateways: Vec<String>,
+    /// File with the Shopify app's secret [default: one is made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) shopify_secret_file: Option<PathBuf>,
+    /// A courier that pushes to this platform
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) courier: Option<String>,
+    /// File with the courier's secret [default: one is made]
+    #[arg(long, value_name = "FILE", requires = "courier")]
+    pub(crate) courier_secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantSecret {
+    /// Which merchant
+    pub(crate) name: String,
+    /// Who signs with it: `shopify` or a courier such as `postex`
+    #[arg(long)]
+    pub(crate) sender: String,
+    /// File with the new secret [default: one is made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Order exports of Shopify: JSON files, or folders of them
+    ShopifyOrders(ImportOrders),
+    /// Invoices in the columns of the UCI Online Retail data sets, CSV or CSV.gz
+    Retail(ImportRetail),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportOrders {
+    /// Files or folders
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Which merchant [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Add the merchant if it is not there
+    #[arg(long, requires = "tenant")]
+    pub(crate) create: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportRetail {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Which merchant; added if it is not there
+    #[arg(long, default_value = "retail")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Show {
+    /// One order: who, lines, timeline, journal, cash
+    Order(ShowOrder),
+    /// The trial balance
+    Books(OfTenant),
+    /// Cash on delivery by courier and age
+    Cod(ShowCod),
+    /// Cases that cannot be posted, with the reason
+    Parked(OfTenant),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OfTenant {
+    /// Which merchant [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowOrder {
+    /// Its id, or its printed name such as `#1001`
+    pub(crate) order: String,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+    /// Show personal data in clear; the access is logged
+    #[arg(long, requires = "purpose")]
+    pub(crate) reveal: bool,
+    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes to the log
+    #[arg(long, value_name = "WORD")]
+    pub(crate) purpose: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowCod {
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+    /// Age as of this day [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<chrono::NaiveDate>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// `person`, `shop` or `retention`
+    #[arg(long, default_value = "person")]
+    pub(crate) reason: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// The shop's customer id
+    #[arg(long, value_name = "ID")]
+    pub(crate) customer: Option<String>,
+    /// The buyer of this order: its id, or its printed name
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: Option<String>,
+    /// A phone number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) phone: Option<String>,
+    /// An e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+    /// The subject's own id
+    #[arg(long, value_name = "UUID")]
+    pub(crate) subject: Option<uuid::Uuid>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// `books`, `people`, `stock` or `quarantine`
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) projection: Option<String>,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// What waits, oldest first
+    List(OfTenant),
+    /// One entry, without its content
+    Show(QuarantineShow),
+    /// Read again, after a fix
+    Redrive(QuarantineRedrive),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineShow {
+    /// Its id, as `list` prints it
+    pub(crate) id: uuid::Uuid,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineRedrive {
+    /// Its id, as `list` prints it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<uuid::Uuid>,
+    /// Everything that waits
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,119 @@
+//! The platform at hand: the log, the books and the keys, opened as the configuration says.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use event_log::EventLog;
+use ledger::Timestamp;
+use secrecy::ExposeSecret;
+use store::db::{Db, Dialect, Durability};
+use store::keys::{KeyStore, load_or_create_root};
+use store::schema::{books_migrations, keys_migrations};
+
+use crate::config::{Backend, Settings};
+
+/// PostgreSQL connections for the books: every worker one, the pages and the roles the rest.
+const BOOKS_CONNECTIONS: u32 = 16;
+
+/// PostgreSQL connections for the keys.
+const KEYS_CONNECTIONS: u32 = 8;
+
+/// Everything a role or a command works on. Clones are cheap.
+#[derive(Clone)]
+pub(crate) struct Platform {
+    /// The facts.
+    pub(crate) log: EventLog,
+    /// The books and read models.
+    pub(crate) db: Db,
+    /// The keys.
+    pub(crate) keys: KeyStore,
+}
+
+impl Platform {
+    /// Opens the platform, and makes what is not there yet: folder, files, root key, topics, schemas.
+    pub(crate) async fn open_or_create(settings: &Settings) -> Result<Platform> {
+        create_private(&settings.data)?;
+        Ok(Platform {
+            log: open_log(settings).await?,
+            db: open_books(settings).await?,
+            keys: open_keys(settings).await?,
+        })
+    }
+
+    /// Opens a platform that exists.
+    pub(crate) async fn open(settings: &Settings) -> Result<Platform> {
+        Platform::require(settings)?;
+        Platform::open_or_create(settings).await
+    }
+
+    /// Refuses a folder without a platform: a mistyped name is an error, and not a new and empty platform.
+    pub(crate) fn require(settings: &Settings) -> Result<()> {
+        let Backend::Embedded { .. } = settings.backend else { return Ok(()) };
+        if !settings.data.join("books.db").exists() {
+            bail!(
+                "there is no daybook in {0}: name its folder with --data, or begin one there with `daybook tenant add NAME --data {0}`",
+                settings.data.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// How the processor is to run here.
+    pub(crate) fn processor_config(&self, settings: &Settings) -> processor::Config {
+        let usual = processor::Config::for_log(&self.log);
+        processor::Config { workers: settings.workers.unwrap_or(usual.workers), batch: settings.batch, ..usual }
+    }
+}
+
+/// Opens the log.
+pub(crate) async fn open_log(settings: &Settings) -> Result<EventLog> {
+    let opened = match &settings.backend {
+        Backend::Embedded { partitions } => EventLog::open_sqlite(&settings.data.join("log.db"), *partitions).await,
+        Backend::Servers { kafka, .. } => EventLog::open_kafka(kafka).await,
+    };
+    opened.context("the log cannot be opened: check `data` or `kafka` with `daybook doctor`")
+}
+
+/// Opens the books and brings their schema up to date.
+pub(crate) async fn open_books(settings: &Settings) -> Result<Db> {
+    let opened = match &settings.backend {
+        Backend::Embedded { .. } => {
+            let path = settings.data.join("books.db");
+            Db::open_sqlite(&path, Durability::Normal, &books_migrations(Dialect::Sqlite)).await
+        }
+        Backend::Servers { postgres, schema, .. } => {
+            let migrations = books_migrations(Dialect::Postgres);
+            Db::open_postgres(postgres.expose_secret(), schema, BOOKS_CONNECTIONS, &migrations).await
+        }
+    };
+    opened.context("the books cannot be opened: check `data` or `postgres` with `daybook doctor`")
+}
+
+/// Opens the key store with the root key.
+pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
+    let opened = match &settings.backend {
+        Backend::Embedded { .. } => {
+            let path = settings.data.join("keys.db");
+            Db::open_sqlite(&path, Durability::Full, &keys_migrations(Dialect::Sqlite)).await
+        }
+        Backend::Servers { keys_postgres, schema, .. } => {
+            let (schema, migrations) = (format!("{schema}_keys"), keys_migrations(Dialect::Postgres));
+            Db::open_postgres(keys_postgres.expose_secret(), &schema, KEYS_CONNECTIONS, &migrations).await
+        }
+    };
+    let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
+    let root = load_or_create_root(&settings.root_key)?;
+    Ok(KeyStore::open(db, root).await?)
+}
+
+/// The data folder holds keys: nobody but its owner has business there.
+fn create_private(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("the data folder {} cannot be made: name another with --data", folder.display()))
+}
+
+/// The wall clock. Only commands and roles read it; what they call is told the time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from(chrono::Utc::now())
+}

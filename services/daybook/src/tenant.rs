@@ -1,0 +1,204 @@
+//! `daybook tenant`: merchants on the platform and the secrets by which their senders are known.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use commerce::{CodGateways, Courier, TenantId};
+use ledger::BusinessZone;
+use secrecy::SecretString;
+use serde::Serialize;
+use store::books::{self, TenantRow};
+use store::db::Db;
+
+use crate::cli::{OfTenant, Tenant, TenantAdd, TenantSecret};
+use crate::config::Settings;
+use crate::output::{Align, Answer, Table, strong};
+use crate::platform::{Platform, now, open_books};
+
+/// The sender of Shopify's webhooks, as the key store knows it.
+pub(crate) const SHOPIFY: &str = "shopify";
+
+/// A merchant as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    tenant: String,
+    zone: String,
+    cod_gateways: Vec<String>,
+    created_at: String,
+}
+
+/// A sender's secret that was stored. Its text is there only when it was made here, once.
+#[derive(Serialize)]
+struct Stored {
+    sender: String,
+    endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer> {
+    match command {
+        Tenant::Add(asked) => add(settings, asked).await,
+        Tenant::List => list(settings).await,
+        Tenant::Secret(asked) => replace_secret(settings, asked).await,
+    }
+}
+
+/// The merchant that is meant: the named one, or the only one.
+pub(crate) async fn chosen(db: &Db, of: &OfTenant) -> Result<TenantRow> {
+    let Some(name) = &of.tenant else { return only_one(db).await };
+    find(db, &parse(name)?).await
+}
+
+/// The merchant of this name.
+pub(crate) async fn find(db: &Db, tenant: &TenantId) -> Result<TenantRow> {
+    let found = books::tenant(db, tenant).await?;
+    found.with_context(|| format!("there is no tenant `{tenant}`: add it with `daybook tenant add {tenant}`"))
+}
+
+/// A merchant's name as it was typed.
+pub(crate) fn parse(name: &str) -> Result<TenantId> {
+    name.parse().context("a tenant's name is lower-case letters, digits and hyphens, up to 63")
+}
+
+async fn only_one(db: &Db) -> Result<TenantRow> {
+    let mut all = books::tenants(db).await?;
+    match all.len() {
+        1 => Ok(all.remove(0)),
+        0 => bail!("there is no tenant yet: add one with `daybook tenant add NAME`"),
+        _ => {
+            let names: Vec<&str> = all.iter().map(|row| row.tenant.as_str()).collect();
+            bail!("there are several tenants: choose one with --tenant ({})", names.join(", "))
+        }
+    }
+}
+
+async fn add(settings: &Settings, asked: &TenantAdd) -> Result<Answer> {
+    let tenant = parse(&asked.name)?;
+    let courier = asked.courier.as_deref().map(parse_courier).transpose()?;
+    let row = new_row(tenant, &asked.zone, &asked.cod_gateways)?;
+    let shopify = secret_from(asked.shopify_secret_file.as_deref())?;
+    let of_courier = courier.map(|slug| secret_from(asked.courier_secret_file.as_deref()).map(|secret| (slug, secret)));
+    let platform = Platform::open_or_create(settings).await?;
+    if books::tenant(&platform.db, &row.tenant).await?.is_some() {
+        bail!("the tenant `{0}` exists: replace a secret with `daybook tenant secret {0} --sender …`", row.tenant);
+    }
+    books::save_tenant(&platform.db, row.clone()).await?;
+    let mut stored = vec![store_secret(&platform, &row.tenant, SHOPIFY, shopify).await?];
+    if let Some((slug, secret)) = of_courier.transpose()? {
+        stored.push(store_secret(&platform, &row.tenant, slug.as_str(), secret).await?);
+    }
+    let text = format!(
+        "tenant {} added: days end at midnight in {}; cash on delivery is paid by {}\n{}",
+        strong(row.tenant.as_str()),
+        row.zone.name(),
+        row.cod_gateways.names().join(", "),
+        secrets_text(&stored)
+    );
+    let json = serde_json::json!({ "tenant": listed(&row), "secrets": stored });
+    Ok(Answer::new(&json, text))
+}
+
+/// A merchant that is not stored yet.
+pub(crate) fn new_row(tenant: TenantId, zone: &str, cod_gateways: &[String]) -> Result<TenantRow> {
+    let zone: BusinessZone = zone.parse().context("--zone")?;
+    let cod_gateways = match cod_gateways {
+        [] => CodGateways::default(),
+        named => CodGateways::new(named),
+    };
+    Ok(TenantRow { tenant, zone, cod_gateways, created_at: now() })
+}
+
+async fn list(settings: &Settings) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let rows = books::tenants(&platform.db).await?;
+    let mut table = Table::new([(Align::Left, "tenant"), (Align::Left, "zone"), (Align::Left, "since")]);
+    for row in &rows {
+        table.row([row.tenant.to_string(), row.zone.name().to_owned(), row.created_at.to_string()]);
+    }
+    let listed: Vec<Listed> = rows.iter().map(listed).collect();
+    Ok(Answer::new(&serde_json::json!({ "tenants": listed }), table.to_string()))
+}
+
+async fn replace_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {
+    let secret = secret_from(asked.secret_file.as_deref())?;
+    if asked.sender != SHOPIFY {
+        parse_courier(&asked.sender)?;
+    }
+    let platform = Platform::open(settings).await?;
+    let row = find(&platform.db, &parse(&asked.name)?).await?;
+    let stored = store_secret(&platform, &row.tenant, &asked.sender, secret).await?;
+    let text = format!(
+        "the secret of {} is replaced; the previous one stays valid until the next replacement\n{}",
+        asked.sender,
+        secrets_text(std::slice::from_ref(&stored))
+    );
+    let json = serde_json::json!({ "tenant": row.tenant.as_str(), "secrets": [stored] });
+    Ok(Answer::new(&json, text))
+}
+
+/// A secret from a file, or a new one, which is then the answer's to show.
+enum Secret {
+    Given(SecretString),
+    Made(String),
+}
+
+fn secret_from(file: Option<&Path>) -> Result<Secret> {
+    let Some(path) = file else { return Ok(Secret::Made(new_secret())) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("the secret file {}", path.display()))?;
+    match text.trim() {
+        "" => bail!("the secret file {} is empty", path.display()),
+        secret => Ok(Secret::Given(secret.to_owned().into())),
+    }
+}
+
+/// 256 random bits in hexadecimal.
+pub(crate) fn new_secret() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}
+
+async fn store_secret(platform: &Platform, tenant: &TenantId, sender: &str, secret: Secret) -> Result<Stored> {
+    let (secret, shown) = match secret {
+        Secret::Given(secret) => (secret, None),
+        Secret::Made(text) => (text.clone().into(), Some(text)),
+    };
+    platform.keys.put_secret(tenant, sender, &secret).await?;
+    let endpoint = match sender {
+        SHOPIFY => format!("/webhooks/shopify/{tenant}"),
+        courier => format!("/webhooks/couriers/{tenant}/{courier}"),
+    };
+    Ok(Stored { sender: sender.to_owned(), endpoint, secret: shown })
+}
+
+fn parse_courier(slug: &str) -> Result<Courier> {
+    slug.parse().context("a sender is `shopify` or a courier's slug: lower-case letters, digits and hyphens")
+}
+
+fn secrets_text(stored: &[Stored]) -> String {
+    let mut table = Table::plain([Align::Left, Align::Left, Align::Left]).indented(2);
+    for one in stored {
+        let shown = match &one.secret {
+            Some(secret) => format!("secret {secret}   (shown once: keep it)"),
+            None => "secret as in the file".to_owned(),
+        };
+        table.row([one.sender.clone(), format!("POST {}", one.endpoint), shown]);
+    }
+    table.to_string()
+}
+
+fn listed(row: &TenantRow) -> Listed {
+    Listed {
+        tenant: row.tenant.to_string(),
+        zone: row.zone.name().to_owned(),
+        cod_gateways: row.cod_gateways.names().to_vec(),
+        created_at: row.created_at.to_string(),
+    }
+}
+
+/// The books of a platform that must exist, for commands that need nothing else.
+pub(crate) async fn books_of(settings: &Settings, of: &OfTenant) -> Result<(Db, TenantRow)> {
+    let db = Platform::require(settings).map(|()| open_books(settings))?.await?;
+    let row = chosen(&db, of).await?;
+    Ok((db, row))
+}

@@ -1,0 +1,57 @@
+//! A log and a books database of either back end, fresh for one test.
+
+use std::time::Duration;
+
+use event_log::{EventLog, KafkaConfig};
+use store::db::{Db, Dialect, Durability};
+use store::schema::books_migrations;
+
+/// Which pair of stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Embedded,
+    Servers,
+}
+
+/// An open log and database. Dropping it removes both.
+pub(crate) struct Backend {
+    pub(crate) log: EventLog,
+    pub(crate) db: Db,
+    pub(crate) folder: tempfile::TempDir,
+    database: Option<testkit::TestDatabase>,
+}
+
+impl Backend {
+    /// Nothing in it yet. `partitions` is how many the topics have.
+    pub(crate) async fn fresh(kind: Kind, partitions: u32) -> Backend {
+        let folder = testkit::scratch();
+        match kind {
+            Kind::Embedded => {
+                let log = EventLog::open_sqlite(&folder.path().join("log.db"), partitions).await.unwrap();
+                let migrations = books_migrations(Dialect::Sqlite);
+                let db = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
+                Backend { log, db, folder, database: None }
+            }
+            Kind::Servers => {
+                let kafka = testkit::kafka().await;
+                let config = KafkaConfig {
+                    brokers: kafka.brokers.clone(),
+                    topic_prefix: kafka.prefix(),
+                    partitions,
+                    replication: 1,
+                    request_timeout: Duration::from_secs(10),
+                };
+                let log = EventLog::open_kafka(&config).await.unwrap();
+                let database = testkit::postgres().await.database().await;
+                let migrations = books_migrations(Dialect::Postgres);
+                let db = Db::open_postgres(&database.url, "daybook", 8, &migrations).await.unwrap();
+                Backend { log, db, folder, database: Some(database) }
+            }
+        }
+    }
+
+    /// The PostgreSQL database's URL, if that is what it is.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.database.as_ref().map(|database| database.url.as_str())
+    }
+}

@@ -18,7 +18,13 @@ pub(crate) struct Backend {
     pub(crate) log: EventLog,
     pub(crate) db: Db,
     pub(crate) folder: tempfile::TempDir,
-    database: Option<testkit::TestDatabase>,
+    servers: Option<Servers>,
+}
+
+struct Servers {
+    database: testkit::TestDatabase,
+    brokers: String,
+    prefix: String,
 }
 
 impl Backend {
@@ -30,7 +36,7 @@ impl Backend {
                 let log = EventLog::open_sqlite(&folder.path().join("log.db"), partitions).await.unwrap();
                 let migrations = books_migrations(Dialect::Sqlite);
                 let db = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
-                Backend { log, db, folder, database: None }
+                Backend { log, db, folder, servers: None }
             }
             Kind::Servers => {
                 let kafka = testkit::kafka().await;
@@ -45,13 +51,24 @@ impl Backend {
                 let database = testkit::postgres().await.database().await;
                 let migrations = books_migrations(Dialect::Postgres);
                 let db = Db::open_postgres(&database.url, "daybook", 8, &migrations).await.unwrap();
-                Backend { log, db, folder, database: Some(database) }
+                let servers = Servers { database, brokers: config.brokers, prefix: config.topic_prefix };
+                Backend { log, db, folder, servers: Some(servers) }
             }
         }
     }
 
     /// The PostgreSQL database's URL, if that is what it is.
     pub(crate) fn url(&self) -> Option<&str> {
-        self.database.as_ref().map(|database| database.url.as_str())
+        self.servers.as_ref().map(|servers| servers.database.url.as_str())
+    }
+
+    /// The Kafka brokers; empty when embedded.
+    pub(crate) fn brokers(&self) -> &str {
+        self.servers.as_ref().map_or("", |servers| servers.brokers.as_str())
+    }
+
+    /// What its topics' names begin with; empty when embedded.
+    pub(crate) fn prefix(&self) -> &str {
+        self.servers.as_ref().map_or("", |servers| servers.prefix.as_str())
     }
 }

@@ -22,7 +22,7 @@ fn shop() -> TenantId {
 }
 
 /// The facts of a sample shop as connectors read them, without the people.
-fn sample(orders: u32, seed: u64) -> (Vec<Event>, Expected) {
+pub(crate) fn sample(orders: u32, seed: u64) -> (Vec<Event>, Expected) {
     let plan = Plan { seed, orders, days: 60, ..Plan::default() };
     let workload = sample_shop::generate(&plan);
     let gateways = CodGateways::default();
@@ -47,13 +47,13 @@ fn sample(orders: u32, seed: u64) -> (Vec<Event>, Expected) {
     (events, workload.expected)
 }
 
-async fn append(log: &EventLog, events: &[Event]) {
+pub(crate) async fn append(log: &EventLog, events: &[Event]) {
     for chunk in events.chunks(500) {
         log.append(chunk.iter().map(Event::encode).collect()).await.unwrap();
     }
 }
 
-fn config(batch: usize) -> Config {
+pub(crate) fn config(batch: usize) -> Config {
     Config { workers: 1, batch, wait: Duration::from_millis(200) }
 }
 
@@ -62,11 +62,11 @@ async fn hash(db: &Db) -> BooksHash {
 }
 
 /// A hash without the sealed tables, whose contents differ between two runs.
-async fn open_hash(db: &Db) -> BooksHash {
+pub(crate) async fn open_hash(db: &Db) -> BooksHash {
     processor::books_hash(db, false).await.unwrap()
 }
 
-async fn findings(backend: &Backend) -> Vec<String> {
+pub(crate) async fn findings(backend: &Backend) -> Vec<String> {
     let report = processor::verify(&backend.log, &backend.db, &mut |_| {}).await.unwrap();
     let named = |i: &processor::Invariant| {
         i.findings.iter().map(|f| format!("{}: {}: {}", i.name, f.place, f.problem)).collect::<Vec<_>>()

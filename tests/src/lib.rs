@@ -5,11 +5,19 @@ mod backend;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod event_log;
+#[cfg(test)]
+mod ingest;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod layout;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]

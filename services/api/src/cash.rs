@@ -55,7 +55,7 @@ impl Cash {
     }
 }
 
-/// Groups couriers by currency. A stored code that is no currency is left out by neither sum nor row: it cannot be stored.
+/// Groups couriers by currency. Stored codes come from `Currency`, so none is skipped.
 pub(crate) fn by_currency(summaries: &[CodSummary]) -> BTreeMap<Currency, CurrencyCash> {
     let mut grouped: BTreeMap<Currency, CurrencyCash> = BTreeMap::new();
     for summary in summaries {

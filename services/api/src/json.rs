@@ -5,7 +5,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use ledger::{Currency, Timestamp, TrialBalance, TrialBalanceRow};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::books::OrderView;
 
 use crate::cash::{self, Cash, CurrencyCash};
@@ -16,7 +15,51 @@ use crate::{App, view};
 /// Orders given at once at most.
 const MOST: u32 = 500;
 
-type Answer = Result<Json<Value>, AsProblem>;
+type Answer<T> = Result<Json<Figures<T>>, AsProblem>;
+
+/// Figures with whose they are and as of when.
+#[derive(Serialize)]
+pub(crate) struct Figures<T> {
+    tenant: String,
+    as_of: String,
+    day: String,
+    zone: &'static str,
+    #[serde(flatten)]
+    figures: T,
+}
+
+fn answer<T>(shop: &Shop<'_>, figures: T) -> Json<Figures<T>> {
+    Json(Figures {
+        tenant: shop.row.tenant.to_string(),
+        as_of: shop.now.to_string(),
+        day: shop.today().to_string(),
+        zone: shop.row.zone.name(),
+        figures,
+    })
+}
+
+/// Figures that are kept apart by currency.
+#[derive(Serialize)]
+pub(crate) struct Currencies<T> {
+    currencies: Vec<T>,
+}
+
+/// `/api/v1/t/{tenant}/trial-balance`.
+pub(crate) async fn trial_balance(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+) -> Answer<Currencies<TrialOfCurrency>> {
+    let shop = app.shop(&tenant).await?;
+    let currencies = trial_currencies(&shop.trial_balance().await?);
+    Ok(answer(&shop, Currencies { currencies }))
+}
+
+/// `/api/v1/t/{tenant}/cod`.
+pub(crate) async fn cod(State(app): State<App>, Path(tenant): Path<String>) -> Answer<Currencies<CashOfCurrency>> {
+    let shop = app.shop(&tenant).await?;
+    let currencies = cash::by_currency(&shop.cod().await?).into_iter().map(CashOfCurrency::of).collect();
+    Ok(answer(&shop, Currencies { currencies }))
+}
 
 /// `?limit=`.
 #[derive(Deserialize)]
@@ -24,30 +67,16 @@ pub(crate) struct Limit {
     limit: Option<u32>,
 }
 
-/// `/api/v1/t/{tenant}/trial-balance`.
-pub(crate) async fn trial_balance(State(app): State<App>, Path(tenant): Path<String>) -> Answer {
-    let shop = app.shop(&tenant).await?;
-    let trial = shop.trial_balance().await?;
-    Ok(answer(&shop, json!({ "currencies": trial_currencies(&trial) })))
-}
-
-/// `/api/v1/t/{tenant}/cod`.
-pub(crate) async fn cod(State(app): State<App>, Path(tenant): Path<String>) -> Answer {
-    let shop = app.shop(&tenant).await?;
-    let currencies: Vec<CashOfCurrency> = cash::by_currency(&shop.cod().await?).into_iter().map(of_currency).collect();
-    Ok(answer(&shop, json!({ "currencies": currencies })))
-}
-
 /// `/api/v1/t/{tenant}/orders?limit=`.
 pub(crate) async fn orders(
     State(app): State<App>,
     Path(tenant): Path<String>,
     query: Result<Query<Limit>, QueryRejection>,
-) -> Answer {
+) -> Answer<Orders> {
     let limit = allowed(query.ok().map(|Query(asked)| asked))?;
     let shop = app.shop(&tenant).await?;
-    let orders: Vec<OrderOfList> = shop.orders(limit).await?.iter().map(OrderOfList::of).collect();
-    Ok(answer(&shop, json!({ "count": shop.order_count().await?, "orders": orders })))
+    let orders = shop.orders(limit).await?.into_iter().map(OrderOfList::of).collect();
+    Ok(answer(&shop, Orders { count: shop.order_count().await?, orders }))
 }
 
 fn allowed(asked: Option<Limit>) -> Result<u32, Refusal> {
@@ -55,81 +84,83 @@ fn allowed(asked: Option<Limit>) -> Result<u32, Refusal> {
     if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(Refusal::BadLimit) }
 }
 
-/// The figures with whose they are and as of when.
-fn answer(shop: &Shop<'_>, mut figures: Value) -> Json<Value> {
-    figures["tenant"] = shop.row.tenant.as_str().into();
-    figures["as_of"] = shop.now.to_string().into();
-    figures["day"] = shop.today().to_string().into();
-    figures["zone"] = shop.row.zone.name().into();
-    Json(figures)
-}
-
 #[derive(Serialize)]
-struct TrialOfCurrency<'a> {
+pub(crate) struct TrialOfCurrency {
     currency: String,
     decimals: u32,
-    accounts: Vec<&'a TrialBalanceRow>,
+    accounts: Vec<TrialBalanceRow>,
     debits: i128,
     credits: i128,
     balanced: bool,
 }
 
-fn trial_currencies(trial: &TrialBalance) -> Vec<TrialOfCurrency<'_>> {
-    let of_currency = |(currency, accounts): (Currency, Vec<_>)| {
-        let (debits, credits) = view::sums(&accounts);
+fn trial_currencies(trial: &TrialBalance) -> Vec<TrialOfCurrency> {
+    let of_currency = |(currency, rows): (Currency, Vec<&TrialBalanceRow>)| {
+        let (debits, credits) = view::sums(&rows);
         let (decimals, balanced) = (currency.decimals(), debits == credits);
+        let accounts = rows.into_iter().cloned().collect();
         TrialOfCurrency { currency: currency.to_string(), decimals, accounts, debits, credits, balanced }
     };
     view::rows_by_currency(trial).into_iter().map(of_currency).collect()
 }
 
 #[derive(Serialize)]
-struct CashOfCurrency {
+pub(crate) struct CashOfCurrency {
     currency: String,
     decimals: u32,
-    couriers: Vec<Value>,
+    couriers: Vec<CashOfCourier>,
     totals: Cash,
 }
 
-fn of_currency((currency, cash): (Currency, CurrencyCash)) -> CashOfCurrency {
-    let row = |(courier, cash): &(String, Cash)| {
-        let mut row = json!(cash);
-        row["courier"] = courier.as_str().into();
-        row
-    };
-    let couriers = cash.couriers.iter().map(row).collect();
-    CashOfCurrency { currency: currency.to_string(), decimals: currency.decimals(), couriers, totals: cash.totals }
+#[derive(Serialize)]
+struct CashOfCourier {
+    courier: String,
+    #[serde(flatten)]
+    cash: Cash,
+}
+
+impl CashOfCurrency {
+    fn of((currency, cash): (Currency, CurrencyCash)) -> CashOfCurrency {
+        let couriers = cash.couriers.into_iter().map(|(courier, cash)| CashOfCourier { courier, cash }).collect();
+        CashOfCurrency { currency: currency.to_string(), decimals: currency.decimals(), couriers, totals: cash.totals }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Orders {
+    count: i64,
+    orders: Vec<OrderOfList>,
 }
 
 /// Ids as text: they exceed what a double holds exactly.
 #[derive(Serialize)]
-struct OrderOfList<'a> {
+struct OrderOfList {
     order: String,
-    name: Option<&'a str>,
+    name: Option<String>,
     placed_at: Option<String>,
-    city: Option<&'a str>,
-    country: Option<&'a str>,
+    city: Option<String>,
+    country: Option<String>,
     payment: &'static str,
-    currency: Option<&'a str>,
+    currency: Option<String>,
     total: Option<i64>,
     refunded: i64,
-    status: &'a str,
+    status: String,
     parcels: i64,
 }
 
-impl OrderOfList<'_> {
-    fn of(order: &OrderView) -> OrderOfList<'_> {
+impl OrderOfList {
+    fn of(order: OrderView) -> OrderOfList {
         OrderOfList {
             order: order.order.to_string(),
-            name: order.name.as_deref(),
+            name: order.name,
             placed_at: order.placed_at.as_ref().map(Timestamp::to_string),
-            city: order.city.as_deref(),
-            country: order.country.as_deref(),
+            city: order.city,
+            country: order.country,
             payment: if order.cod { "cod" } else { "prepaid" },
-            currency: order.currency.as_deref(),
+            currency: order.currency,
             total: order.total,
             refunded: order.refunded,
-            status: &order.status,
+            status: order.status,
             parcels: order.parcels,
         }
     }
@@ -151,7 +182,9 @@ mod tests {
 
     #[test]
     fn wide_sums_are_whole_numbers() {
-        let cash = Cash { expected: i128::from(i64::MAX), ..Cash::default() };
-        assert_eq!(json!(cash)["expected"].to_string(), "9223372036854775807");
+        let cash = Cash { expected: i128::from(i64::MAX) * 2, ..Cash::default() };
+        let row = CashOfCourier { courier: "postex".to_owned(), cash };
+        let written = serde_json::to_string(&row).unwrap();
+        assert!(written.starts_with(r#"{"courier":"postex","expected":18446744073709551614,"#), "{written}");
     }
 }

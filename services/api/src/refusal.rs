@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_refusal_has_its_status() {
-        let wrong = DbError::Statement { code: "42P01".to_owned(), message: "relation \"x\" does not exist".to_owned() };
+        let wrong =
+            DbError::Statement { code: "42P01".to_owned(), message: "relation \"x\" does not exist".to_owned() };
         let cases: [(Refusal, u16, Option<&str>); 5] = [
             (Refusal::NotFound, 404, None),
             (Refusal::BadLimit, 400, None),

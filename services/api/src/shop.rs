@@ -27,7 +27,8 @@ pub(crate) struct Books {
     pub(crate) orders: Vec<OrderView>,
     pub(crate) order_count: i64,
     pub(crate) quarantined: usize,
-    pub(crate) parked: usize,
+    /// Part and reason.
+    pub(crate) parked: Vec<(String, String)>,
 }
 
 /// What an order's page is made of.
@@ -87,7 +88,7 @@ impl Shop<'_> {
             orders: self.orders(LATEST).await?,
             order_count: self.order_count().await?,
             quarantined: books::quarantined(db, tenant).await?.len(),
-            parked: books::parked(db, tenant).await?.len(),
+            parked: books::parked(db, tenant).await?,
         })
     }
 

@@ -33,6 +33,11 @@ impl Answer {
         Answer { json: serde_json::to_value(json).unwrap_or_default(), text, good: true }
     }
 
+    /// Nothing more to say: it was said while the command was at work.
+    pub(crate) fn silent() -> Answer {
+        Answer { json: Value::Null, text: String::new(), good: true }
+    }
+
     /// The same, with what the exit code is to say.
     pub(crate) fn with_verdict(self, good: bool) -> Answer {
         Answer { good, ..self }
@@ -41,9 +46,9 @@ impl Answer {
 
 /// Prints an answer.
 pub(crate) fn print(answer: &Answer, as_json: bool) {
-    if as_json {
+    if as_json && !answer.json.is_null() {
         write_out(&format!("{}\n", answer.json));
-    } else {
+    } else if !as_json {
         write_out(&answer.text);
     }
 }

@@ -102,8 +102,21 @@ pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
         }
     };
     let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
+    refuse_lost_root(settings, &db).await?;
     let root = load_or_create_root(&settings.root_key)?;
     Ok(KeyStore::open(db, root).await?)
+}
+
+/// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the
+/// right one.
+async fn refuse_lost_root(settings: &Settings, keys: &Db) -> Result<()> {
+    if settings.root_key.exists() || keys.query("SELECT epoch FROM epoch LIMIT 1", vec![]).await?.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the root key {} is gone, and without it nothing that was sealed can be read: restore it from its copy",
+        settings.root_key.display()
+    )
 }
 
 /// The data folder holds keys: nobody but its owner has business there.

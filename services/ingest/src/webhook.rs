@@ -59,13 +59,14 @@ struct Sender {
 }
 
 /// An authentic body.
-struct Delivery {
+struct Delivery<'s> {
     origin: Source,
     topic: String,
     received_at: Timestamp,
     /// What dates that which has no date of its own.
     at: Timestamp,
-    digest: Uuid,
+    /// The secret that proved it.
+    secret: &'s SecretString,
     body: Vec<u8>,
 }
 
@@ -99,8 +100,7 @@ impl Ingest {
         let (webhook, event) = (id(WEBHOOK_ID), id(EVENT_ID));
         tracing::debug!(tenant = sender.tenant.tenant.as_str(), topic, ?webhook, ?event, "an authentic webhook");
         let at = shopify_header(&head.headers, TRIGGERED_AT).and_then(instant).unwrap_or(received_at);
-        let digest = signature::digest(secret, &body);
-        let delivery = Delivery { origin: Source::SHOPIFY, topic, received_at, at, digest, body };
+        let delivery = Delivery { origin: Source::SHOPIFY, topic, received_at, at, secret, body };
         self.take(&sender.tenant, delivery, place).await
     }
 
@@ -115,8 +115,7 @@ impl Ingest {
         let secret = signature::holder(&sender.secrets, given).ok_or(Refusal::BadSignature)?;
         let mut place = self.shared.limits.enter().ok_or(Refusal::Overloaded)?;
         let body = self.whole(body, &mut place).await?;
-        let digest = signature::digest(secret, &body);
-        let delivery = Delivery { origin, topic: String::new(), received_at, at: received_at, digest, body };
+        let delivery = Delivery { origin, topic: String::new(), received_at, at: received_at, secret, body };
         self.take(&sender.tenant, delivery, place).await
     }
 
@@ -156,15 +155,15 @@ impl Ingest {
     }
 
     /// Reads an authentic body and waits until the log has its facts, or has it whole.
-    async fn take(&self, tenant: &TenantRow, delivery: Delivery, place: Place) -> Result<Taken, Refusal> {
-        let Delivery { origin, topic, received_at, at, digest, body } = delivery;
+    async fn take(&self, tenant: &TenantRow, delivery: Delivery<'_>, place: Place) -> Result<Taken, Refusal> {
+        let Delivery { origin, topic, received_at, at, secret, body } = delivery;
         match reading::read(tenant, &origin, &topic, at, &body) {
             Ok(drafts) => {
                 drop(body);
                 Ok(Taken::Facts(self.accept(&tenant.tenant, &origin, drafts, place).await?.facts))
             }
             Err(problem) => {
-                let reason = reading::reason(problem);
+                let (reason, digest) = (reading::reason(problem), signature::digest(secret, &body));
                 let input = NotRead { reason, origin, topic, received_at, digest, body };
                 self.commit(vec![Unsealed::not_understood(&tenant.tenant, input)], place).await?;
                 Ok(Taken::Quarantined)

@@ -1,7 +1,6 @@
 //! The transactions of an order, with what was undone.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use ledger::{Posted, Side};
 use serde::Serialize;
@@ -82,10 +81,9 @@ pub(crate) fn text(lines: &[Line]) -> String {
             (None, None) => String::new(),
         };
         let number = strong(&format!("no. {}", line.number));
-        // Writing to a String cannot fail.
-        drop(writeln!(text, "  {number}  {}  {}{undone}", line.effective, line.key));
+        text.push_str(&format!("  {number}  {}  {}{undone}\n", line.effective, line.key));
         for row in rows.by_ref().take(line.entries.len()) {
-            drop(writeln!(text, "{row}"));
+            text.push_str(&format!("{row}\n"));
         }
     }
     text

@@ -1,7 +1,5 @@
 //! `show order`: one order with everything that is known about it.
 
-use std::fmt::Write;
-
 use anyhow::{Context, Result, bail};
 use commerce::{Case, CodPosition, LineItem, OrderId, OrderName, Part, PartKey};
 use serde::Serialize;
@@ -184,12 +182,11 @@ impl Page {
             ("cash on delivery", self.cash_text()),
         ] {
             if !body.is_empty() {
-                // Writing to a String cannot fail.
-                drop(write!(text, "\n{}\n{body}", strong(title)));
+                text.push_str(&format!("\n{}\n{body}", strong(title)));
             }
         }
         for reason in &self.parked {
-            drop(writeln!(text, "\nnot posted: {reason}"));
+            text.push_str(&format!("\nnot posted: {reason}\n"));
         }
         text
     }

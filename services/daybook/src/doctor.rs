@@ -1,0 +1,168 @@
+//! `daybook doctor`: what is in force and from where, and whether everything it points to is in order.
+
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::Result;
+use serde::Serialize;
+use store::books::{self, Projection, Stage};
+use store::db::Db;
+use store::schema::books_migrations;
+
+use crate::config::{Backend, Settings, Shown};
+use crate::output::{Align, Answer, Table, mark, plural, strong};
+use crate::platform::{Platform, open_books, open_keys, open_log};
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    found: String,
+    /// What to do, if it is not in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Examination<'a> {
+    ok: bool,
+    settings: &'a [Shown],
+    checks: Vec<Check>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
+    let mut checks = vec![folder(settings), root_key(settings)];
+    if Platform::require(settings).is_err() {
+        let next = "begin with `daybook tenant add NAME`, or name the right folder with --data";
+        checks.push(Check::bad("platform", "there is none in this folder yet", next));
+    } else {
+        checks.extend(platform(settings).await);
+    }
+    let examination = Examination { ok: checks.iter().all(|check| check.ok), settings: &settings.shown, checks };
+    Ok(Answer::new(&examination, examination.text()).with_verdict(examination.ok))
+}
+
+fn folder(settings: &Settings) -> Check {
+    let (name, path) = ("data folder", settings.data.display().to_string());
+    match std::fs::metadata(&settings.data) {
+        Err(_) if matches!(settings.backend, Backend::Servers { .. }) => Check::good(name, format!("{path} (not needed)")),
+        Err(error) => Check::bad(name, &format!("{path}: {error}"), "name another with --data"),
+        Ok(found) if !found.is_dir() => Check::bad(name, &format!("{path} is no folder"), "name another with --data"),
+        Ok(_) => match tempfile::tempfile_in(&settings.data) {
+            Ok(_) => Check::good(name, format!("{path} can be written")),
+            Err(error) => Check::bad(name, &format!("{path}: {error}"), "make it writable for this user"),
+        },
+    }
+}
+
+fn root_key(settings: &Settings) -> Check {
+    let (name, path) = ("root key", settings.root_key.display().to_string());
+    match std::fs::metadata(&settings.root_key) {
+        Err(error) => {
+            let next = "restore it from its copy; on a new platform the first command makes one";
+            Check::bad(name, &format!("{path}: {error}"), next)
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            Check::bad(name, &format!("{path} is open to others"), &format!("run `chmod 600 {path}`"))
+        }
+        Ok(_) => Check::good(name, format!("{path}, for its owner only")),
+    }
+}
+
+/// Everything that has to be opened first. What cannot be opened is a problem of its own, and the rest goes on without it.
+async fn platform(settings: &Settings) -> Vec<Check> {
+    let (log, db, keys) = (open_log(settings).await, open_books(settings).await, open_keys(settings).await);
+    let mut checks = vec![
+        opened("log", &log, |log| plural(u64::from(log.partitions()), "partition", "partitions")),
+        opened("books", &db, |db| {
+            let version = books_migrations(db.dialect()).last().map_or(0, |migration| migration.version);
+            format!("schema at version {version}")
+        }),
+        opened("keys", &keys, |_| "open with this root key".to_owned()),
+    ];
+    if let (Ok(log), Ok(db)) = (&log, &db) {
+        let lag = processor::lag(log, db).await.map_err(anyhow::Error::from);
+        checks.push(counted("lag", lag, u64::MAX, "records wait to be folded", "run `daybook up`"));
+    }
+    if let Ok(db) = &db {
+        checks.extend(of_books(db).await);
+    }
+    if let Ok(keys) = &keys {
+        let unfinished = keys.unfinished_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
+        let next = "run `daybook up` or `daybook privacy`: they finish it";
+        checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
+    }
+    checks
+}
+
+async fn of_books(db: &Db) -> Vec<Check> {
+    let unfinished = unfinished_rebuilds(db).await;
+    let rows = |sql: &'static str| async move {
+        let rows = db.query(sql, vec![]).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        anyhow::Ok(count.unsigned_abs())
+    };
+    let poison = rows("SELECT COUNT(*) FROM poison").await;
+    let parked = rows("SELECT COUNT(*) FROM part WHERE parked IS NOT NULL").await;
+    let quarantined = rows("SELECT COUNT(*) FROM quarantine").await;
+    vec![
+        counted("rebuilds", unfinished, 0, "partitions are being rebuilt", "run `daybook up`: it finishes them"),
+        counted("unreadable", poison, 0, "records on the log cannot be read", "run `daybook verify`: it names them"),
+        counted("parked", parked, u64::MAX, "parts of cases are parked", "see `daybook show parked`"),
+        counted("quarantine", quarantined, u64::MAX, "inputs wait in quarantine", "see `daybook quarantine list`"),
+    ]
+}
+
+async fn unfinished_rebuilds(db: &Db) -> Result<u64> {
+    let mut unfinished = 0;
+    for projection in Projection::ALL {
+        let stored = books::checkpoints(db, projection.name).await?;
+        unfinished += stored.values().filter(|checkpoint| checkpoint.stage == Stage::Rebuilding).count() as u64;
+    }
+    Ok(unfinished)
+}
+
+fn opened<T>(name: &'static str, opened: &Result<T>, describe: impl Fn(&T) -> String) -> Check {
+    match opened {
+        Ok(it) => Check::good(name, describe(it)),
+        Err(error) => Check::bad(name, &format!("{error:#}"), "check the settings above, and that the server runs"),
+    }
+}
+
+/// A count that is a problem beyond `most`.
+fn counted(name: &'static str, count: Result<u64>, most: u64, what: &str, next: &str) -> Check {
+    match count {
+        Ok(count) if count > most => Check::bad(name, &format!("{count} {what}"), next),
+        Ok(count) => Check::good(name, format!("{count} {what}")),
+        Err(error) => Check::bad(name, &format!("{error:#}"), "check that the servers run, and ask again"),
+    }
+}
+
+impl Check {
+    fn good(name: &'static str, found: impl Into<String>) -> Check {
+        Check { name, ok: true, found: found.into(), next: None }
+    }
+
+    fn bad(name: &'static str, found: &str, next: &str) -> Check {
+        Check { name, ok: false, found: found.to_owned(), next: Some(next.to_owned()) }
+    }
+}
+
+impl Examination<'_> {
+    fn text(&self) -> String {
+        let mut settings = Table::new([(Align::Left, "setting"), (Align::Left, "value"), (Align::Left, "from")]);
+        for shown in self.settings {
+            settings.row([shown.key.to_owned(), shown.value.clone(), shown.origin.clone()]);
+        }
+        let mut checks = Table::plain([Align::Left, Align::Left, Align::Left]);
+        for check in &self.checks {
+            checks.row([mark(check.ok), check.name.to_owned(), check.found.clone()]);
+            if let Some(next) = &check.next {
+                checks.row([String::new(), String::new(), format!("-> {next}")]);
+            }
+        }
+        let verdict = if self.ok { "all is in order" } else { "there are problems" };
+        format!("{settings}\n{checks}{}\n", strong(verdict))
+    }
+}

@@ -1,0 +1,180 @@
+//! `daybook erase`: a person is erased, and the receipt says what that means and what it does not.
+
+use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use commerce::{CustomerId, SubjectId};
+use connectors::shopify;
+use ledger::Timestamp;
+use serde::Serialize;
+use store::books::{self, TenantRow};
+use store::keys::{Erased, ErasureReason, IdentityHint, IdentityKind};
+use subject_keys::Pii;
+
+use crate::cli::{Erase, Whom};
+use crate::config::Settings;
+use crate::output::{Answer, plural, say, strong, tick};
+use crate::platform::{Platform, now};
+use crate::{show, tenant};
+
+/// How long the read models may take to show the erasure.
+const SHOWN_WITHIN: Duration = Duration::from_secs(60);
+
+/// What backups mean for an erasure, said plainly. Key epochs, which will put a date to it, are not built yet.
+const BACKUPS: &str = "no date can be promised: whoever has a backup of the key store from before this erasure, and the root \
+key, can still open the data in it; destroy those backups, or let them expire";
+
+/// Proof of an erasure.
+#[derive(Debug, Serialize)]
+pub(crate) struct Receipt {
+    tenant: String,
+    /// The random id of the subject, which says nothing about the person.
+    pub(crate) subject: String,
+    reason: &'static str,
+    /// True when the keys had been destroyed before.
+    already: bool,
+    /// Since when nobody can read what was sealed here.
+    unreadable_since: String,
+    /// What backups mean.
+    irrecoverable_from_backups: &'static str,
+    /// Sealed details in the read models, all of them empty now.
+    erased_details: usize,
+    /// Whether the read models show it already.
+    pub(crate) shown_as_erased: bool,
+    /// Inputs in quarantine, which may name the person and are sealed for nobody in particular.
+    quarantined: usize,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings, asked: &Erase, as_json: bool) -> Result<Answer> {
+    let reason: ErasureReason = asked.reason.parse().context("--reason")?;
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    let subject = subject_of(&platform, &row, &asked.whom).await?;
+    confirm(&row, subject, asked.yes, as_json)?;
+    let receipt = erase(&platform, settings, &row, subject, reason).await?;
+    let text = text(&receipt);
+    Ok(Answer::new(&receipt, text).with_verdict(receipt.shown_as_erased))
+}
+
+/// Erases, and folds what the log says of it, here or in the process whose work that is.
+pub(crate) async fn erase(
+    platform: &Platform,
+    settings: &Settings,
+    row: &TenantRow,
+    subject: SubjectId,
+    reason: ErasureReason,
+) -> Result<Receipt> {
+    let receipt = privacy::erase(&platform.keys, &platform.log, &row.tenant, subject, reason, now()).await?;
+    // A processor elsewhere may fold at the same time; each batch counts once, whoever writes it.
+    let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
+    let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
+    let held = books::people_of(&platform.db, &row.tenant, subject).await?;
+    Ok(Receipt {
+        tenant: row.tenant.to_string(),
+        subject: subject.to_string(),
+        reason: reason.as_str(),
+        already: matches!(receipt.erased, Erased::Already(_)),
+        unreadable_since: receipt.erased.at().to_string(),
+        irrecoverable_from_backups: BACKUPS,
+        erased_details: held.len(),
+        shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
+        quarantined: books::quarantined(&platform.db, &row.tenant).await?.len(),
+    })
+}
+
+/// Whom the words on the command line mean.
+async fn subject_of(platform: &Platform, row: &TenantRow, whom: &Whom) -> Result<SubjectId> {
+    if let Some(subject) = whom.subject {
+        return Ok(SubjectId(subject));
+    }
+    let hint = hint(platform, row, whom).await?;
+    let found = platform.keys.find_subject(&row.tenant, &[hint]).await?;
+    let (subject, _) = found.with_context(|| {
+        format!("nobody is known to `{}` by that: try --order with one of their orders, or --customer", row.tenant)
+    })?;
+    Ok(subject)
+}
+
+async fn hint(platform: &Platform, row: &TenantRow, whom: &Whom) -> Result<IdentityHint> {
+    let (kind, value) = match whom {
+        Whom { customer: Some(id), .. } => {
+            let id: CustomerId = id.parse().context("--customer takes the shop's numeric customer id")?;
+            (IdentityKind::Customer, Pii::new(id.to_string()))
+        }
+        Whom { order: Some(order), .. } => {
+            (IdentityKind::Order, Pii::new(show::id_of(&platform.db, row, order).await?.to_string()))
+        }
+        Whom { phone: Some(phone), .. } => (IdentityKind::Phone, phone_hint(phone)?),
+        Whom { email: Some(email), .. } => (IdentityKind::Email, Pii::new(email.trim().to_lowercase())),
+        _ => bail!("say whom: --customer, --order, --phone, --email or --subject"),
+    };
+    Ok(IdentityHint { kind, value })
+}
+
+/// The form in which phone numbers identify people. Read by the connector itself, from a customer record that holds
+/// nothing else, so that both always agree.
+fn phone_hint(phone: &str) -> Result<Pii<String>> {
+    let record = serde_json::json!({ "id": 1, "updated_at": "2000-01-01T00:00:00Z", "phone": phone });
+    let gateways = commerce::CodGateways::default();
+    let settings = shopify::Settings { cod_gateways: &gateways, default_country_code: "92" };
+    let drafts = shopify::read("customers/update", Timestamp(0), record.to_string().as_bytes(), &settings);
+    let people = drafts.unwrap_or_default().into_iter().flat_map(|draft| draft.people);
+    let number = people.into_iter().find_map(|person| person.identity.phone);
+    number.context("--phone takes a Pakistani mobile number, or one that begins with + and its country's code")
+}
+
+fn confirm(row: &TenantRow, subject: SubjectId, yes: bool, as_json: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if as_json || !std::io::stdin().is_terminal() {
+        bail!("an erasure cannot be undone: add --yes to go ahead");
+    }
+    say(&format!("erase subject {subject} of {}? This cannot be undone. Type `erase`: ", row.tenant), false);
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed)?;
+    if typed.trim() == "erase" { Ok(()) } else { bail!("nothing was erased") }
+}
+
+/// The receipt for people.
+pub(crate) fn text(receipt: &Receipt) -> String {
+    let before = if receipt.already { " (it had been erased before)" } else { "" };
+    let shown = if receipt.shown_as_erased {
+        let details = plural(receipt.erased_details as u64, "sealed record", "sealed records");
+        format!("{} {details} in the read models, all erased", tick())
+    } else {
+        "the read models do not show it yet: they will once the processor has caught up (`daybook lag`)".to_owned()
+    };
+    let quarantined = match receipt.quarantined {
+        0 => String::new(),
+        waiting => format!(
+            "  in quarantine    {} may name the person too: `daybook quarantine redrive --all` after a fix\n",
+            plural(waiting as u64, "input", "inputs")
+        ),
+    };
+    format!(
+        "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
+         destroyed\n  backups          {}\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
+         no amount has changed\n",
+        strong("cryptographically erased"),
+        receipt.subject,
+        receipt.reason,
+        receipt.unreadable_since,
+        receipt.irrecoverable_from_backups,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phone_hint;
+
+    #[test]
+    fn a_phone_number_is_known_in_every_form() {
+        for written in ["0300 1234567", "+92 300 1234567", "3001234567"] {
+            assert_eq!(phone_hint(written).unwrap().expose(), "+923001234567", "{written}");
+        }
+        assert!(phone_hint("nobody").is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! `daybook quarantine`: authentic input that was not understood, listed without its content and read again after a fix.
+
+use anyhow::{Context, Result};
+use ingest::{Ingest, Redriven};
+use serde::Serialize;
+use store::books::{self, QuarantineRow, TenantRow};
+use store::db::{Db, DbError};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Quarantine, QuarantineRedrive, QuarantineShow};
+use crate::config::Settings;
+use crate::output::{Align, Answer, Table, bar_of_items, plural};
+use crate::platform::Platform;
+use crate::tenant;
+
+/// An entry without its content.
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: String,
+    origin: String,
+    topic: String,
+    reason: String,
+    path: String,
+    problem: String,
+    received_at: String,
+    sealed_bytes: usize,
+}
+
+/// What became of what was read again.
+#[derive(Debug, Default, Serialize)]
+struct Outcome {
+    redriven: u64,
+    facts: u64,
+    still_not_understood: Vec<Still>,
+    erased: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Still {
+    id: String,
+    problem: String,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings, command: &Quarantine) -> Result<Answer> {
+    match command {
+        Quarantine::List(of) => {
+            let (db, row) = tenant::books_of(settings, of).await?;
+            Ok(list(&row, &books::quarantined(&db, &row.tenant).await?))
+        }
+        Quarantine::Show(asked) => show(settings, asked).await,
+        Quarantine::Redrive(asked) => redrive(settings, asked).await,
+    }
+}
+
+fn list(row: &TenantRow, rows: &[QuarantineRow]) -> Answer {
+    let mut table = Table::new([
+        (Align::Left, "id"),
+        (Align::Left, "received"),
+        (Align::Left, "from"),
+        (Align::Left, "topic"),
+        (Align::Left, "reason"),
+        (Align::Left, "where and what"),
+    ]);
+    let entries: Vec<Entry> = rows.iter().map(entry).collect();
+    for one in &entries {
+        let (id, at, from) = (one.id.clone(), one.received_at.clone(), one.origin.clone());
+        table.row([id, at, from, one.topic.clone(), one.reason.clone(), place(one)]);
+    }
+    let text = match entries.len() {
+        0 => "nothing is in quarantine\n".to_owned(),
+        waiting => format!("{table}{}\n", plural(waiting as u64, "input waits", "inputs wait")),
+    };
+    Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "quarantined": entries }), text)
+}
+
+async fn show(settings: &Settings, asked: &QuarantineShow) -> Result<Answer> {
+    let (db, row) = tenant::books_of(settings, &asked.of).await?;
+    let found = books::quarantined(&db, &row.tenant).await?.into_iter().find(|one| one.event == asked.id);
+    let one = entry(&found.context("there is no such entry: `daybook quarantine list` shows their ids")?);
+    let mut table = Table::plain([Align::Left, Align::Left]);
+    let size = format!("{} bytes, sealed", one.sealed_bytes);
+    let rows = [
+        ("id", one.id.clone()),
+        ("received", one.received_at.clone()),
+        ("from", one.origin.clone()),
+        ("topic", one.topic.clone()),
+        ("reason", one.reason.clone()),
+        ("where and what", place(&one)),
+        ("content", size),
+    ];
+    for (name, value) in rows {
+        table.row([name.to_owned(), value]);
+    }
+    Ok(Answer::new(&one, table.to_string()))
+}
+
+fn entry(row: &QuarantineRow) -> Entry {
+    Entry {
+        id: row.event.to_string(),
+        origin: row.origin.clone(),
+        topic: row.topic.clone(),
+        reason: row.reason.clone(),
+        path: row.path.clone(),
+        problem: row.problem.clone(),
+        received_at: row.received_at.to_string(),
+        sealed_bytes: row.sealed.len(),
+    }
+}
+
+fn place(entry: &Entry) -> String {
+    if entry.path.is_empty() { entry.problem.clone() } else { format!("{}: {}", entry.path, entry.problem) }
+}
+
+async fn redrive(settings: &Settings, asked: &QuarantineRedrive) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    let mut waiting = books::quarantined(&platform.db, &row.tenant).await?;
+    if let Some(id) = asked.id {
+        waiting.retain(|one| one.event == id);
+        waiting.first().context("there is no such entry: `daybook quarantine list` shows their ids")?;
+    }
+    let shutdown = CancellationToken::new();
+    let (keys, log, db) = (platform.keys.clone(), platform.log.clone(), platform.db.clone());
+    let ingest = Ingest::start(ingest::Config::default(), keys, log, db, shutdown.clone());
+    let bar = bar_of_items("read again", waiting.len() as u64);
+    let mut outcome = Outcome::default();
+    for one in &waiting {
+        redrive_one(&ingest, &platform.db, one, &mut outcome).await?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    shutdown.cancel();
+    ingest.drained().await;
+    processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db).await?;
+    Ok(Answer::new(&outcome, outcome.text()))
+}
+
+async fn redrive_one(ingest: &Ingest, db: &Db, row: &QuarantineRow, outcome: &mut Outcome) -> Result<()> {
+    match ingest.redrive(row).await? {
+        Redriven::Accepted(accepted) => {
+            outcome.redriven += 1;
+            outcome.facts += accepted.facts as u64;
+            remove(db, row).await?;
+        }
+        Redriven::Erased => {
+            outcome.erased += 1;
+            remove(db, row).await?;
+        }
+        Redriven::StillNotUnderstood(problem) => {
+            outcome.still_not_understood.push(Still { id: row.event.to_string(), problem: problem.to_string() });
+        }
+    }
+    Ok(())
+}
+
+async fn remove(db: &Db, row: &QuarantineRow) -> Result<(), DbError> {
+    let (tenant, event) = (row.tenant.clone(), row.event);
+    db.run_tx("remove-quarantined", move |tx| {
+        let tenant = tenant.clone();
+        Box::pin(async move { books::remove_quarantined(tx, &tenant, event).await })
+    })
+    .await
+}
+
+impl Outcome {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} read again, {}; {} erased; {}\n",
+            plural(self.redriven, "input", "inputs"),
+            plural(self.facts, "fact", "facts"),
+            self.erased,
+            plural(self.still_not_understood.len() as u64, "is still not understood", "are still not understood"),
+        );
+        for still in &self.still_not_understood {
+            text.push_str(&format!("  {}  {}\n", still.id, still.problem));
+        }
+        text
+    }
+}

@@ -1,0 +1,101 @@
+//! `daybook rebuild` and `daybook lag`: read models are folds of the log, and can be folded again.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use store::books::Projection;
+
+use crate::cli::Rebuild;
+use crate::config::Settings;
+use crate::output::{Answer, mark, plural, spinner};
+use crate::platform::Platform;
+
+#[derive(Serialize)]
+struct Rebuilt {
+    projections: Vec<&'static str>,
+    before: String,
+    after: String,
+    same: bool,
+    /// Hashes that differ, by what they cover: before and after.
+    differs: BTreeMap<String, (String, String)>,
+    milliseconds: u64,
+}
+
+/// Runs `daybook rebuild`.
+pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> {
+    let projections = chosen(asked)?;
+    let platform = Platform::open(settings).await?;
+    let (log, db, config) = (&platform.log, &platform.db, platform.processor_config(settings));
+    // What waits is folded first, so that the two hashes are of the same facts.
+    processor::catch_up(config.clone(), log, db).await?;
+    let before = processor::books_hash(db, true).await?;
+    let (started, bar) = (Instant::now(), spinner("records folded"));
+    for projection in &projections {
+        processor::rebuild(config.clone(), log, db, *projection, &mut |progress| bar.inc(progress.done)).await?;
+    }
+    bar.finish_and_clear();
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let after = processor::books_hash(db, true).await?;
+    let differs = before.parts.iter().filter_map(|(name, was)| {
+        let is = after.parts.get(name).cloned().unwrap_or_default();
+        (is != *was).then(|| (name.clone(), (was.clone(), is)))
+    });
+    let rebuilt = Rebuilt {
+        projections: projections.iter().map(|projection| projection.name).collect(),
+        before: before.combined(),
+        after: after.combined(),
+        same: before == after,
+        differs: differs.collect(),
+        milliseconds,
+    };
+    Ok(Answer::new(&rebuilt, rebuilt.text()))
+}
+
+fn chosen(asked: &Rebuild) -> Result<Vec<Projection>> {
+    let Some(name) = &asked.projection else { return Ok(Projection::ALL.to_vec()) };
+    let known = Projection::ALL.into_iter().find(|projection| projection.name == name);
+    known.map(|projection| vec![projection]).with_context(|| {
+        let names: Vec<&str> = Projection::ALL.iter().map(|projection| projection.name).collect();
+        format!("there is no projection `{name}`: choose one of {}, or --all", names.join(", "))
+    })
+}
+
+impl Rebuilt {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "rebuilt {} in {}.{:03} s\n  before  {}\n  after   {}\n{} ",
+            self.projections.join(", "),
+            self.milliseconds / 1_000,
+            self.milliseconds % 1_000,
+            self.before,
+            self.after,
+            mark(self.same)
+        );
+        if self.same {
+            text.push_str("the same books and read models\n");
+        } else {
+            let names: Vec<&str> = self.differs.keys().map(String::as_str).collect();
+            text.push_str(&format!(
+                "differs in {}: a rule was corrected, facts arrived meanwhile, or redriven input is listed again\n",
+                names.join(", ")
+            ));
+        }
+        text
+    }
+}
+
+/// Runs `daybook lag`.
+pub(crate) async fn lag(settings: &Settings) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let lag = processor::lag(&platform.log, &platform.db).await?;
+    let text = match lag {
+        0 => "nothing waits: every record is folded\n".to_owned(),
+        lag => format!(
+            "{} to be folded, added up over the projections: `daybook up` or `daybook processor` folds\n",
+            plural(lag, "record waits", "records wait")
+        ),
+    };
+    Ok(Answer::new(&serde_json::json!({ "lag": lag }), text))
+}

@@ -1,0 +1,78 @@
+//! `daybook verify`: every invariant with its figures, and where it does not hold.
+
+use anyhow::Result;
+use processor::{Invariant, Report};
+use serde::Serialize;
+
+use crate::config::Settings;
+use crate::output::{Align, Answer, Table, mark, spinner};
+use crate::platform::Platform;
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    holds: bool,
+    invariants: Vec<ShownInvariant<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownInvariant<'a> {
+    name: &'a str,
+    holds: bool,
+    figures: &'a str,
+    findings: Vec<ShownFinding<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownFinding<'a> {
+    place: &'a str,
+    problem: &'a str,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    Ok(answer(&report(&platform).await?))
+}
+
+/// Checks everything, showing progress.
+pub(crate) async fn report(platform: &Platform) -> Result<Report> {
+    let bar = spinner("records and rows checked");
+    let report = processor::verify(&platform.log, &platform.db, &mut |more| bar.inc(more)).await?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// A report as an answer; not good when anything was found.
+pub(crate) fn answer(report: &Report) -> Answer {
+    let invariants = report.invariants.iter().map(shown).collect();
+    let shown = Shown { holds: report.holds(), invariants };
+    let mut table = Table::plain([Align::Left, Align::Left, Align::Left]);
+    for invariant in &report.invariants {
+        let sign = mark(invariant.findings.is_empty());
+        table.row([sign, invariant.name.to_owned(), invariant.figures.clone()]);
+        for finding in &invariant.findings {
+            table.row([String::new(), format!("  {}", finding.place), finding.problem.clone()]);
+        }
+    }
+    let verdict = if report.holds() {
+        "every invariant holds\n".to_owned()
+    } else {
+        "not every invariant holds: keep the files as they are, and restore what is named from a backup; \
+         what is not the log itself `daybook rebuild --all` makes anew\n"
+            .to_owned()
+    };
+    Answer::new(&shown, format!("{table}{verdict}")).with_verdict(report.holds())
+}
+
+fn shown(invariant: &Invariant) -> ShownInvariant<'_> {
+    ShownInvariant {
+        name: invariant.name,
+        holds: invariant.findings.is_empty(),
+        figures: &invariant.figures,
+        findings: invariant
+            .findings
+            .iter()
+            .map(|finding| ShownFinding { place: &finding.place, problem: &finding.problem })
+            .collect(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Ingest: signed orders over loopback, each a different one, answered once the log has them. The ceiling is a handler
+//! that reads the body and does nothing, under the same load; the two take turns.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use commerce::{CodGateways, TenantId};
+use event_log::EventLog;
+use ledger::{BusinessZone, Timestamp};
+use sample_shop::{Endpoint, Plan, sign_shopify};
+use secrecy::SecretString;
+use store::books::{TenantRow, save_tenant};
+use store::db::{Db, Dialect, Durability};
+use store::keys::KeyStore;
+use store::schema::keys_migrations;
+use subject_keys::RootKey;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::child;
+use crate::load::{self, Answered, Order};
+use crate::place::{Fresh, Kind, Place};
+use crate::report::{Measure, Report};
+
+/// Shops the orders are for, in turn.
+const SHOPS: u32 = 8;
+
+const SECRET: &str = "a-secret-of-the-bench";
+
+const CONNECTIONS: usize = 64;
+
+/// Each of the two servers is loaded so often; the median counts.
+const ROUNDS: usize = 3;
+
+/// The requests of all rounds, in a file that goes with this value.
+pub(crate) struct Requests {
+    folder: tempfile::TempDir,
+    round: usize,
+}
+
+impl Requests {
+    /// So many for each round, no two with the same order.
+    pub(crate) fn write(round: u32) -> anyhow::Result<Requests> {
+        let requests = Requests { folder: testkit::scratch(), round: round as usize };
+        let count = round as usize * ROUNDS;
+        let orders = u32::try_from(count)?;
+        let plan = Plan { orders, malformed_percent: 0, duplicates_percent: 0, ..Plan::default() };
+        let mut file = std::io::BufWriter::new(std::fs::File::create(requests.file())?);
+        let placed = sample_shop::stream(&plan).filter(|d| d.endpoint == Endpoint::Shopify { topic: "orders/create" });
+        let (mut written, mut bytes) = (0, 0);
+        for (order, shop) in placed.zip((0..SHOPS).cycle()) {
+            let request = request(shop, &order.body);
+            file.write_all(&u32::try_from(request.len())?.to_be_bytes())?;
+            file.write_all(&request)?;
+            (written, bytes) = (written + 1, bytes + order.body.len());
+        }
+        file.flush()?;
+        anyhow::ensure!(written == count, "{written} orders for {count} requests");
+        eprintln!("ingest: {written} orders of {} bytes on average", bytes / written);
+        Ok(requests)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("requests")
+    }
+}
+
+fn request(shop: u32, body: &[u8]) -> Vec<u8> {
+    let signature = sign_shopify(SECRET, body);
+    let head = format!(
+        "POST /webhooks/shopify/shop-{shop} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         X-Shopify-Topic: orders/create\r\nX-Shopify-Hmac-Sha256: {signature}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A router served on a port of its own. Ends with the value.
+struct Server {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(router: Router) -> anyhow::Result<Server> {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                eprintln!("a server ended: {error}");
+            }
+        });
+        Ok(Server { address, serving })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Measures one back end.
+pub(crate) async fn measure(kind: Kind, requests: &Requests, report: &mut Report) -> anyhow::Result<()> {
+    let fresh = Fresh::new(kind).await;
+    let (log, db) = fresh.place.open().await?;
+    let shutdown = CancellationToken::new();
+    let ingest = open_ingest(&fresh, log, db, shutdown.clone()).await?;
+    let empty = Server::start(Router::new().fallback(async |_: Bytes| StatusCode::OK)).await?;
+    let real = Server::start(ingest.router()).await?;
+    let (mut answered, mut best) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        eprintln!("ingest, {}: round {} of {ROUNDS}", kind.name(), round + 1);
+        best.push(send(empty.address, requests, round).await?);
+        answered.push(send(real.address, requests, round).await?);
+    }
+    shutdown.cancel();
+    ingest.drained().await;
+    let count = f64::from(u32::try_from(requests.round)?);
+    let rate = |answered: &Answered| count / answered.seconds;
+    let name = |what: &str| format!("ingest, {}: {what}", kind.name());
+    let ceiling = median(best.iter().map(rate))?;
+    report.add(Measure::new(name("orders taken"), median(answered.iter().map(rate))?, "requests/s").against(ceiling));
+    for (what, of) in [("p50", (|a| a.p50_us) as fn(&Answered) -> u32), ("p99", |a| a.p99_us)] {
+        let milliseconds = |answered: &Answered| f64::from(of(answered)) / 1_000.0;
+        let value = median(answered.iter().map(milliseconds))?;
+        let of_empty = median(best.iter().map(milliseconds))?;
+        report.add(Measure::new(name(&format!("{what} of an answer")), value, "ms").against(of_empty));
+    }
+    Ok(())
+}
+
+async fn send(address: SocketAddr, requests: &Requests, round: usize) -> anyhow::Result<Answered> {
+    let (file, count) = (requests.file(), requests.round);
+    child::run(load::CHILD, &Order { address, connections: CONNECTIONS, file, from: round * count, count }).await
+}
+
+/// Ingest as `daybook` runs it: a key store, tenants with a secret each, and the log.
+async fn open_ingest(
+    fresh: &Fresh,
+    log: EventLog,
+    db: Db,
+    shutdown: CancellationToken,
+) -> anyhow::Result<ingest::Ingest> {
+    let keys = KeyStore::open(keys_database(&fresh.place, fresh.folder.path()).await?, RootKey::from_bytes([7; 32])).await?;
+    for shop in 0..SHOPS {
+        let tenant: TenantId = format!("shop-{shop}").parse().ok().context("a tenant's name")?;
+        keys.put_secret(&tenant, "shopify", &SecretString::from(SECRET)).await?;
+        let zone = BusinessZone::KARACHI;
+        save_tenant(&db, TenantRow { tenant, zone, cod_gateways: CodGateways::default(), created_at: Timestamp(0) }).await?;
+    }
+    Ok(ingest::Ingest::start(ingest::Config::default(), keys, log, db, shutdown))
+}
+
+async fn keys_database(place: &Place, folder: &Path) -> anyhow::Result<Db> {
+    Ok(match place {
+        Place::Embedded { .. } => {
+            Db::open_sqlite(&folder.join("keys.db"), Durability::Full, &keys_migrations(Dialect::Sqlite)).await?
+        }
+        Place::Servers { url, .. } => Db::open_postgres(url, "keys", 8, &keys_migrations(Dialect::Postgres)).await?,
+    })
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> anyhow::Result<f64> {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().context("nothing was measured")
+}

@@ -1,0 +1,67 @@
+//! `make bench`: what this machine does with a log of orders, and how far that is from what it could do at best.
+//!
+//! Each measure runs on both back ends, and beside it, in the same run, a ceiling: the least work that could give the same
+//! result. What is measured runs in a process of its own (this program again, with a hidden argument), so that its peak
+//! memory is nobody else's. Prints a table and writes `target/bench.json`.
+//!
+//! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, `100000,1000000` if unset.
+//! - `DAYBOOK_BENCH_REQUESTS`: requests of a round, `20000` if unset.
+//! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ingest`, `embedded`, `servers`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
+#![expect(clippy::float_arithmetic, reason = "rates and shares; there is no money here")]
+
+mod ceiling;
+mod child;
+mod ingest;
+mod load;
+mod place;
+mod projection;
+mod report;
+mod workload;
+
+use anyhow::Context;
+use place::Kind;
+use report::Report;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match arguments.as_slice() {
+        [projection::CHILD, place] => runtime.block_on(projection::child(place)),
+        [load::CHILD, order] => runtime.block_on(load::child(order)),
+        _ => runtime.block_on(everything()),
+    }
+}
+
+async fn everything() -> anyhow::Result<()> {
+    let sizes = numbers("DAYBOOK_BENCH_EVENTS", &[100_000, 1_000_000])?;
+    let round = numbers("DAYBOOK_BENCH_REQUESTS", &[20_000])?.first().copied().unwrap_or_default();
+    let requests = if wanted("ingest") { Some(ingest::Requests::write(round)?) } else { None };
+    let mut report = Report::default();
+    for kind in Kind::BOTH.into_iter().filter(|kind| wanted(kind.name())) {
+        if wanted("projection") {
+            projection::measure(kind, &sizes, &mut report).await?;
+        }
+        if let Some(requests) = &requests {
+            ingest::measure(kind, requests, &mut report).await?;
+        }
+    }
+    report.finish()
+}
+
+/// Whether `DAYBOOK_BENCH_ONLY` leaves a part in: it does when it is unset, names the part, or names none of its kind.
+fn wanted(part: &str) -> bool {
+    let Ok(only) = std::env::var("DAYBOOK_BENCH_ONLY") else { return true };
+    let alike: &[&str] =
+        if ["embedded", "servers"].contains(&part) { &["embedded", "servers"] } else { &["projection", "ingest"] };
+    let named: Vec<&str> = only.split(',').map(str::trim).filter(|word| alike.contains(word)).collect();
+    named.is_empty() || named.contains(&part)
+}
+
+fn numbers(variable: &str, default: &[u32]) -> anyhow::Result<Vec<u32>> {
+    let Ok(text) = std::env::var(variable) else { return Ok(default.to_vec()) };
+    let read = |word: &str| word.trim().parse().with_context(|| format!("{variable}: {word:?} is not a number"));
+    text.split(',').map(read).collect()
+}

@@ -1,0 +1,85 @@
+//! A log and a books database of either back end, fresh for one measure, and how another process opens the same.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use event_log::{EventLog, KafkaConfig};
+use serde::{Deserialize, Serialize};
+use store::db::{Db, Dialect, Durability};
+use store::schema::books_migrations;
+
+/// Which pair of stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// SQLite files.
+    Embedded,
+    /// Kafka and PostgreSQL.
+    Servers,
+}
+
+impl Kind {
+    pub(crate) const BOTH: [Kind; 2] = [Kind::Embedded, Kind::Servers];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Embedded => "embedded",
+            Kind::Servers => "servers",
+        }
+    }
+}
+
+/// Where they are, with the number of partitions `daybook` gives them by default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Place {
+    Embedded { folder: PathBuf },
+    Servers { brokers: String, prefix: String, url: String },
+}
+
+impl Place {
+    pub(crate) async fn open(&self) -> anyhow::Result<(EventLog, Db)> {
+        match self {
+            Place::Embedded { folder } => {
+                let log = EventLog::open_sqlite(&folder.join("log.db"), 1).await?;
+                let migrations = books_migrations(Dialect::Sqlite);
+                Ok((log, Db::open_sqlite(&folder.join("books.db"), Durability::Normal, &migrations).await?))
+            }
+            Place::Servers { brokers, prefix, url } => {
+                let config = KafkaConfig {
+                    brokers: brokers.clone(),
+                    topic_prefix: prefix.clone(),
+                    partitions: 8,
+                    replication: 1,
+                    request_timeout: Duration::from_secs(10),
+                };
+                let log = EventLog::open_kafka(&config).await?;
+                let migrations = books_migrations(Dialect::Postgres);
+                Ok((log, Db::open_postgres(url, "daybook", 8, &migrations).await?))
+            }
+        }
+    }
+}
+
+/// A place made for one measure. Dropping it removes its folder and its database; its topics go with the broker.
+pub(crate) struct Fresh {
+    pub(crate) place: Place,
+    pub(crate) folder: tempfile::TempDir,
+    _database: Option<testkit::TestDatabase>,
+}
+
+impl Fresh {
+    pub(crate) async fn new(kind: Kind) -> Fresh {
+        let folder = testkit::scratch();
+        match kind {
+            Kind::Embedded => {
+                Fresh { place: Place::Embedded { folder: folder.path().to_owned() }, folder, _database: None }
+            }
+            Kind::Servers => {
+                let kafka = testkit::kafka().await;
+                let database = testkit::postgres().await.database().await;
+                let url = database.url.clone();
+                let place = Place::Servers { prefix: kafka.prefix(), brokers: kafka.brokers, url };
+                Fresh { place, folder, _database: Some(database) }
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Projection: a log filled beforehand, folded into books and read models by every projection, and its ledger events
+//! relayed. The ceiling writes the rows that are left, once each, into empty tables of the same schema.
+
+use std::time::Instant;
+
+use event_log::EventLog;
+use processor::Config;
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection, PgConnection};
+use store::books::Projection;
+use store::db::{Db, DbError};
+
+use crate::child;
+use crate::ceiling;
+use crate::place::{Fresh, Kind, Place};
+use crate::report::{Measure, Report};
+use crate::workload::Feed;
+
+/// The hidden argument of the process that folds.
+pub(crate) const CHILD: &str = "child-projection";
+
+/// Resident memory a processor may take, in MiB, whatever the length of the log.
+const MEMORY: f64 = 300.0;
+
+/// What the child tells.
+#[derive(Debug, Serialize, Deserialize)]
+struct Folded {
+    seconds: f64,
+    peak_kib: u32,
+    /// Rows inserted, updated or deleted, as SQLite counts them. PostgreSQL is asked from outside.
+    written: i64,
+}
+
+/// Folds the log at a place from its beginning to its end.
+pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
+    let place: Place = serde_json::from_str(place)?;
+    let (log, db) = place.open().await?;
+    let started = Instant::now();
+    processor::catch_up(Config::for_log(&log), &log, &db).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    let peak_kib = child::peak_memory()?;
+    let written = if matches!(place, Place::Embedded { .. }) { changes(&db).await? } else { 0 };
+    db.close().await;
+    child::answer(&Folded { seconds, peak_kib, written })
+}
+
+/// Rows that the one writing connection of an SQLite database has changed since it was opened.
+async fn changes(db: &Db) -> Result<i64, DbError> {
+    let counted = db.run_tx("bench-changes", |tx| {
+        Box::pin(async move { tx.query("SELECT total_changes()", vec![]).await })
+    });
+    counted.await?.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// Measures one back end at each size.
+pub(crate) async fn measure(kind: Kind, sizes: &[u32], report: &mut Report) -> anyhow::Result<()> {
+    for size in sizes {
+        measure_size(kind, *size, report).await?;
+    }
+    Ok(())
+}
+
+async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Result<()> {
+    let fresh = Fresh::new(kind).await;
+    let (log, db) = fresh.place.open().await?;
+    eprintln!("projection, {}: filling the log with about {size} events", kind.name());
+    let events = fill(&log, size).await?;
+    let before = written_before(&fresh.place).await?;
+    eprintln!("projection, {}: folding {events} events", kind.name());
+    let folded: Folded = child::run(CHILD, &fresh.place).await?;
+    let written = written_since(&fresh.place, before, folded.written).await?;
+    let left = rows(&db).await?;
+    let ceiling = match &fresh.place {
+        Place::Embedded { .. } => ceiling::insert(&db, fresh.folder.path()).await?,
+        Place::Servers { url, .. } => ceiling::copy(url, fresh.folder.path()).await?,
+    };
+    anyhow::ensure!(ceiling.rows == left, "the ceiling wrote {} rows of {left}", ceiling.rows);
+    let name = |what: &str| format!("projection, {}, {} k: {what}", kind.name(), size / 1_000);
+    let floor = if kind == Kind::Embedded { 20_000.0 } else { 8_000.0 };
+    let best = f64::from(ceiling.rows) / ceiling.seconds;
+    let rate = |count: u32| f64::from(count) / folded.seconds;
+    report.add(Measure::new(name("events folded"), rate(events), "events/s").at_least(floor));
+    report.add(Measure::new(name("rows written"), rate(written), "rows/s").against(best));
+    report.add(Measure::new(name("rows left"), rate(left), "rows/s").against(best));
+    report.add(Measure::new(name("peak memory"), f64::from(folded.peak_kib) / 1_024.0, "MiB").at_most(MEMORY));
+    Ok(())
+}
+
+/// Puts about that many events on the log; gives their number.
+async fn fill(log: &EventLog, size: u32) -> anyhow::Result<u32> {
+    let mut feed = Feed::new(size)?;
+    let mut filled = 0;
+    loop {
+        let batch: Vec<_> = feed.by_ref().take(5_000).collect();
+        if batch.is_empty() {
+            return Ok(filled);
+        }
+        filled += u32::try_from(batch.len())?;
+        log.append(batch).await?;
+    }
+}
+
+/// Rows in all tables that are folds of the log.
+async fn rows(db: &Db) -> anyhow::Result<u32> {
+    let mut rows = 0;
+    for table in Projection::ALL.iter().flat_map(|projection| projection.tables) {
+        let counted = db.query(&format!("SELECT COUNT(*) FROM {table}"), vec![]).await?;
+        rows += counted.first().map_or(Ok(0), |row| row.int(0))?;
+    }
+    Ok(u32::try_from(rows)?)
+}
+
+async fn written_before(place: &Place) -> anyhow::Result<i64> {
+    match place {
+        Place::Embedded { .. } => Ok(0),
+        Place::Servers { url, .. } => settled(url).await,
+    }
+}
+
+async fn written_since(place: &Place, before: i64, counted: i64) -> anyhow::Result<u32> {
+    match place {
+        Place::Embedded { .. } => Ok(u32::try_from(counted)?),
+        Place::Servers { url, .. } => Ok(u32::try_from(settled(url).await? - before)?),
+    }
+}
+
+/// Rows that PostgreSQL has inserted, updated or deleted in a database. Sessions tell their counts late, the last when
+/// they end, so this asks until the answer stays.
+async fn settled(url: &str) -> anyhow::Result<i64> {
+    let sql = "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = current_database()";
+    let mut connection = PgConnection::connect(url).await?;
+    let mut last = -1;
+    loop {
+        let now: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+        if now == last {
+            return Ok(now);
+        }
+        last = now;
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    }
+}

@@ -1,0 +1,247 @@
+//! A person is erased: through the real binary, on both back ends. Before: revealed on purpose. After: no way of reading
+//! returns them, the books print the same bytes, a rebuild with the destroyed key succeeds, and a late copy of their order does
+//! not bring them back. And nobody's name, phone or e-mail stands in clear in any byte that was ever stored or printed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use events::Topic;
+use sample_shop::{Delivery, Endpoint, Plan, Planted, sign_shopify};
+use testkit::Daybook;
+
+use crate::backend::{Backend, Kind};
+
+const TENANT: &str = "acme";
+const SECRET: &str = "a-shop-secret-for-tests";
+const COURIER_SECRET: &str = "a-courier-secret-for-tests";
+const LONG: Duration = Duration::from_secs(120);
+
+/// A platform that the binary runs on.
+struct Platform {
+    backend: Backend,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Platform {
+    async fn fresh(kind: Kind) -> Platform {
+        let backend = Backend::fresh(kind, 1).await;
+        let mut environment = vec![("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())];
+        if let Some(url) = backend.url() {
+            environment.push(("DAYBOOK_POSTGRES", url.to_owned()));
+            environment.push(("DAYBOOK_KAFKA", backend.brokers().to_owned()));
+            environment.push(("DAYBOOK_KAFKA_TOPIC_PREFIX", backend.prefix().to_owned()));
+        }
+        Platform { backend, environment }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.backend.folder.path().to_owned()
+    }
+
+    fn start(&self, args: &[&str]) -> Daybook {
+        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        Daybook::start(&self.data(), args, &environment).unwrap()
+    }
+
+    /// Runs a command to its end and gives what it printed.
+    async fn run(&self, args: &[&str]) -> String {
+        let mut process = self.start(args);
+        let status = process.ended(LONG).await.unwrap();
+        assert!(status.success(), "daybook {args:?}: {}{}", process.stdout(), process.stderr());
+        process.stdout()
+    }
+
+    async fn add_tenant(&self) {
+        let secrets = testkit::scratch();
+        let (shop, courier) = (secrets.path().join("shop"), secrets.path().join("courier"));
+        std::fs::write(&shop, SECRET).unwrap();
+        std::fs::write(&courier, COURIER_SECRET).unwrap();
+        let (shop, courier) = (shop.to_string_lossy().into_owned(), courier.to_string_lossy().into_owned());
+        let add = ["tenant", "add", TENANT, "--shopify-secret-file", &shop, "--courier", "postex"];
+        self.run(&[&add[..], &["--courier-secret-file", &courier]].concat()).await;
+    }
+
+    async fn folded(&self) {
+        let at_end = async || processor::lag(&self.backend.log, &self.backend.db).await.is_ok_and(|lag| lag == 0);
+        testkit::wait_until(LONG, at_end).await.unwrap();
+    }
+}
+
+async fn send(client: &reqwest::Client, base: &str, delivery: &Delivery) -> reqwest::StatusCode {
+    let request = match delivery.endpoint {
+        Endpoint::Shopify { topic } => client
+            .post(format!("{base}/webhooks/shopify/{TENANT}"))
+            .header("X-Shopify-Topic", topic)
+            .header("X-Shopify-Triggered-At", &delivery.triggered_at)
+            .header("X-Shopify-Webhook-Id", &delivery.webhook_id)
+            .header("X-Shopify-Hmac-Sha256", sign_shopify(SECRET, &delivery.body)),
+        Endpoint::Courier { courier } => client
+            .post(format!("{base}/webhooks/couriers/{TENANT}/{courier}"))
+            .header("x-webhook-secret", COURIER_SECRET),
+    };
+    let request = request.header("content-type", "application/json").body(delivery.body.clone());
+    request.send().await.unwrap().status()
+}
+
+/// The texts by which a person could be found: in every spelling the shop sends them.
+fn traces(person: &Planted) -> Vec<String> {
+    let digits = person.phone.trim_start_matches('0').to_owned();
+    let mut traces = vec![person.name.clone(), digits, person.address_line.clone()];
+    traces.extend(person.email.clone());
+    traces
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    !needle.is_empty() && haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// All bytes that are stored anywhere: files of the data folder, and with servers every record and the database's files.
+async fn stored_bytes(platform: &Platform) -> Vec<(String, Vec<u8>)> {
+    let mut stored: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut folders = vec![platform.data()];
+    if platform.backend.url().is_some() {
+        let rows = platform.backend.db.query("SELECT current_setting('data_directory')", vec![]).await.unwrap();
+        folders.push(PathBuf::from(rows[0].text(0).unwrap()));
+        stored.push(("every record of every topic".to_owned(), records(platform).await));
+    }
+    for path in folders.iter().flat_map(|folder| files(folder)) {
+        stored.extend(std::fs::read(&path).ok().map(|bytes| (path.display().to_string(), bytes)));
+    }
+    stored
+}
+
+async fn records(platform: &Platform) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for topic in Topic::ALL {
+        let left = platform.backend.log.end_offsets(topic).await.unwrap()[0];
+        let from = event_log::ReadFrom { topic, partition: 0, offset: 0 };
+        let mut reader = platform.backend.log.reader(&[from]).unwrap();
+        let mut read = 0;
+        while read < left {
+            let batch = reader.next_batch(1_000, LONG).await.unwrap();
+            read += batch.records.len() as u64;
+            for stored in batch.records {
+                bytes.extend(stored.record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()].concat()));
+                bytes.extend(stored.record.body);
+            }
+        }
+    }
+    bytes
+}
+
+/// Everything that can be read about the order, one text.
+async fn all_reads(platform: &Platform, client: &reqwest::Client, base: &str, order: &str) -> String {
+    let mut read = String::new();
+    for args in [
+        &["show", "order", order, "--reveal", "--purpose", "test"][..],
+        &["show", "order", order, "--reveal", "--purpose", "test", "--json"],
+        &["quarantine", "list", "--json"],
+    ] {
+        read += &platform.run(args).await;
+    }
+    for path in [format!("/t/{TENANT}"), format!("/t/{TENANT}/orders/{order}"), format!("/api/v1/t/{TENANT}/orders")] {
+        let answer = client.get(format!("{base}{path}")).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        read += &answer.text().await.unwrap();
+    }
+    read
+}
+
+async fn erase_somebody(kind: Kind) {
+    let plan = Plan { seed: 31, orders: 120, days: 45, ..Plan::default() };
+    let workload = sample_shop::generate(&plan);
+    let platform = Platform::fresh(kind).await;
+    platform.add_tenant().await;
+    let mut up = platform.start(&["up"]);
+    let base = format!("http://127.0.0.1:{}", up.port(LONG).await.unwrap());
+    let client = reqwest::Client::new();
+    for delivery in &workload.deliveries {
+        assert_eq!(send(&client, &base, delivery).await, 200);
+    }
+    platform.folded().await;
+
+    let somebody = workload.people.iter().find(|p| p.customer_id.is_some() && p.email.is_some()).unwrap();
+    let order = somebody.order_id.to_string();
+    let before = all_reads(&platform, &client, &base, &order).await;
+    assert!(before.contains(&somebody.name), "revealed on purpose before the erasure");
+    let books = platform.run(&["show", "books", "--json"]).await;
+    assert!(books.contains("assets:cod-receivable:postex"), "{books}");
+
+    let receipt = platform.run(&["erase", "--order", &order, "--yes", "--json"]).await;
+    assert!(!traces(somebody).iter().any(|trace| receipt.contains(trace)));
+    platform.folded().await;
+    gone(&all_reads(&platform, &client, &base, &order).await, somebody);
+    assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: not one byte of the books moved");
+
+    // A late copy of what was sent before, under a new webhook id as after a lost acknowledgement.
+    let named = |d: &&Delivery| holds(&d.body, &somebody.name) && serde_json::from_slice::<serde_json::Value>(&d.body).is_ok();
+    for late in workload.deliveries.iter().filter(named) {
+        assert_eq!(send(&client, &base, late).await, 200);
+    }
+    platform.folded().await;
+    gone(&all_reads(&platform, &client, &base, &order).await, somebody);
+
+    platform.run(&["rebuild", "--all"]).await;
+    gone(&all_reads(&platform, &client, &base, &order).await, somebody);
+    assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: a rebuild without the key");
+    platform.run(&["verify"]).await;
+
+    let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
+    up.terminate(LONG).await.unwrap();
+    let mut stored = stored_bytes(&platform).await;
+    stored.push(("standard output".to_owned(), up.stdout().into_bytes()));
+    stored.push(("standard error".to_owned(), up.stderr().into_bytes()));
+    stored.push(("metrics".to_owned(), metrics.into_bytes()));
+    let traces: Vec<String> = workload.people.iter().flat_map(traces).collect();
+    let searched: usize = stored.iter().map(|(_, bytes)| bytes.len()).sum();
+    nobody_in(&stored, &traces);
+    println!("{kind:?}: {} traces of {} people in none of {searched} bytes", traces.len(), workload.people.len());
+}
+
+fn gone(read: &str, somebody: &Planted) {
+    assert!(read.contains("erased"), "they are shown as erased");
+    assert!(!traces(somebody).iter().any(|trace| read.contains(trace)), "and nothing of them is shown");
+}
+
+/// Looks for every trace at every place, by the first eight bytes of each.
+fn nobody_in(stored: &[(String, Vec<u8>)], traces: &[String]) {
+    let mut by_start: std::collections::HashMap<[u8; 8], Vec<&str>> = std::collections::HashMap::new();
+    for trace in traces.iter().filter(|trace| trace.len() >= 8) {
+        by_start.entry(trace.as_bytes()[..8].try_into().unwrap()).or_default().push(trace);
+    }
+    for (place, bytes) in stored {
+        for (at, window) in bytes.windows(8).enumerate() {
+            let candidates = by_start.get(window).into_iter().flatten();
+            let found = candidates.filter(|trace| bytes[at..].starts_with(trace.as_bytes())).count();
+            assert_eq!(found, 0, "somebody stands in clear in {place} at byte {at}");
+        }
+    }
+}
+
+#[test]
+fn the_search_can_find() {
+    let stored = [("here".to_owned(), "…Ayesha Malik…".as_bytes().to_vec())];
+    let search = || nobody_in(&stored, &["Ayesha Malik".to_owned()]);
+    assert!(std::panic::catch_unwind(search).is_err(), "a planted name is found");
+    nobody_in(&stored, &["Ayesha Mirza".to_owned()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_gone_embedded() {
+    erase_somebody(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_gone_with_servers() {
+    erase_somebody(Kind::Servers).await;
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
@@ -32,9 +32,14 @@ impl Timestamp {
         DateTime::from_timestamp_micros(self.0.clamp(-Self::LAST / 5, Self::LAST)).unwrap_or_default()
     }
 
+    /// What the clocks of `zone` show at this instant.
+    pub fn wall_clock(self, zone: BusinessZone) -> NaiveDateTime {
+        zone.0.from_utc_datetime(&self.to_utc().naive_utc()).naive_local()
+    }
+
     /// The business day this instant falls on in `zone`.
     pub fn day(self, zone: BusinessZone) -> Day {
-        Day::from_date(zone.0.from_utc_datetime(&self.to_utc().naive_utc()).date_naive())
+        Day::from_date(self.wall_clock(zone).date())
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Books {
     pub(crate) cod: Vec<CodSummary>,
     pub(crate) orders: Vec<OrderView>,
     pub(crate) order_count: i64,
-    pub(crate) quarantined: usize,
+    pub(crate) quarantined: i64,
     /// Part and reason.
     pub(crate) parked: Vec<(String, String)>,
 }
@@ -87,7 +87,7 @@ impl Shop<'_> {
             cod: self.cod().await?,
             orders: self.orders(LATEST).await?,
             order_count: self.order_count().await?,
-            quarantined: books::quarantined(db, tenant).await?.len(),
+            quarantined: books::count_quarantined(db, tenant).await?,
             parked: books::parked(db, tenant).await?,
         })
     }

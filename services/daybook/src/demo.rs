@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ledger::Day;
 use sample_shop::{Plan, Workload, generate};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::books;
 
 use crate::cli::Demo;
 use crate::config::Settings;
-use crate::output::{Align, Answer, Table, bar_of_items, count, cross, plural, print, say, strong, tick};
+use crate::output::{Align, Answer, Table, bar_of_items, count, cross, explain, plural, print, say, strong, tick};
 use crate::roles::{self, Running, told_to_stop};
 use crate::{show, verify};
 use stage::Stage;
@@ -51,7 +51,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Demo, as_json: bool) -> Res
     };
     if matches!(shown, Some(Ok(_))) && !asked.exit {
         say(&format!("\ndaybook is listening on {}; Ctrl-C ends the demo\n", strong(&url)), as_json);
-        tokio::select! { () = &mut stop => {}, error = running.failed() => tracing::error!("{error:#}") }
+        tokio::select! { () = &mut stop => {}, error = running.failed() => tracing::error!("{}", explain(&error)) }
     }
     running.stop().await?;
     if let Some(kept) = stage.leave() {
@@ -98,7 +98,8 @@ async fn show_everything(stage: &Stage, url: &str, plan: &Plan, as_json: bool) -
 
     let met = compared.iter().all(|one| one.met());
     let good = met && balance.good && story.good() && verified.good;
-    let verdict = if good { format!("{} everything holds\n", tick()) } else { format!("{} something does not hold\n", cross()) };
+    let verdict =
+        if good { format!("{} everything holds\n", tick()) } else { format!("{} something does not hold\n", cross()) };
     say(&verdict, as_json);
     let json = json!({
         "ok": good, "url": url, "tenant": tenant.as_str(), "webhooks": sent, "folded_milliseconds": folded,
@@ -137,11 +138,24 @@ fn traffic_text(sent: &Sent, folded: u64, workload: &Workload) -> String {
     let mut table = Table::plain([Align::Left, Align::Right, Align::Left]).indented(2);
     let seconds = |milliseconds: u64| format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100);
     let speed = sent.requests.saturating_mul(1_000) / sent.milliseconds.max(1);
-    let in_time = format!("in {}, {} a second, and {} until all was folded", seconds(sent.milliseconds), count(speed), seconds(folded));
+    let in_time = format!(
+        "in {}, {} a second, and {} until all was folded",
+        seconds(sent.milliseconds),
+        count(speed),
+        seconds(folded)
+    );
     table.row(["sent".to_owned(), count(sent.requests), in_time]);
     table.row(["of them twice".to_owned(), count(workload.expected.duplicates), "in shuffled order".to_owned()]);
-    table.row(["accepted".to_owned(), count(sent.accepted), format!("with {} facts, repeats included", count(sent.facts))]);
-    table.row(["quarantined".to_owned(), count(sent.quarantined), "authentic, but not understood: kept, sealed".to_owned()]);
+    table.row([
+        "accepted".to_owned(),
+        count(sent.accepted),
+        format!("with {} facts, repeats included", count(sent.facts)),
+    ]);
+    table.row([
+        "quarantined".to_owned(),
+        count(sent.quarantined),
+        "authentic, but not understood: kept, sealed".to_owned(),
+    ]);
     if sent.tried_again > 0 {
         table.row(["tried again".to_owned(), count(sent.tried_again), "answered 503 at first".to_owned()]);
     }
@@ -165,4 +179,3 @@ fn quarantine_text(reasons: &BTreeMap<String, u64>) -> String {
     }
     table.to_string()
 }
-

@@ -9,7 +9,7 @@ use store::db::Db;
 use store::schema::books_migrations;
 
 use crate::config::{Backend, Settings, Shown};
-use crate::output::{Align, Answer, Table, mark, plural, strong};
+use crate::output::{Align, Answer, Table, explain, mark, plural, strong};
 use crate::platform::{Platform, open_books, open_keys, open_log};
 
 /// One thing that was looked at.
@@ -46,7 +46,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
 fn folder(settings: &Settings) -> Check {
     let (name, path) = ("data folder", settings.data.display().to_string());
     match std::fs::metadata(&settings.data) {
-        Err(_) if matches!(settings.backend, Backend::Servers { .. }) => Check::good(name, format!("{path} (not needed)")),
+        Err(_) if matches!(settings.backend, Backend::Servers { .. }) => {
+            Check::good(name, format!("{path} (not needed)"))
+        }
         Err(error) => Check::bad(name, &format!("{path}: {error}"), "name another with --data"),
         Ok(found) if !found.is_dir() => Check::bad(name, &format!("{path} is no folder"), "name another with --data"),
         Ok(_) => match tempfile::tempfile_in(&settings.data) {
@@ -126,7 +128,7 @@ async fn unfinished_rebuilds(db: &Db) -> Result<u64> {
 fn opened<T>(name: &'static str, opened: &Result<T>, describe: impl Fn(&T) -> String) -> Check {
     match opened {
         Ok(it) => Check::good(name, describe(it)),
-        Err(error) => Check::bad(name, &format!("{error:#}"), "check the settings above, and that the server runs"),
+        Err(error) => Check::bad(name, &explain(error), "check the settings above, and that the server runs"),
     }
 }
 
@@ -135,7 +137,7 @@ fn counted(name: &'static str, count: Result<u64>, most: u64, what: &str, next: 
     match count {
         Ok(count) if count > most => Check::bad(name, &format!("{count} {what}"), next),
         Ok(count) => Check::good(name, format!("{count} {what}")),
-        Err(error) => Check::bad(name, &format!("{error:#}"), "check that the servers run, and ask again"),
+        Err(error) => Check::bad(name, &explain(&error), "check that the servers run, and ask again"),
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     let quarantined = match receipt.quarantined {
         0 => String::new(),
         waiting => format!(
-            "  in quarantine    {} may name the person too: `daybook quarantine redrive --all` after a fix\n",
+            "  in quarantine    {} may name the person too, sealed for nobody in particular: `daybook quarantine list`\n",
             plural(waiting as u64, "input", "inputs")
         ),
     };

@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
             if answer.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            output::print_failure(&format!("{error:#}"), cli.json);
+            output::print_failure(&output::explain(&error), cli.json);
             ExitCode::FAILURE
         }
     }

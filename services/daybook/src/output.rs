@@ -1,6 +1,6 @@
 //! What the program prints: an answer as text for people or as one JSON object for programs, on standard output, and progress
 //! on standard error. The only place that prints.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's answer is what it prints, and this is where")]
+#![expect(clippy::print_stderr, reason = "why a command failed is printed, and this is where")]
 
 mod amount;
 mod progress;
@@ -68,6 +68,17 @@ pub(crate) fn print_failure(message: &str, as_json: bool) {
     }
 }
 
+/// An error with its causes. Some errors tell their cause in their own words; it is not told twice.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// A reader that has gone away (`daybook … | head`) is no reason to fail.
 fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -103,4 +114,15 @@ fn styled(text: &str, code: &str) -> String {
 /// `1 order`, `2 orders`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such file").context("the key cannot be used: no such file").context("no keys");
+        assert_eq!(explain(&error), "no keys: the key cannot be used: no such file");
+    }
 }

@@ -142,7 +142,9 @@ impl Running {
         });
         match finished.await {
             Ok(outcome) => outcome?,
-            Err(_) => tracing::warn!("a role did not finish in time; what it had not committed is done again at the next start"),
+            Err(_) => tracing::warn!(
+                "a role did not finish in time; what it had not committed is done again at the next start"
+            ),
         }
         match served {
             Ok(outcome) => outcome?.context("the listener failed"),

@@ -66,6 +66,12 @@ pub async fn quarantined(db: &Db, tenant: &TenantId) -> Result<Vec<QuarantineRow
     db.query(sql, vec![tenant.as_str().into()]).await?.iter().map(read).collect()
 }
 
+/// How many of a tenant's payloads are quarantined.
+pub async fn count_quarantined(db: &Db, tenant: &TenantId) -> Result<i64, DbError> {
+    let rows = db.query("SELECT COUNT(*) FROM quarantine WHERE tenant = $1", vec![tenant.as_str().into()]).await?;
+    rows.first().map_or(Ok(0), |row| row.int(0))
+}
+
 fn read(row: &Row) -> Result<QuarantineRow, DbError> {
     Ok(QuarantineRow {
         tenant: parsed("quarantine.tenant", row.text(0)?)?,

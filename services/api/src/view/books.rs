@@ -101,7 +101,7 @@ impl BooksPage {
             cash: cash_tables(&books.cod),
             orders: books.orders.iter().map(|order| order_line(order, zone)).collect(),
             order_currency: shared_currency(&books.orders),
-            quarantined: (books.quarantined > 0).then(|| amount::thousands(books.quarantined as u128)),
+            quarantined: (books.quarantined > 0).then(|| amount::thousands(books.quarantined.unsigned_abs().into())),
             parked: (!books.parked.is_empty()).then(|| parked(&books.parked)),
         }
     }

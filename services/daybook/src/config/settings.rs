@@ -94,7 +94,12 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
     let raw: Raw = layers.extract().map_err(|error| refused_by_type(layers, &error))?;
     let backend = backend(layers, &raw)?;
     if EnvFilter::try_new(&raw.log).is_err() {
-        return Err(refused(layers, "log", "is not a log filter", "use a level such as `info`, or `warn,ingest=debug`"));
+        return Err(refused(
+            layers,
+            "log",
+            "is not a log filter",
+            "use a level such as `info`, or `warn,ingest=debug`",
+        ));
     }
     for (key, number) in [("batch", raw.batch), ("max_body", raw.max_body)] {
         if number == 0 {
@@ -171,12 +176,7 @@ fn missing(layers: &Figment, key: &str, because: &str) -> ConfigError {
 }
 
 fn refused(layers: &Figment, key: &str, problem: &str, fix: &str) -> ConfigError {
-    ConfigError {
-        key: key.to_owned(),
-        origin: origin(layers, key),
-        problem: problem.to_owned(),
-        fix: fix.to_owned(),
-    }
+    ConfigError { key: key.to_owned(), origin: origin(layers, key), problem: problem.to_owned(), fix: fix.to_owned() }
 }
 
 fn origin(layers: &Figment, key: &str) -> String {
@@ -231,7 +231,9 @@ fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
     let rest = match rest.rsplit_once('@') {
-        Some((user, host)) => format!("{}@{host}", user.split_once(':').map_or(user.to_owned(), |(user, _)| format!("{user}:***"))),
+        Some((user, host)) => {
+            format!("{}@{host}", user.split_once(':').map_or(user.to_owned(), |(user, _)| format!("{user}:***")))
+        }
         None => rest.to_owned(),
     };
     format!("{scheme}://{rest}{query}")

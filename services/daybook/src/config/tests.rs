@@ -1,8 +1,8 @@
 //! Each wrong setting names its key, who set it, and the fix.
 
+use super::ConfigError;
 use super::layers::{Flags, gather};
 use super::settings::{Backend, Settings, resolve};
-use super::ConfigError;
 
 fn load(file: &str, flags: Flags, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();

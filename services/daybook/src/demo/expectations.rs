@@ -80,9 +80,17 @@ pub(super) async fn compare(
         money("fees kept back", expected.cod_fees_minor, cash(|one| one.fees)),
         money("cash outstanding", expected.cod_outstanding_minor, cash(|one| one.outstanding)),
         money("  and in the ledger", expected.cod_outstanding_minor, net(&balance, "assets:cod-receivable:postex")),
-        money("owed to the courier", expected.courier_payable_minor, -net(&balance, "liabilities:courier-payable:postex")),
+        money(
+            "owed to the courier",
+            expected.courier_payable_minor,
+            -net(&balance, "liabilities:courier-payable:postex"),
+        ),
         money("remitted, not yet banked", unbanked, net(&balance, "assets:remittance-clearing")),
-        money("in the bank and at the gateway", came_in, net(&balance, "assets:bank") + net(&balance, "assets:gateway-receivable")),
+        money(
+            "in the bank and at the gateway",
+            came_in,
+            net(&balance, "assets:bank") + net(&balance, "assets:gateway-receivable"),
+        ),
         money("refunded", expected.refunded_minor, counted.refunded),
     ])
 }

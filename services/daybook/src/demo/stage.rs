@@ -61,8 +61,9 @@ impl Stage {
                 kafka.topic_prefix
             )),
         };
-        let folder = match &self.folder {
-            Folder::Passing(_) => None,
+        let folder = match self.folder {
+            // What a failed removal leaves behind is the system's to clear away, as with any passing folder.
+            Folder::Passing(folder) => folder.close().err().map(|error| format!("the demo's data remain: {error}")),
             Folder::Kept(path) => Some(format!("the demo's data stay in {}", path.display())),
         };
         let stays: Vec<String> = [folder, servers].into_iter().flatten().collect();

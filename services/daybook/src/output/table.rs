@@ -75,10 +75,11 @@ impl fmt::Display for Table {
             let text = match line {
                 Line::Rule => widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  "),
                 Line::Cells(cells) => {
-                    let padded = cells.iter().zip(&widths).zip(&self.columns).map(|((cell, width), align)| match align {
-                        Align::Left => format!("{cell:<width$}"),
-                        Align::Right => format!("{cell:>width$}"),
-                    });
+                    let padded =
+                        cells.iter().zip(&widths).zip(&self.columns).map(|((cell, width), align)| match align {
+                            Align::Left => format!("{cell:<width$}"),
+                            Align::Right => format!("{cell:>width$}"),
+                        });
                     padded.collect::<Vec<_>>().join("  ")
                 }
             };

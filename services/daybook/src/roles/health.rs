@@ -52,7 +52,12 @@ pub(super) fn router(platform: &Platform, accepting: CancellationToken) -> Resul
     let routes = Router::new()
         .route("/healthz", get(async || Json(serde_json::json!({ "alive": true }))))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(async |State(asked): State<Asked>| ([(CONTENT_TYPE, "text/plain; version=0.0.4")], asked.metrics.render())));
+        .route(
+            "/metrics",
+            get(async |State(asked): State<Asked>| {
+                ([(CONTENT_TYPE, "text/plain; version=0.0.4")], asked.metrics.render())
+            }),
+        );
     Ok(routes.with_state(asked))
 }
 

@@ -49,7 +49,9 @@ pub(crate) fn answer(tenant: &TenantId, balance: &TrialBalance) -> Result<Answer
         accounts: &balance.rows,
         sums: sums
             .iter()
-            .map(|(currency, total)| (currency.code().to_owned(), Sums { debits: total.debits, credits: total.credits }))
+            .map(|(currency, total)| {
+                (currency.code().to_owned(), Sums { debits: total.debits, credits: total.credits })
+            })
             .collect(),
         balanced: balance.is_balanced(),
     };

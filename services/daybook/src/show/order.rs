@@ -99,16 +99,14 @@ pub(crate) async fn find(db: &Db, row: &TenantRow, text: &str) -> Result<OrderVi
     {
         return Ok(order);
     }
-    bail!("the tenant `{}` has no such order: give its id or its printed name; `daybook lag` says whether records wait", row.tenant)
+    bail!(
+        "the tenant `{}` has no such order: give its id or its printed name; `daybook lag` says whether records wait",
+        row.tenant
+    )
 }
 
 /// Collects everything about an order.
-pub(crate) async fn page(
-    platform: &Platform,
-    row: &TenantRow,
-    order: OrderView,
-    showing: Showing,
-) -> Result<Page> {
+pub(crate) async fn page(platform: &Platform, row: &TenantRow, order: OrderView, showing: Showing) -> Result<Page> {
     let (db, tenant) = (&platform.db, &row.tenant);
     let parts = books::case_of(db, tenant, order.order).await?;
     let sealed = books::people_about(db, tenant, &PartKey::Order(order.order).to_string()).await?;
@@ -205,7 +203,8 @@ impl Page {
         let currency = self.currency.as_deref().unwrap_or_default();
         let mut table = Table::plain([Align::Right, Align::Left, Align::Right, Align::Left]).indented(2);
         for item in &self.lines {
-            let off = if item.discount == 0 { String::new() } else { format!("less {}", amount(item.discount, currency)) };
+            let off =
+                if item.discount == 0 { String::new() } else { format!("less {}", amount(item.discount, currency)) };
             let sku = item.sku.clone().unwrap_or_else(|| format!("line {}", item.line));
             table.row([format!("{} x", item.quantity), sku, amount(item.unit_price, currency), off]);
         }

@@ -7,7 +7,7 @@ use store::books::PersonRow;
 use store::keys::{BoxRef, KeyStore};
 use subject_keys::Opened;
 
-use crate::output::{Align, Table};
+use crate::output::{Align, Table, plural};
 
 /// How much of a person is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,13 +139,24 @@ pub(crate) fn who_text(people: &[Who]) -> Table {
             }
         };
         let [name, phone, rest] = line;
-        table.row([who.role.clone(), name, phone, rest]);
+        table.row([who.place(), name, phone, rest]);
     }
     table
 }
 
+impl Who {
+    /// The role, and of what if it is not the order itself: `buyer`, `buyer, refund 890000000042`.
+    fn place(&self) -> String {
+        let mut pieces = self.about.splitn(3, '/').skip(2);
+        match pieces.next() {
+            Some(part) => format!("{}, {}", self.role, part.replace('/', " ")),
+            None => self.role.clone(),
+        }
+    }
+}
+
 fn typed(texts: usize) -> String {
-    if texts == 0 { String::new() } else { format!("{texts} typed texts") }
+    if texts == 0 { String::new() } else { plural(texts as u64, "typed text", "typed texts") }
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(crate) fn timeline(parts: &[PartRow]) -> Vec<Moment> {
 type Moments = Vec<(Timestamp, Moment)>;
 
 fn of_order(order: &Order, moments: &mut Moments) {
-    let mut add = |at: Timestamp, what, details: String| moments.push((at, Moment { at: at.to_string(), what, details }));
+    let mut add =
+        |at: Timestamp, what, details: String| moments.push((at, Moment { at: at.to_string(), what, details }));
     if let Some(placed) = &order.placed {
         add(placed.placed_at, "placed", placed.customer.map(|id| format!("customer {id}")).unwrap_or_default());
     }

@@ -1,0 +1,214 @@
+//! The `daybook` binary as its operator meets it: answers, exit codes, objects on standard output.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sample_shop::{Endpoint, Plan, Planted, Workload, generate, sign_shopify};
+use serde_json::Value;
+use testkit::{Daybook, scratch, wait_until};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// What a command printed, and how it ended.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// The one object on standard output of a command that found no problem.
+    fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    fn text(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
+        &self.out
+    }
+}
+
+/// Servers that the whole suite may have in its environment are not meant here; an empty variable is not set.
+const EMBEDDED: [(&str, &str); 2] = [("DAYBOOK_KAFKA", ""), ("DAYBOOK_POSTGRES", "")];
+
+async fn daybook_in(data: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let environment = [&EMBEDDED, environment].concat();
+    let mut running = Daybook::start(data, args, &environment).unwrap();
+    let status = running.ended(SOON).await.unwrap();
+    Ran { code: status.code(), out: running.stdout(), err: running.stderr() }
+}
+
+async fn daybook(data: &Path, args: &[&str]) -> Ran {
+    daybook_in(data, args, &[]).await
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_names_key_origin_and_fix() {
+    let data = scratch();
+    let file = data.path().join("own.toml");
+    std::fs::write(&file, "bach = 5\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (args, environment, parts) in [
+        (&["lag", "--listen", "geheim"][..], ("", ""), &["`listen`", "flag --listen", "127.0.0.1:8377"][..]),
+        (&["lag"], ("DAYBOOK_BATCH", "geheim"), &["`batch`", "environment variable DAYBOOK_BATCH"]),
+        (&["lag", "--config", file], ("", ""), &["`bach`", "own.toml", "batch"]),
+        (&["lag", "--config", "/nowhere.toml"], ("", ""), &["`config`", "/nowhere.toml"]),
+        (&["lag"], ("DAYBOOK_POSTGRES", "postgres://u:geheim@h/d"), &["`kafka`", "DAYBOOK_POSTGRES", "--kafka"]),
+        (&["lag"], ("", ""), &["--data", "daybook tenant add"]),
+    ] {
+        let environment: &[(&str, &str)] = if environment.0.is_empty() { &[] } else { &[environment] };
+        let ran = daybook_in(data.path(), args, environment).await;
+        assert_eq!(ran.code, Some(1), "{args:?}");
+        for part in parts {
+            assert!(ran.err.contains(part), "{args:?}: {part} is not in {}", ran.err);
+        }
+        assert!(!ran.err.contains("geheim") && ran.out.is_empty(), "{}{}", ran.out, ran.err);
+    }
+    let ran = daybook(data.path(), &["lag", "--json"]).await;
+    let failure: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(failure["error"].as_str().unwrap().contains("daybook tenant add"), "{failure}");
+}
+
+/// A few orders of the sample shop as files, with the people in them.
+fn orders_as_files(folder: &Path, orders: u32) -> Workload {
+    let workload = generate(&Plan { orders, malformed_percent: 0, duplicates_percent: 0, ..Plan::default() });
+    for (index, delivery) in workload.deliveries.iter().enumerate() {
+        if matches!(delivery.endpoint, Endpoint::Shopify { topic: "orders/create" }) {
+            std::fs::write(folder.join(format!("{index}.json")), &delivery.body).unwrap();
+        }
+    }
+    workload
+}
+
+/// Somebody whom the shop knows by a customer record, with a name in one script or the other.
+fn customer(workload: &Workload) -> Planted {
+    workload.people.iter().find(|person| person.customer_id.is_some()).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_shop_from_its_first_order_to_an_erasure() {
+    let (data, files) = (scratch(), scratch());
+    let data = data.path();
+    let workload = orders_as_files(files.path(), 5);
+    let person = customer(&workload);
+    let order = person.order_id.to_string();
+
+    let added = daybook(data, &["tenant", "add", "kohsar", "--courier", "postex", "--json"]).await.json();
+    assert_eq!(added["secrets"][0]["secret"].as_str().map(str::len), Some(64), "{added}");
+    assert_eq!(added["secrets"][1]["endpoint"], "/webhooks/couriers/kohsar/postex");
+    assert!(daybook(data, &["tenant", "add", "kohsar"]).await.err.contains("tenant secret"));
+
+    let path = files.path().to_str().unwrap();
+    let imported = daybook(data, &["import", "shopify-orders", path, "--json"]).await.json();
+    assert_eq!((&imported["orders"], &imported["rejected"]), (&5.into(), &0.into()), "{imported}");
+
+    let show = ["show", "order", &order, "--tenant", "kohsar"];
+    let masked = daybook(data, &[&show[..], &["--json"]].concat()).await.json();
+    assert_eq!(masked["people"][0]["state"], "masked");
+    assert!(!masked.to_string().contains(&person.name), "{masked}");
+    assert_eq!(daybook(data, &[&show[..], &["--reveal"]].concat()).await.code, Some(2), "a purpose is needed");
+    let reveal = [&show[..], &["--reveal", "--purpose", "support"]].concat();
+    let clear = daybook(data, &reveal).await;
+    assert!(clear.text().contains(&person.name), "{}", clear.out);
+    assert!(clear.err.contains("support") && !clear.err.contains(&person.name), "the access is logged: {}", clear.err);
+
+    let books = daybook(data, &["show", "books"]).await;
+    let erase = ["erase", "--order", &order, "--yes", "--json"];
+    assert!(daybook(data, &erase[..3]).await.err.contains("--yes"));
+    let receipt = daybook(data, &erase).await.json();
+    assert_eq!((&receipt["shown_as_erased"], &receipt["already"]), (&true.into(), &false.into()), "{receipt}");
+    let erased = daybook(data, &[&reveal[..], &["--json"]].concat()).await.json();
+    assert_eq!(erased["people"][0]["state"], "erased");
+    assert!(!erased.to_string().contains(&person.name));
+    assert_eq!(daybook(data, &["show", "books"]).await.text(), books.text(), "no byte of the books has changed");
+    assert_eq!(daybook(data, &erase).await.json()["already"], true);
+
+    let rebuilt = daybook(data, &["rebuild", "--all", "--json"]).await.json();
+    assert_eq!(rebuilt["same"], true, "{rebuilt}");
+    assert_eq!(daybook(data, &["verify", "--json"]).await.json()["holds"], true);
+    assert_eq!(daybook(data, &["doctor", "--json"]).await.json()["ok"], true);
+    assert_eq!(daybook(data, &["lag", "--json"]).await.json()["lag"], 0);
+    assert_eq!(daybook(data, &["show", "parked", "--json"]).await.json()["parked"], Value::Array(vec![]));
+}
+
+#[tokio::test]
+async fn a_lost_root_key_is_not_replaced() {
+    let data = scratch();
+    daybook(data.path(), &["tenant", "add", "kohsar"]).await.text();
+    std::fs::remove_file(data.path().join("root.key")).unwrap();
+    let ran = daybook(data.path(), &["tenant", "list"]).await;
+    assert!(ran.err.contains("restore it"), "{}", ran.err);
+    assert!(!data.path().join("root.key").exists());
+    let doctor = daybook(data.path(), &["doctor"]).await;
+    assert_eq!(doctor.code, Some(1));
+    assert!(doctor.out.contains("root key") && doctor.out.contains("restore"), "{}", doctor.out);
+}
+
+#[tokio::test]
+async fn a_retailers_invoices_balance() {
+    let data = scratch();
+    let file = data.path().join("invoices.csv");
+    let rows = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
+                700001,LAMP-1,brass lamp,2,2010-03-01 09:00:00,12.50,501,United Kingdom\n\
+                700001,RUG-2,small rug,1,2010-03-01 09:00:00,40.00,501,United Kingdom\n\
+                C700002,LAMP-1,brass lamp,-1,2010-03-02 10:00:00,12.50,501,United Kingdom\n\
+                700003,RUG-2,small rug,one,2010-03-03 10:00:00,40.00,502,United Kingdom\n";
+    std::fs::write(&file, rows).unwrap();
+    let ran = daybook(data.path(), &["import", "retail", file.to_str().unwrap(), "--json"]).await;
+    assert_eq!(ran.code, Some(1), "an invoice was not understood: {}", ran.err);
+    let imported: Value = serde_json::from_str(&ran.out).unwrap();
+    let counts = ["invoices", "cancellations", "rejected"].map(|name| imported[name].as_u64());
+    assert_eq!(counts, [Some(2), Some(1), Some(1)], "{imported}");
+    assert!(imported["rejections"][0].as_str().unwrap().starts_with("line 5"), "{imported}");
+    let sums = &imported["books"]["sums"]["GBP"];
+    assert_eq!((&sums["debits"], &sums["credits"]), (&6_500.into(), &6_500.into()), "{imported}");
+}
+
+#[tokio::test]
+async fn a_running_platform_takes_webhooks_answers_tools_and_drains() {
+    let data = scratch();
+    let added = daybook(data.path(), &["tenant", "add", "kohsar", "--json"]).await.json();
+    let secret = added["secrets"][0]["secret"].as_str().unwrap();
+    let args = ["up", "--listen", "127.0.0.1:0", "--json"];
+    let mut running = Daybook::start(data.path(), &args, &EMBEDDED).unwrap();
+    let url = format!("http://127.0.0.1:{}", running.port(SOON).await.unwrap());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ready: Value = http.get(format!("{url}/readyz")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(ready, serde_json::json!({ "ready": true, "log": "ok", "books": "ok", "keys": "ok" }));
+
+    let body = "{\"id\": 1, \"total_price\":";
+    let webhook = http
+        .post(format!("{url}/webhooks/shopify/kohsar"))
+        .header("X-Shopify-Topic", "orders/create")
+        .header("X-Shopify-Hmac-Sha256", sign_shopify(secret, body.as_bytes()))
+        .header("Content-Type", "application/json")
+        .body(body);
+    let answer: Value = webhook.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["quarantined"], true);
+    wait_until(SOON, async || {
+        let metrics = http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+        metrics.contains("ingest_requests_total") && metrics.contains("processor_records_total")
+    })
+    .await
+    .unwrap();
+    assert_eq!(running.terminate(SOON).await.unwrap().code(), Some(0), "{}", running.stderr());
+    let started: Value = serde_json::from_str(&running.stdout()).unwrap();
+    assert_eq!(started["listening"], url);
+
+    let list = daybook(data.path(), &["quarantine", "list", "--json"]).await.json();
+    assert_eq!(list["quarantined"][0]["reason"], "unreadable_json", "{list}");
+    let id = list["quarantined"][0]["id"].as_str().unwrap();
+    assert!(daybook(data.path(), &["quarantine", "show", id]).await.text().contains("orders/create"));
+    let redriven = daybook(data.path(), &["quarantine", "redrive", "--all", "--json"]).await.json();
+    assert_eq!(redriven["still_not_understood"][0]["id"], id, "{redriven}");
+}
+
+#[tokio::test]
+async fn the_demo_holds() {
+    let data = scratch();
+    let demo = daybook(data.path(), &["demo", "--exit", "--orders", "150", "--json"]).await.json();
+    assert_eq!(demo["ok"], true, "{demo}");
+    assert_eq!(demo["erasure"]["books_unchanged"], true);
+    assert!(std::fs::read_dir(data.path()).unwrap().next().is_none(), "the demo cleans up after itself");
+}

@@ -35,7 +35,8 @@ impl Backend {
             Kind::Embedded => {
                 let log = EventLog::open_sqlite(&folder.path().join("log.db"), partitions).await.unwrap();
                 let migrations = books_migrations(Dialect::Sqlite);
-                let db = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
+                let db =
+                    Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
                 Backend { log, db, folder, servers: None }
             }
             Kind::Servers => {

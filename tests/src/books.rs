@@ -92,7 +92,11 @@ async fn a_shops_books_come_out_to_the_paisa_on_both_back_ends() {
         let net = |account: &str| nets.get(account).copied().unwrap_or(0);
         assert_eq!(net("assets:cod-receivable:postex"), expected.cod_outstanding_minor, "{kind:?}");
         let in_hand = expected.banked_minor + expected.captured_minor - expected.refunded_minor;
-        assert_eq!(net("assets:bank") + net("assets:gateway-receivable"), in_hand, "{kind:?}: banked and captured, less refunds");
+        assert_eq!(
+            net("assets:bank") + net("assets:gateway-receivable"),
+            in_hand,
+            "{kind:?}: banked and captured, less refunds"
+        );
         assert_eq!(net("liabilities:courier-payable:postex"), -expected.courier_payable_minor, "{kind:?}");
         assert_eq!(net("liabilities:refunds-payable"), 0, "{kind:?}");
         let cash = books::cod_by_courier(&backend.db, &shop(), Day(20_757)).await.unwrap();
@@ -181,7 +185,9 @@ async fn a_corrupt_journal_row_is_named() {
         body[middle] ^= 1;
         let corrupt = backend.db.run_tx("corrupt", move |tx| {
             let body = body.clone();
-            Box::pin(async move { tx.execute("UPDATE journal SET body = $1 WHERE number = 5", vec![body.into()]).await })
+            Box::pin(
+                async move { tx.execute("UPDATE journal SET body = $1 WHERE number = 5", vec![body.into()]).await },
+            )
         });
         let _: u64 = corrupt.await.map_err(|error: store::db::DbError| error).unwrap();
         let findings = findings(&backend).await;
@@ -198,7 +204,8 @@ async fn a_corrupt_log_record_is_named_and_blocks_nothing() {
     append(&backend.log, &events).await;
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(backend.folder.path().join("log.db"));
     let mut raw = sqlx::ConnectOptions::connect(&file).await.unwrap();
-    let flip = "UPDATE record SET body = CAST(substr(body, 1, 3) || x'ff' || substr(body, 5) AS BLOB) WHERE position = 4";
+    let flip =
+        "UPDATE record SET body = CAST(substr(body, 1, 3) || x'ff' || substr(body, 5) AS BLOB) WHERE position = 4";
     sqlx::query(flip).execute(&mut raw).await.unwrap();
     processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
     let findings = findings(&backend).await;

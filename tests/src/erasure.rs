@@ -25,7 +25,8 @@ struct Platform {
 impl Platform {
     async fn fresh(kind: Kind) -> Platform {
         let backend = Backend::fresh(kind, 1).await;
-        let mut environment = vec![("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())];
+        let mut environment =
+            vec![("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())];
         if let Some(url) = backend.url() {
             environment.push(("DAYBOOK_POSTGRES", url.to_owned()));
             environment.push(("DAYBOOK_KAFKA", backend.brokers().to_owned()));
@@ -131,7 +132,9 @@ async fn records(platform: &Platform) -> Vec<u8> {
             let batch = reader.next_batch(1_000, LONG).await.unwrap();
             read += batch.records.len() as u64;
             for stored in batch.records {
-                bytes.extend(stored.record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()].concat()));
+                bytes.extend(
+                    stored.record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()].concat()),
+                );
                 bytes.extend(stored.record.body);
             }
         }
@@ -184,7 +187,8 @@ async fn erase_somebody(kind: Kind) {
     assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: not one byte of the books moved");
 
     // A late copy of what was sent before, under a new webhook id as after a lost acknowledgement.
-    let named = |d: &&Delivery| holds(&d.body, &somebody.name) && serde_json::from_slice::<serde_json::Value>(&d.body).is_ok();
+    let named =
+        |d: &&Delivery| holds(&d.body, &somebody.name) && serde_json::from_slice::<serde_json::Value>(&d.body).is_ok();
     for late in workload.deliveries.iter().filter(named) {
         assert_eq!(send(&client, &base, late).await, 200);
     }

@@ -27,7 +27,7 @@ fn environment(backend: &Backend) -> Vec<(&'static str, String)> {
 async fn folded(db: &Db) -> u64 {
     let mut sum = 0;
     for projection in Projection::ALL {
-        let checkpoints = books::checkpoints(db, projection.name).await.unwrap();
+        let checkpoints = books::checkpoints(db, projection.name()).await.unwrap();
         sum += checkpoints.values().flat_map(|c| c.offsets.values()).sum::<u64>();
     }
     sum

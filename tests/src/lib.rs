@@ -7,6 +7,8 @@ mod books;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod disputes;
+#[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod event_log;

@@ -138,7 +138,7 @@ impl Seed {
         part.merge(&Fact::OrderRevised(self.terms()));
         let parked = self.parked.map(str::to_owned);
         let (tenant, key, posted) = (self.tenant(), self.key(), BTreeMap::new());
-        PartRow { tenant, key, owner: None, order_name: None, part, posted, parked }
+        PartRow { tenant, key, part, posted, parked }
     }
 
     fn terms(&self) -> OrderRevised {

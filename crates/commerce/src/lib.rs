@@ -7,6 +7,7 @@
 mod fact;
 mod ids;
 mod order;
+mod ownership;
 mod parcel;
 mod part;
 mod policy;
@@ -23,7 +24,8 @@ pub use ids::{
     RefundId, Sku, SubjectId, TenantId, TrackingNumber, VariantId,
 };
 pub use order::{Order, PaymentState};
-pub use parcel::{CodState, Parcel, ParcelState, Scan};
+pub use ownership::owner;
+pub use parcel::{Claims, CodState, Parcel, ParcelState, Scan};
 pub use part::{Part, PartKey, Payout};
 pub use policy::{Chart, CodGateways, Policy};
-pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, postings};
+pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};

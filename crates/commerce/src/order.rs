@@ -1,7 +1,7 @@
 //! An order: what the shop said of it, merged.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,10 @@ pub struct Order {
     pub terms: Option<OrderRevised>,
     /// The version at which the shop first said it was paid in full.
     pub paid_at: Option<Timestamp>,
+    /// The version at which the shop first said that a part of it was paid.
+    pub partly_paid_at: Option<Timestamp>,
+    /// The latest terms under which a part of it was paid: an advance stays one after the rest was collected at the door.
+    pub partly_paid: Option<(Timestamp, i64)>,
     /// Its cancellation, the earliest reported.
     pub cancelled: Option<OrderCancelled>,
     /// Its deletion, the earliest reported.
@@ -44,6 +48,8 @@ pub struct Order {
     pub fulfilments: BTreeMap<FulfilmentId, FulfilmentRecorded>,
     /// The version at which the shop first said that a fulfilment was delivered: later edits do not move the day.
     pub delivered_by_shop: BTreeMap<FulfilmentId, Timestamp>,
+    /// Every parcel that any version of a fulfilment has named.
+    pub claims: BTreeSet<TrackedParcel>,
 }
 
 impl Order {
@@ -54,8 +60,16 @@ impl Order {
 
     /// It has these terms.
     pub fn revise(&mut self, fact: OrderRevised) -> bool {
-        let paid_earlier = fact.payment == PaymentState::Paid && keep_smaller(&mut self.paid_at, fact.version);
-        keep_greater(&mut self.terms, fact) || paid_earlier
+        let paid = match fact.payment {
+            PaymentState::Paid => keep_smaller(&mut self.paid_at, fact.version),
+            PaymentState::PartlyPaid => {
+                // Both are asked: neither may keep the other from being kept.
+                let earlier = keep_smaller(&mut self.partly_paid_at, fact.version);
+                keep_greater(&mut self.partly_paid, (fact.version, fact.paid)) || earlier
+            }
+            PaymentState::Unpaid | PaymentState::Unknown => false,
+        };
+        keep_greater(&mut self.terms, fact) || paid
     }
 
     /// It was cancelled.
@@ -80,7 +94,10 @@ impl Order {
         if delivered_earlier {
             self.delivered_by_shop.insert(fact.fulfilment, fact.version);
         }
-        keep_greater_of(&mut self.fulfilments, fact.fulfilment, fact) || delivered_earlier
+        let claims = self.claims.len();
+        self.claims.extend(fact.parcels.iter().cloned());
+        let claimed = self.claims.len() != claims;
+        keep_greater_of(&mut self.fulfilments, fact.fulfilment, fact) || delivered_earlier || claimed
     }
 
     /// The order's id, as soon as any fact names it.

@@ -66,11 +66,49 @@ pub enum CodState {
     Returned,
 }
 
+/// The orders that have ever named a parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claims {
+    /// These.
+    By(BTreeSet<OrderId>),
+    /// More than a parcel can hold: the number is no tracking number but a word that people type into the field.
+    TooMany,
+}
+
+impl Claims {
+    /// More orders than this are never in one parcel.
+    const MOST: usize = 32;
+
+    fn add(&mut self, order: OrderId) -> bool {
+        let Claims::By(orders) = self else { return false };
+        let added = orders.insert(order);
+        if orders.len() > Self::MOST {
+            *self = Claims::TooMany;
+        }
+        added
+    }
+
+    /// The claimants, smallest id first; none of a number that is none.
+    pub fn orders(&self) -> impl Iterator<Item = OrderId> {
+        let known = match self {
+            Claims::By(orders) => Some(orders),
+            Claims::TooMany => None,
+        };
+        known.into_iter().flatten().copied()
+    }
+}
+
+impl Default for Claims {
+    fn default() -> Claims {
+        Claims::By(BTreeSet::new())
+    }
+}
+
 /// A parcel's merged facts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Parcel {
-    /// The smallest id of the orders whose fulfilments name this parcel: one owner, whatever arrives first.
-    pub claimed_by: Option<OrderId>,
+    /// The orders whose fulfilments have ever named this parcel; see [`owner`](crate::owner).
+    pub claims: Claims,
     /// The smallest order name the courier quoted.
     pub reference: Option<OrderName>,
     /// The latest booking record.
@@ -86,7 +124,7 @@ pub struct Parcel {
 impl Parcel {
     /// An order's fulfilment names this parcel.
     pub fn claim(&mut self, order: OrderId) -> bool {
-        keep_smaller(&mut self.claimed_by, order)
+        self.claims.add(order)
     }
 
     /// The courier knows it.

@@ -97,12 +97,19 @@ impl Part {
         }
     }
 
-    /// The printed order name by which parts find each other: an order's own, or the one a parcel's courier quotes.
+    /// The printed name an order bears.
     pub fn order_name(&self) -> Option<&OrderName> {
         match self {
             Part::Order(order) => order.placed.as_ref()?.name.as_ref(),
+            Part::Parcel(_) | Part::Payout(_) => None,
+        }
+    }
+
+    /// The order name a parcel's courier quotes.
+    pub fn quoted_name(&self) -> Option<&OrderName> {
+        match self {
             Part::Parcel(parcel) => parcel.reference.as_ref(),
-            Part::Payout(_) => None,
+            Part::Order(_) | Part::Payout(_) => None,
         }
     }
 }

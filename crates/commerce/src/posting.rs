@@ -30,7 +30,7 @@ use parcel::post_parcel;
 use sale::Sale;
 use writer::{Writer, about};
 
-pub use cash::{CodPosition, cod_position};
+pub use cash::{CodPosition, cod_position, cod_positions};
 
 /// The parts of one case: an order with its parcels, or a single part that no order owns.
 pub type Case<'a> = BTreeMap<PartKey, &'a Part>;
@@ -49,8 +49,8 @@ pub enum Unpostable {
         /// Why.
         rejected: Rejected,
     },
-    /// An amount or a sum does not fit.
-    #[error("{key}: an amount does not fit 64 bits of minor units")]
+    /// An amount is beyond what one entry may hold (10^15 minor units).
+    #[error("{key}: an amount is beyond 10^15 minor units")]
     Overflow {
         /// Which posting.
         key: String,

@@ -74,6 +74,7 @@ impl Event {
             }
             Payload::Posted(posted) => wire::posted_bytes(posted),
             Payload::Quarantined(input) => wire::quarantined_bytes(input),
+            Payload::Redriven { event, at } => wire::redriven_bytes(*event, *at),
         }
     }
 
@@ -98,6 +99,9 @@ fn payload(topic: Topic, event_type: &str, body: &[u8]) -> Result<Payload, Decod
     match (topic, event_type) {
         (Topic::Ledger, wire::POSTED_TYPE) => wire::posted_from_bytes(body).map(Payload::Posted),
         (Topic::Quarantine, wire::QUARANTINED_TYPE) => wire::quarantined_from_bytes(body).map(Payload::Quarantined),
+        (Topic::Quarantine, wire::REDRIVEN_TYPE) => {
+            wire::redriven_from_bytes(body).map(|(event, at)| Payload::Redriven { event, at })
+        }
         _ => wire::fact_from_bytes(topic, event_type, body).map(|(fact, boxes)| Payload::Fact { fact, boxes }),
     }
 }
@@ -118,7 +122,8 @@ fn source_of(text: &str, tenant: &TenantId) -> Result<Source, DecodeError> {
 }
 
 fn time_text(time: Timestamp) -> String {
-    Timestamp(time.0.clamp(WRITABLE.0, WRITABLE.1)).to_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
+    let writable = DateTime::from_timestamp_micros(time.0.clamp(WRITABLE.0, WRITABLE.1)).unwrap_or_default();
+    writable.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 fn time_from(text: &str) -> Result<Timestamp, DecodeError> {

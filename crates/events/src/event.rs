@@ -40,6 +40,13 @@ pub enum Payload {
     Posted(Posted),
     /// Something arrived that was not understood.
     Quarantined(Quarantined),
+    /// Something that was not understood has left the quarantine: its facts are on the log, or nobody can read it any more.
+    Redriven {
+        /// The id of the event that quarantined it.
+        event: Uuid,
+        /// When it left.
+        at: Timestamp,
+    },
 }
 
 /// One event of one tenant.
@@ -73,6 +80,11 @@ impl Event {
         Event::new(tenant, input.origin.clone(), input.received_at, Payload::Quarantined(input))
     }
 
+    /// Input that has left the quarantine; `event` is the one that quarantined it.
+    pub fn redriven(tenant: TenantId, event: Uuid, at: Timestamp) -> Event {
+        Event::new(tenant, Source::DAYBOOK, at, Payload::Redriven { event, at })
+    }
+
     fn new(tenant: TenantId, source: Source, recorded_at: Timestamp, payload: Payload) -> Event {
         Event { id: event_id(&tenant, &source, &payload), tenant, source, recorded_at, payload }
     }
@@ -82,7 +94,7 @@ impl Event {
         match &self.payload {
             Payload::Fact { fact, .. } => wire::fact_topic(fact),
             Payload::Posted(_) => Topic::Ledger,
-            Payload::Quarantined(_) => Topic::Quarantine,
+            Payload::Quarantined(_) | Payload::Redriven { .. } => Topic::Quarantine,
         }
     }
 
@@ -92,6 +104,7 @@ impl Event {
             Payload::Fact { fact, .. } => wire::fact_type(fact),
             Payload::Posted(_) => wire::POSTED_TYPE,
             Payload::Quarantined(_) => wire::QUARANTINED_TYPE,
+            Payload::Redriven { .. } => wire::REDRIVEN_TYPE,
         }
     }
 
@@ -104,6 +117,7 @@ impl Event {
             }
             Payload::Posted(posted) => Some(posted.part.to_string()),
             Payload::Quarantined(input) => Some(format!("input/{}", input.digest)),
+            Payload::Redriven { event, .. } => Some(format!("event/{event}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Authentic input that was not understood: kept, sealed, until a fix can read it.
+//! Authentic input that was not understood: kept, sealed, until a fix can read it and it is redriven.
 
 use ledger::Timestamp;
 use uuid::Uuid;
@@ -32,7 +32,8 @@ pub struct Quarantined {
     pub topic: String,
     /// When it arrived.
     pub received_at: Timestamp,
-    /// A UUID v5 of the raw body: a retry of the same body is the same event, although its box is sealed anew.
+    /// A UUID v5 of the HMAC-SHA256 of the raw body under the sender's secret: a retry of the same body is the same event,
+    /// although its box is sealed anew, and without the secret nobody can guess a short body back from it.
     pub digest: Uuid,
     /// The raw body, sealed.
     pub content: SealedBox,

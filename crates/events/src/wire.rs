@@ -16,7 +16,9 @@ mod tests;
 pub(crate) use self::ledger::POSTED_TYPE;
 pub use self::ledger::{posted_bytes, posted_from_bytes};
 pub(crate) use fact::{append_boxes, fact_bytes, fact_from_bytes, fact_topic, fact_type};
-pub(crate) use quarantine::{QUARANTINED_TYPE, quarantined_bytes, quarantined_from_bytes};
+pub(crate) use quarantine::{
+    QUARANTINED_TYPE, REDRIVEN_TYPE, quarantined_bytes, quarantined_from_bytes, redriven_bytes, redriven_from_bytes,
+};
 
 /// What prost generates from `proto/`, one module per package.
 #[allow(unreachable_pub, missing_docs, clippy::all, reason = "generated code, private to this crate")]

@@ -102,7 +102,7 @@ fn cases(parts: &BTreeMap<PartKey, Part>) -> BTreeMap<PartKey, Case<'_>> {
     for (key, part) in parts {
         let owner = match part {
             Part::Parcel(parcel) => {
-                parcel.claimed_by.or(parcel.reference.as_ref().and_then(|name| names.get(name).copied()))
+                parcel.claims.orders().next().or(parcel.reference.as_ref().and_then(|name| names.get(name).copied()))
             }
             _ => None,
         };

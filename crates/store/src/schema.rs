@@ -18,7 +18,9 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
 
 fn render(text: &str, dialect: Dialect) -> String {
     match dialect {
-        Dialect::Postgres => text.replace("{blob}", "BYTEA").replace(" {strict}", ""),
+        Dialect::Postgres => {
+            text.replace("TEXT", "TEXT COLLATE \"C\"").replace("{blob}", "BYTEA").replace(" {strict}", "")
+        }
         Dialect::Sqlite => text.replace("BIGINT", "INTEGER").replace("{blob}", "BLOB").replace("{strict}", "STRICT"),
     }
 }

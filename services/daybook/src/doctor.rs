@@ -119,7 +119,7 @@ async fn of_books(db: &Db) -> Vec<Check> {
 async fn unfinished_rebuilds(db: &Db) -> Result<u64> {
     let mut unfinished = 0;
     for projection in Projection::ALL {
-        let stored = books::checkpoints(db, projection.name).await?;
+        let stored = books::checkpoints(db, projection.name()).await?;
         unfinished += stored.values().filter(|checkpoint| checkpoint.stage == Stage::Rebuilding).count() as u64;
     }
     Ok(unfinished)

@@ -43,7 +43,7 @@ pub(crate) struct Receipt {
     /// Whether the read models show it already.
     pub(crate) shown_as_erased: bool,
     /// Inputs in quarantine, which may name the person and are sealed for nobody in particular.
-    quarantined: usize,
+    quarantined: u64,
 }
 
 /// Runs the command.
@@ -80,7 +80,7 @@ pub(crate) async fn erase(
         irrecoverable_from_backups: BACKUPS,
         erased_details: held.len(),
         shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
-        quarantined: books::quarantined(&platform.db, &row.tenant).await?.len(),
+        quarantined: books::count_quarantined(&platform.db, &row.tenant).await?.unsigned_abs(),
     })
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn text(receipt: &Receipt) -> String {
         0 => String::new(),
         waiting => format!(
             "  in quarantine    {} may name the person too, sealed for nobody in particular: `daybook quarantine list`\n",
-            plural(waiting as u64, "input", "inputs")
+            plural(waiting, "input", "inputs")
         ),
     };
     format!(

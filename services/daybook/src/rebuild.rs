@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> 
         (is != *was).then(|| (name.clone(), (was.clone(), is)))
     });
     let rebuilt = Rebuilt {
-        projections: projections.iter().map(|projection| projection.name).collect(),
+        projections: projections.iter().map(|projection| projection.name()).collect(),
         before: before.combined(),
         after: after.combined(),
         same: before == after,
@@ -55,9 +55,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> 
 
 fn chosen(asked: &Rebuild) -> Result<Vec<Projection>> {
     let Some(name) = &asked.projection else { return Ok(Projection::ALL.to_vec()) };
-    let known = Projection::ALL.into_iter().find(|projection| projection.name == name);
+    let known = Projection::ALL.into_iter().find(|projection| projection.name() == name);
     known.map(|projection| vec![projection]).with_context(|| {
-        let names: Vec<&str> = Projection::ALL.iter().map(|projection| projection.name).collect();
+        let names: Vec<&str> = Projection::ALL.iter().map(|projection| projection.name()).collect();
         format!("there is no projection `{name}`: choose one of {}, or --all", names.join(", "))
     })
 }

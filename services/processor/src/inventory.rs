@@ -12,7 +12,7 @@ use crate::work::Work;
 /// Folds a batch: two look-ups and two writes.
 pub(crate) async fn fold(tx: &mut Tx, work: &Work) -> Result<(), DbError> {
     let (mut counts, mut costs): (Vec<StockRow>, Vec<CostRow>) = (Vec::new(), Vec::new());
-    for event in work.values().flat_map(|share| &share.events) {
+    for event in work.events().map(|(_, event)| event) {
         match &event.payload {
             Payload::Fact { fact: Fact::StockCounted(count), .. } => counts.push((event.tenant.clone(), count.clone())),
             Payload::Fact { fact: Fact::ProductCosted(cost), .. } => costs.push((event.tenant.clone(), cost.clone())),

@@ -13,7 +13,7 @@ use crate::work::Work;
 
 /// Folds a batch: three look-ups and four writes.
 pub(crate) async fn fold(tx: &mut Tx, work: &Work) -> Result<(), DbError> {
-    let events = || work.values().flat_map(|share| &share.events);
+    let events = || work.events().map(|(_, event)| event);
     let tombstones: Vec<ErasedRow> = unique(events().filter_map(tombstone), |row| (row.tenant.clone(), row.subject));
     books::save_erased(tx, &tombstones).await?;
     let requests = unique(events().filter_map(request), |row| (row.tenant.clone(), row.request));

@@ -11,7 +11,7 @@ use crate::work::Work;
 /// Folds a batch: one write.
 pub(crate) async fn fold(tx: &mut Tx, work: &Work) -> Result<(), DbError> {
     let mut rows = BTreeMap::new();
-    for event in work.values().flat_map(|share| &share.events) {
+    for event in work.events().map(|(_, event)| event) {
         let Payload::Quarantined(input) = &event.payload else { continue };
         let (reason, path, problem) = match &input.reason {
             Reason::UnreadableJson => ("unreadable_json", "", ""),

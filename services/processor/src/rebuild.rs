@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use commerce::{PartKey, TenantId};
 use event_log::EventLog;
@@ -14,8 +15,11 @@ use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError};
 
 use crate::work::decode;
-use crate::worker::{at_end, reader, topics, write};
+use crate::worker::{Held, at_end, read_from, topics, write};
 use crate::{Config, Context, ProcessError, books as bookkeeper, now, relay_all};
+
+/// Parts settled in one transaction.
+const PAGE: u32 = 2_000;
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +38,17 @@ pub async fn rebuild(
     projection: Projection,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
-    // The ledger topic must have all of the journal before the journal is dropped.
-    relay_all(log, db).await?;
     let partitions = log.partitions();
-    let dropped = db.run_tx("reset-projection", move |tx| {
-        Box::pin(async move { books::reset(tx, projection, partitions, Stage::Rebuilding).await })
-    });
-    dropped.await.map_err(|error: DbError| ProcessError::from(error))?;
+    loop {
+        // The ledger topic must have all of the journal before the journal is dropped.
+        relay_all(log, db).await?;
+        let dropped = db.run_tx("reset-projection", move |tx| {
+            Box::pin(async move { books::reset(tx, projection, partitions, Stage::Rebuilding).await })
+        });
+        if dropped.await.map_err(|error: DbError| ProcessError::from(error))? {
+            break;
+        }
+    }
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default() };
     for partition in 0..partitions {
         finish(&context, projection, partition, progress).await?;
@@ -48,82 +56,93 @@ pub async fn rebuild(
     relay_all(log, db).await
 }
 
-/// Brings one partition that is being rebuilt to the end of the log, and makes it live.
+/// Brings one partition that is being rebuilt to the end of the log, and makes it live. If somebody else works on it too,
+/// whoever is fenced off goes on from what the other has done.
 pub(crate) async fn finish(
     context: &Context,
     projection: Projection,
     partition: u32,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
-    let is_books = projection == Projection::BOOKS;
-    let start = || Checkpoint::start(Stage::Rebuilding);
-    let stored = books::checkpoints(&context.db, projection.name).await?.remove(&partition).unwrap_or_else(start);
-    let mut held = BTreeMap::from([(partition, stored)]);
-    if is_books {
+    loop {
+        let stored = books::checkpoints(&context.db, projection.name()).await?.remove(&partition);
+        let Some(stored) = stored.filter(|checkpoint| checkpoint.stage == Stage::Rebuilding) else { return Ok(()) };
+        match finish_from(context, projection, partition, stored, progress).await {
+            Err(ProcessError::Fenced { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn finish_from(
+    context: &Context,
+    projection: Projection,
+    partition: u32,
+    stored: Checkpoint,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(), ProcessError> {
+    let mut held = Held::from([(partition, stored)]);
+    if projection == Projection::Books {
         fold_topics(context, projection, &mut held, &[Topic::Ledger], progress).await?;
     }
     fold_topics(context, projection, &mut held, topics(projection), progress).await?;
-    if is_books {
-        settle_all(context, partition, progress).await?;
-    }
     let Some(from) = held.remove(&partition) else { return Ok(()) };
+    if projection == Projection::Books {
+        settle_all(context, partition, &from, progress).await?;
+    }
     let to = Checkpoint { stage: Stage::Live, ..from.clone() };
     let live = context.db.run_tx("rebuilt", move |tx| {
         let (from, to) = (from.clone(), to.clone());
         Box::pin(async move {
-            books::lock(tx, projection.name, partition, &from).await?;
-            books::save_checkpoint(tx, projection.name, partition, &to).await.map_err(Fenced::from)
+            books::lock(tx, projection.name(), partition, &from).await?;
+            books::save_checkpoint(tx, projection.name(), partition, &to).await.map_err(Fenced::from)
         })
     });
-    live.await.map_err(fenced)
+    live.await.map_err(ProcessError::from)
 }
 
 async fn fold_topics(
     context: &Context,
     projection: Projection,
-    held: &mut BTreeMap<u32, Checkpoint>,
+    held: &mut Held,
     topics: &[Topic],
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
-    let Some((partition, checkpoint)) = held.first_key_value().map(|(p, c)| (*p, c.clone())) else { return Ok(()) };
-    let mut reader = reader(&context.log, partition, &checkpoint, topics)?;
+    let mut reader = context.log.reader(&read_from(held, topics))?;
     while !at_end(&context.log, held, topics).await? {
         let work = decode(reader.next_batch(context.config.batch, context.config.wait).await?);
-        let done = work.values().map(|share| share.len() as u64).sum();
-        write(context, projection, held, work).await.map_err(fenced)?;
-        progress(Progress { projection: projection.name, done });
+        let done = work.len() as u64;
+        write(context, projection, held, work).await?;
+        progress(Progress { projection: projection.name(), done });
     }
     Ok(())
 }
 
-/// Settles every case of a partition, a page of parts at a time.
+/// Settles every case of a partition, a page of parts at a time, each page under the partition's lock.
 async fn settle_all(
     context: &Context,
     partition: u32,
+    from: &Checkpoint,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
     let (recorded, mut after) = (now(), None);
     loop {
-        let keys = books::all_keys(&context.db, after.take(), 2_000).await?;
+        let keys = books::all_keys(&context.db, after.take(), PAGE).await?;
         let Some(last) = keys.last().cloned() else { return Ok(()) };
         let mine: BTreeSet<(TenantId, PartKey)> =
             keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
-        let done = mine.len() as u64;
+        progress(Progress { projection: Projection::Books.name(), done: mine.len() as u64 });
         let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
-        let shared = Arc::new((partitions, mine));
+        let shared = Arc::new((partitions, mine, from.clone()));
         let settled = context.db.run_tx("settle-rebuilt", move |tx| {
             let shared = Arc::clone(&shared);
-            Box::pin(async move { bookkeeper::settle(tx, &shared.0, &shared.1, recorded).await })
+            Box::pin(async move {
+                let (partitions, keys, from) = &*shared;
+                books::lock(tx, Projection::Books.name(), partition, from).await?;
+                bookkeeper::settle(tx, partitions, keys, recorded).await.map_err(Fenced::from)
+            })
         });
-        settled.await.map_err(|error: DbError| ProcessError::from(error))?;
-        progress(Progress { projection: Projection::BOOKS.name, done });
+        settled.await.map_err(ProcessError::from)?;
         after = Some(last);
-    }
-}
-
-fn fenced(error: Fenced) -> ProcessError {
-    match error {
-        Fenced::Db(error) => error.into(),
-        moved @ Fenced::Moved { .. } => ProcessError::Stopped(format!("{moved}; another rebuild is running")),
     }
 }

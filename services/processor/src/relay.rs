@@ -45,7 +45,7 @@ pub async fn relay_all(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
 
 async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, ProcessError> {
     let rows = books::unrelayed(db, partition, BATCH).await?;
-    let Some(last) = rows.last().map(|row| row.position) else { return Ok(false) };
+    let Some((last, link)) = rows.last().map(|row| (row.position, row.link)) else { return Ok(false) };
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
         let posted = events::posted_from_bytes(&row.body)
@@ -53,6 +53,7 @@ async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, Pro
         records.push(Event::posted(row.tenant, posted).encode());
     }
     log.append(records).await?;
-    let noted = db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last).await }));
+    let noted =
+        db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last, link).await }));
     noted.await.map(|()| true).map_err(|error: DbError| error.into())
 }

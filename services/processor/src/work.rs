@@ -6,58 +6,115 @@ use event_log::{Batch, Position};
 use events::{Event, Topic};
 use store::books::{Checkpoint, Poison};
 
-/// One partition's share of a batch.
-#[derive(Debug, Default)]
+/// A record of a batch: its event, or why it has none.
+#[derive(Debug, Clone)]
+struct Item {
+    position: Position,
+    read: Result<Event, String>,
+}
+
+/// One partition's share of a batch, in the order it was read.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Share {
-    /// Its events in the order they were read.
-    pub(crate) events: Vec<Event>,
-    /// Records that could not be read.
-    pub(crate) poison: Vec<Poison>,
-    /// The next offset of each topic it holds records of.
-    pub(crate) next: BTreeMap<Topic, u64>,
+    items: Vec<Item>,
 }
 
 /// A batch by partition.
-pub(crate) type Work = BTreeMap<u32, Share>;
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Work {
+    shares: BTreeMap<u32, Share>,
+}
 
 /// Decodes a batch. What cannot be decoded is noted and passed by: it never blocks a partition.
 pub(crate) fn decode(batch: Batch) -> Work {
-    let mut work = Work::new();
+    let mut work = Work::default();
     for damaged in batch.damaged {
-        let share = share(&mut work, damaged.position);
-        share.poison.push(poison(damaged.position, damaged.reason.to_string()));
+        work.add(damaged.position, Err(damaged.reason.to_string()));
     }
     for stored in batch.records {
-        let share = share(&mut work, stored.position);
-        match Event::decode(&stored.record) {
-            Ok(event) => share.events.push(event),
-            Err(error) => share.poison.push(poison(stored.position, error.to_string())),
-        }
+        let read = Event::decode(&stored.record).map_err(|error| error.to_string());
+        work.add(stored.position, read);
     }
     work
 }
 
-fn share(work: &mut Work, position: Position) -> &mut Share {
-    let share = work.entry(position.partition).or_default();
-    let next = share.next.entry(position.topic).or_default();
-    *next = (*next).max(position.offset.saturating_add(1));
-    share
-}
+impl Work {
+    fn add(&mut self, position: Position, read: Result<Event, String>) {
+        self.shares.entry(position.partition).or_default().items.push(Item { position, read });
+    }
 
-fn poison(position: Position, reason: String) -> Poison {
-    Poison { topic: position.topic, partition: position.partition, offset: position.offset, reason }
-}
+    /// Every partition's share.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (u32, &Share)> {
+        self.shares.iter().map(|(partition, share)| (*partition, share))
+    }
 
-impl Share {
-    /// The checkpoint after this share.
-    pub(crate) fn advance(&self, from: &Checkpoint) -> Checkpoint {
-        let mut to = from.clone();
-        to.offsets.extend(self.next.iter().map(|(topic, next)| (*topic, *next)));
-        to
+    /// Every event with its partition.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (u32, &Event)> {
+        self.shares().flat_map(|(partition, share)| share.events().map(move |event| (partition, event)))
     }
 
     /// Records in it, read or not.
     pub(crate) fn len(&self) -> usize {
-        self.events.len() + self.poison.len()
+        self.shares.values().map(|share| share.items.len()).sum()
+    }
+
+    /// True when nothing was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shares.is_empty()
+    }
+
+    /// Two batches that make up this one, each in order: partitions are dealt out, a single one is cut in the middle. None for
+    /// a single record.
+    pub(crate) fn halves(&self) -> Option<(Work, Work)> {
+        if self.shares.len() > 1 {
+            let middle = *self.shares.keys().nth(self.shares.len() / 2)?;
+            let mut first = self.clone();
+            let second = first.shares.split_off(&middle);
+            return Some((first, Work { shares: second }));
+        }
+        let (partition, share) = self.shares.first_key_value().filter(|(_, share)| share.items.len() > 1)?;
+        let (first, second) = share.items.split_at(share.items.len() / 2);
+        let of = |items: &[Item]| Work { shares: BTreeMap::from([(*partition, Share { items: items.to_vec() })]) };
+        Some((of(first), of(second)))
+    }
+
+    /// The same records, none of them read: what is left to do with one that the database refuses.
+    pub(crate) fn refused(&self, reason: &str) -> Work {
+        let mut refused = self.clone();
+        for item in refused.shares.values_mut().flat_map(|share| &mut share.items) {
+            item.read = Err(reason.to_owned());
+        }
+        refused
+    }
+}
+
+impl Share {
+    /// Its events.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.items.iter().filter_map(|item| item.read.as_ref().ok())
+    }
+
+    /// Records that could not be read.
+    pub(crate) fn poison(&self) -> Vec<Poison> {
+        let noted = |item: &Item| {
+            let Position { topic, partition, offset } = item.position;
+            item.read.as_ref().err().map(|reason| Poison { topic, partition, offset, reason: reason.clone() })
+        };
+        self.items.iter().filter_map(noted).collect()
+    }
+
+    /// The checkpoint after this share.
+    pub(crate) fn advance(&self, from: &Checkpoint) -> Checkpoint {
+        let mut to = from.clone();
+        for item in &self.items {
+            let next: &mut u64 = to.offsets.entry(item.position.topic).or_default();
+            *next = (*next).max(item.position.offset.saturating_add(1));
+        }
+        to
+    }
+
+    /// The topics it holds records of.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = Topic> {
+        self.items.iter().map(|item| item.position.topic)
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_log::{EventLog, ReadError, ReadFrom, Reader};
+use event_log::{EventLog, ReadError, ReadFrom};
 use events::Topic;
 use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
-use crate::work::{Work, decode};
+use crate::work::{Share, Work, decode};
 use crate::{Context, books as bookkeeper, inventory, people, quarantine, rebuild};
 
 /// Why folding stopped.
@@ -25,6 +25,31 @@ pub enum ProcessError {
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// Another process folds or rebuilds the same partition: read its checkpoint again.
+    #[error("partition {partition} of {consumer} is at work in another process")]
+    Fenced {
+        /// Which projection.
+        consumer: &'static str,
+        /// Which partition.
+        partition: u32,
+    },
+    /// The log ends before what was folded from it: it was restored from a copy, or lost its last records.
+    #[error(
+        "{topic}, partition {partition} ends at offset {end}, but {consumer} has folded up to {next}: \
+         bring back the whole log, or run `daybook rebuild --all`"
+    )]
+    LogIsShorter {
+        /// Which projection.
+        consumer: &'static str,
+        /// The topic.
+        topic: Topic,
+        /// The partition.
+        partition: u32,
+        /// The next offset to fold.
+        next: u64,
+        /// Where the log ends.
+        end: u64,
+    },
     /// A journal row does not read as a transaction: `daybook verify` says which.
     #[error("the journal of {tenant} is damaged at number {number}: run `daybook verify`")]
     DamagedJournal {
@@ -38,31 +63,55 @@ pub enum ProcessError {
     Stopped(String),
 }
 
+impl From<Fenced> for ProcessError {
+    fn from(fenced: Fenced) -> ProcessError {
+        match fenced {
+            Fenced::Moved { consumer, partition } => ProcessError::Fenced { consumer, partition },
+            Fenced::Db(error) => ProcessError::Db(error),
+        }
+    }
+}
+
 impl ProcessError {
-    /// True when waiting may help: the database or the log is away.
+    /// True when waiting may help: the database or the log is away, or somebody else is at work.
     pub fn is_passing(&self) -> bool {
+        use event_log::AppendError;
         match self {
-            ProcessError::Read(ReadError::Unavailable(_)) | ProcessError::Append(_) => true,
+            ProcessError::Read(ReadError::Unavailable(_)) | ProcessError::Fenced { .. } => true,
+            ProcessError::Append(error) => matches!(error, AppendError::Unavailable(_) | AppendError::Full),
             ProcessError::Db(error) => {
                 matches!(error, DbError::Unavailable(_) | DbError::Conflict { .. } | DbError::CommitUnknown)
             }
-            ProcessError::Read(_) | ProcessError::DamagedJournal { .. } | ProcessError::Stopped(_) => false,
+            ProcessError::Read(_)
+            | ProcessError::LogIsShorter { .. }
+            | ProcessError::DamagedJournal { .. }
+            | ProcessError::Stopped(_) => false,
         }
     }
 }
 
 /// The topics a projection folds.
 pub(crate) fn topics(projection: Projection) -> &'static [Topic] {
-    match projection.name {
-        "books" => &[Topic::Order, Topic::Shipment, Topic::Cod],
-        "people" => &[Topic::Order, Topic::Privacy],
-        "stock" => &[Topic::Inventory],
-        _ => &[Topic::Quarantine],
+    match projection {
+        Projection::Books => &[Topic::Order, Topic::Shipment, Topic::Cod],
+        Projection::People => &[Topic::Order, Topic::Privacy],
+        Projection::Stock => &[Topic::Inventory],
+        Projection::Quarantine => &[Topic::Quarantine],
     }
 }
 
 /// The partitions a worker holds, with their checkpoints.
-type Held = BTreeMap<u32, Checkpoint>;
+pub(crate) type Held = BTreeMap<u32, Checkpoint>;
+
+/// A worker waits this long at first, and twice as long each time, up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long catching up waits for a record before it asks whether there are any more.
+const SHORT_WAIT: Duration = Duration::from_millis(50);
+
+/// A rebuild whose checkpoint has not moved for this long was given up by whoever began it.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 
 /// Folds until `shutdown`; passing faults are waited out.
 pub(crate) async fn run(
@@ -71,47 +120,39 @@ pub(crate) async fn run(
     index: u32,
     shutdown: CancellationToken,
 ) -> Result<(), ProcessError> {
-    let mut pause = Duration::from_millis(100);
+    let mut pause = PAUSE;
     loop {
-        let session = session(&context, projection, index, &shutdown);
-        match session.await {
-            Ok(()) if shutdown.is_cancelled() => return Ok(()),
-            Ok(()) => pause = Duration::from_millis(100),
+        let began = Instant::now();
+        match session(&context, projection, index, &shutdown).await {
+            Ok(()) => return Ok(()),
             Err(error) if error.is_passing() => {
-                tracing::warn!(projection = projection.name, index, %error, "waiting before the next try");
-                metrics::counter!("processor_retries_total", "projection" => projection.name).increment(1);
+                tracing::warn!(projection = projection.name(), index, %error, "waiting before the next try");
+                metrics::counter!("processor_retries_total", "projection" => projection.name()).increment(1);
+                pause = if began.elapsed() > LONGEST_PAUSE { PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
                 tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => return Ok(()) }
-                pause = (pause * 2).min(Duration::from_secs(5));
             }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Folds from the stored checkpoints until `shutdown`, or until somebody else has moved a checkpoint.
+/// Folds from the stored checkpoints until `shutdown`.
 async fn session(
     context: &Context,
     projection: Projection,
     index: u32,
     shutdown: &CancellationToken,
 ) -> Result<(), ProcessError> {
-    let mut held = rebuilt(context, projection, index).await?;
+    let Some(mut held) = live(context, projection, Some(index), shutdown).await? else { return Ok(()) };
     let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
-    let mut work = Work::new();
+    let mut work = Work::default();
     loop {
         let next = async { reader.next_batch(context.config.batch, context.config.wait).await.map(decode) };
         // The next batch is read while this one is written.
         let (written, next) = tokio::join!(write(context, projection, &mut held, work), async {
             tokio::select! { next = next => next.map(Some), () = shutdown.cancelled() => Ok(None) }
         });
-        match written {
-            Ok(()) => {}
-            Err(Fenced::Moved { consumer, partition }) => {
-                tracing::info!(consumer, partition, "the checkpoint was moved; reading it again");
-                return Ok(());
-            }
-            Err(Fenced::Db(error)) => return Err(error.into()),
-        }
+        written?;
         match next? {
             Some(next) => work = next,
             None => return Ok(()),
@@ -121,38 +162,70 @@ async fn session(
 
 /// Folds a projection's partitions until nothing is left to read.
 pub(crate) async fn catch_up(context: &Context, projection: Projection) -> Result<(), ProcessError> {
-    let mut held = BTreeMap::new();
-    for index in 0..context.config.workers {
-        held.extend(rebuilt(context, projection, index).await?);
+    loop {
+        match fold_to_end(context, projection).await {
+            Err(ProcessError::Fenced { .. }) => {}
+            outcome => return outcome,
+        }
     }
+}
+
+async fn fold_to_end(context: &Context, projection: Projection) -> Result<(), ProcessError> {
+    let Some(mut held) = live(context, projection, None, &CancellationToken::new()).await? else { return Ok(()) };
     let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
-    while !at_end(&context.log, &held, topics(projection)).await? {
-        let work = decode(reader.next_batch(context.config.batch, context.config.wait).await?);
-        match write(context, projection, &mut held, work).await {
-            Ok(()) => {}
-            Err(Fenced::Db(error)) => return Err(error.into()),
-            Err(Fenced::Moved { .. }) => {
-                held = partitions_of(context, projection, None).await?;
-                reader = context.log.reader(&read_from(&held, topics(projection)))?;
+    let mut work = Work::default();
+    while !work.is_empty() || !at_end(&context.log, &held, topics(projection)).await? {
+        // Here too the next batch is read while this one is written; at the end none comes, which must not take long to see.
+        let next = async { reader.next_batch(context.config.batch, SHORT_WAIT).await.map(decode) };
+        let (written, next) = tokio::join!(write(context, projection, &mut held, work), next);
+        written?;
+        work = next?;
+    }
+    Ok(())
+}
+
+/// The checkpoints of a worker's partitions, all of them live. A rebuild that is under way elsewhere is waited for; one that
+/// was given up is finished here. None when `shutdown` comes first.
+async fn live(
+    context: &Context,
+    projection: Projection,
+    index: Option<u32>,
+    shutdown: &CancellationToken,
+) -> Result<Option<Held>, ProcessError> {
+    let mut seen = (partitions_of(context, projection, index).await?, Instant::now());
+    loop {
+        let rebuilding = seen.0.iter().find(|(_, checkpoint)| checkpoint.stage == Stage::Rebuilding).map(|(p, _)| *p);
+        let Some(partition) = rebuilding else { break };
+        if seen.1.elapsed() > GIVEN_UP {
+            rebuild::finish(context, projection, partition, &mut |_| {}).await?;
+        }
+        tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => return Ok(None) }
+        let now = partitions_of(context, projection, index).await?;
+        if now != seen.0 {
+            seen = (now, Instant::now());
+        }
+    }
+    not_beyond_the_log(context, projection, &seen.0).await?;
+    Ok(Some(seen.0))
+}
+
+async fn not_beyond_the_log(context: &Context, projection: Projection, held: &Held) -> Result<(), ProcessError> {
+    for topic in topics(projection) {
+        let ends = context.log.end_offsets(*topic).await?;
+        for (partition, end) in (0..).zip(ends) {
+            let next = held.get(&partition).map_or(0, |checkpoint| checkpoint.next(*topic));
+            if next > end {
+                let consumer = projection.name();
+                return Err(ProcessError::LogIsShorter { consumer, topic: *topic, partition, next, end });
             }
         }
     }
     Ok(())
 }
 
-/// The checkpoints of this worker's partitions, after finishing any rebuild that a stop has left open.
-async fn rebuilt(context: &Context, projection: Projection, index: u32) -> Result<Held, ProcessError> {
-    let held = partitions_of(context, projection, Some(index)).await?;
-    let unfinished: Vec<u32> = held.iter().filter(|(_, c)| c.stage == Stage::Rebuilding).map(|(p, _)| *p).collect();
-    for partition in &unfinished {
-        rebuild::finish(context, projection, *partition, &mut |_| {}).await?;
-    }
-    if unfinished.is_empty() { Ok(held) } else { partitions_of(context, projection, Some(index)).await }
-}
-
 async fn partitions_of(context: &Context, projection: Projection, index: Option<u32>) -> Result<Held, ProcessError> {
-    let mut stored = books::checkpoints(&context.db, projection.name).await?;
-    let workers = context.config.workers.min(context.log.partitions()).max(1);
+    let mut stored = books::checkpoints(&context.db, projection.name()).await?;
+    let workers = context.config.workers.clamp(1, context.log.partitions());
     let mine = (0..context.log.partitions()).filter(|p| index.is_none_or(|index| p % workers == index));
     Ok(mine.map(|p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)))).collect())
 }
@@ -173,7 +246,7 @@ pub(crate) async fn at_end(log: &EventLog, held: &Held, topics: &[Topic]) -> Res
 pub(crate) async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
     let mut lag: u64 = 0;
     for projection in Projection::ALL {
-        let mut stored = books::checkpoints(db, projection.name).await?;
+        let mut stored = books::checkpoints(db, projection.name()).await?;
         let start = |p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)));
         let held: Held = (0..log.partitions()).map(start).collect();
         lag = lag.saturating_add(log.lag(&read_from(&held, topics(projection))).await?);
@@ -181,95 +254,105 @@ pub(crate) async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
     Ok(lag)
 }
 
-/// Writes a batch and moves the checkpoints with it, in one transaction.
+/// Writes a batch and moves the checkpoints with it, in one transaction. A batch that the database refuses for what is in it
+/// is halved until the record is found; that one is listed, and the rest is folded.
 pub(crate) async fn write(
     context: &Context,
     projection: Projection,
     held: &mut Held,
     work: Work,
 ) -> Result<(), Fenced> {
-    if work.is_empty() {
-        return Ok(());
+    let mut waiting = vec![work];
+    while let Some(work) = waiting.pop() {
+        if work.is_empty() {
+            continue;
+        }
+        let work = Arc::new(work);
+        match write_once(context, projection, held, &work).await {
+            Err(Fenced::Db(error)) if is_about_data(&error) => match work.halves() {
+                Some((first, second)) => waiting.extend([second, first]),
+                None => {
+                    tracing::error!(projection = projection.name(), %error, "a record cannot be folded; it is listed as poison");
+                    write_once(context, projection, held, &Arc::new(work.refused(&error.to_string()))).await?;
+                }
+            },
+            outcome => outcome?,
+        }
     }
+    Ok(())
+}
+
+/// The database is there and sound, and refuses what it was given.
+fn is_about_data(error: &DbError) -> bool {
+    matches!(error, DbError::Misfit { .. } | DbError::Constraint { .. } | DbError::Other { .. })
+}
+
+async fn write_once(
+    context: &Context,
+    projection: Projection,
+    held: &mut Held,
+    work: &Arc<Work>,
+) -> Result<(), Fenced> {
     let started = Instant::now();
-    let records: usize = work.values().map(crate::work::Share::len).sum();
-    let steps: BTreeMap<u32, (Checkpoint, Checkpoint)> = work
-        .iter()
-        .filter_map(|(partition, share)| {
-            held.get(partition).map(|from| (*partition, (from.clone(), share.advance(from))))
-        })
-        .collect();
-    let shared = Arc::new((work, steps));
-    let for_tx = Arc::clone(&shared);
+    let step = |(partition, share): (u32, &Share)| {
+        held.get(&partition).map(|from| (partition, (from.clone(), share.advance(from))))
+    };
+    let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
+    let (for_work, for_steps) = (Arc::clone(work), Arc::clone(&steps));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
-        let shared = Arc::clone(&for_tx);
-        Box::pin(async move { apply(tx, projection, &shared.0, &shared.1).await })
+        let (work, steps) = (Arc::clone(&for_work), Arc::clone(&for_steps));
+        Box::pin(async move { apply(tx, projection, &work, &steps).await })
     });
     let posted = wrote.await?;
-    for (partition, (_, to)) in &shared.1 {
+    for (partition, (_, to)) in steps.iter() {
         held.insert(*partition, to.clone());
     }
     if posted > 0 {
         context.posted.notify_one();
     }
-    let labels = [("projection", projection.name)];
-    metrics::counter!("processor_records_total", &labels).increment(u64::try_from(records).unwrap_or(u64::MAX));
+    let labels = [("projection", projection.name())];
+    metrics::counter!("processor_records_total", &labels).increment(work.len() as u64);
     metrics::histogram!("processor_batch_seconds", &labels).record(started.elapsed().as_secs_f64());
     Ok(())
 }
 
+/// For each partition of a batch, the checkpoint it was read from and the one it leads to.
+type Steps = BTreeMap<u32, (Checkpoint, Checkpoint)>;
+
 fn transaction_name(projection: Projection) -> &'static str {
-    match projection.name {
-        "books" => "fold-books",
-        "people" => "fold-people",
-        "stock" => "fold-stock",
-        _ => "fold-quarantine",
+    match projection {
+        Projection::Books => "fold-books",
+        Projection::People => "fold-people",
+        Projection::Stock => "fold-stock",
+        Projection::Quarantine => "fold-quarantine",
     }
 }
 
 /// Everything one batch does. Returns how many transactions it posted.
-async fn apply(
-    tx: &mut Tx,
-    projection: Projection,
-    work: &Work,
-    steps: &BTreeMap<u32, (Checkpoint, Checkpoint)>,
-) -> Result<usize, Fenced> {
+async fn apply(tx: &mut Tx, projection: Projection, work: &Work, steps: &Steps) -> Result<usize, Fenced> {
     for (partition, (from, _)) in steps {
-        books::lock(tx, projection.name, *partition, from).await?;
+        books::lock(tx, projection.name(), *partition, from).await?;
     }
-    let posted = match projection.name {
-        "books" => {
-            let stage = steps.values().map(|(from, _)| from.stage).next().unwrap_or(Stage::Live);
-            fold_books(tx, work, stage).await?
-        }
-        "people" => people::fold(tx, work).await.map(|()| 0)?,
-        "stock" => inventory::fold(tx, work).await.map(|()| 0)?,
-        _ => quarantine::fold(tx, work).await.map(|()| 0)?,
+    let posted = match projection {
+        Projection::Books => fold_books(tx, work, steps).await?,
+        Projection::People => people::fold(tx, work).await.map(|()| 0)?,
+        Projection::Stock => inventory::fold(tx, work).await.map(|()| 0)?,
+        Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
     };
-    for (partition, (_, to)) in steps {
-        if let Some(share) = work.get(partition) {
-            books::save_poison(tx, projection.name, &share.poison).await?;
+    for (partition, share) in work.shares() {
+        books::save_poison(tx, projection.name(), &share.poison()).await?;
+        if let Some((_, to)) = steps.get(&partition) {
+            books::save_checkpoint(tx, projection.name(), partition, to).await?;
         }
-        books::save_checkpoint(tx, projection.name, *partition, to).await?;
     }
     Ok(posted)
 }
 
-/// A reader over one partition, for a rebuild.
-pub(crate) fn reader(
-    log: &EventLog,
-    partition: u32,
-    checkpoint: &Checkpoint,
-    topics: &[Topic],
-) -> Result<Reader, ReadError> {
-    log.reader(&read_from(&BTreeMap::from([(partition, checkpoint.clone())]), topics))
-}
-
-/// Facts and what was posted come from different topics, and a rebuild reads them one after the other.
-async fn fold_books(tx: &mut Tx, work: &Work, stage: Stage) -> Result<usize, DbError> {
-    let posted = |event: &events::Event| matches!(event.payload, events::Payload::Posted(_));
-    if work.values().any(|share| share.events.iter().any(posted)) {
+/// Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
+async fn fold_books(tx: &mut Tx, work: &Work, steps: &Steps) -> Result<usize, DbError> {
+    if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
         return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
     }
-    bookkeeper::fold(tx, work, stage).await
+    let live = steps.values().all(|(from, _)| from.stage == Stage::Live);
+    bookkeeper::fold(tx, work, if live { Stage::Live } else { Stage::Rebuilding }).await
 }

@@ -55,7 +55,8 @@ pub(crate) async fn insert(from: &Db, folder: &Path) -> anyhow::Result<Ceiling> 
     let to = Db::open_sqlite(&path, Durability::Normal, &books_migrations(Dialect::Sqlite)).await?;
     let (mut written, mut took) = (0, Duration::ZERO);
     for name in tables() {
-        let (table, mut after) = (columns_of(from, name).await?, 0);
+        // Below every place there is: partition 0 has place 0 in a table keyed by partition.
+        let (table, mut after) = (columns_of(from, name).await?, -1);
         loop {
             let (rows, last) = page(from, table, after).await?;
             if rows.is_empty() {
@@ -83,11 +84,8 @@ async fn write(to: &Db, rows: Rows) -> Result<u64, DbError> {
 /// The rows of a table after one place, in the order in which they were first written, and the last one's place.
 async fn page(from: &Db, table: &'static Table, after: i64) -> anyhow::Result<(Rows, i64)> {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-    let sql = format!(
-        "SELECT rowid, {} FROM {} WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-        names.join(", "),
-        table.name
-    );
+    let sql =
+        format!("SELECT rowid, {} FROM {} WHERE rowid > $1 ORDER BY rowid LIMIT $2", names.join(", "), table.name);
     let found = from.query(&sql, vec![after.into(), PAGE.into()]).await?;
     let last = found.last().map_or(Ok(after), |row| row.int(0))?;
     let mut rows = Rows::new(table);
@@ -116,5 +114,5 @@ fn column(described: &Row) -> anyhow::Result<Column> {
 }
 
 fn tables() -> impl Iterator<Item = &'static str> {
-    Projection::ALL.into_iter().flat_map(|projection| projection.tables.iter().copied())
+    Projection::ALL.into_iter().flat_map(|projection| projection.tables().iter().copied())
 }

@@ -10,8 +10,8 @@ use sqlx::{Connection, PgConnection};
 use store::books::Projection;
 use store::db::{Db, DbError};
 
-use crate::child;
 use crate::ceiling;
+use crate::child;
 use crate::place::{Fresh, Kind, Place};
 use crate::report::{Measure, Report};
 use crate::workload::Feed;
@@ -46,9 +46,8 @@ pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
 
 /// Rows that the one writing connection of an SQLite database has changed since it was opened.
 async fn changes(db: &Db) -> Result<i64, DbError> {
-    let counted = db.run_tx("bench-changes", |tx| {
-        Box::pin(async move { tx.query("SELECT total_changes()", vec![]).await })
-    });
+    let counted =
+        db.run_tx("bench-changes", |tx| Box::pin(async move { tx.query("SELECT total_changes()", vec![]).await }));
     counted.await?.first().map_or(Ok(0), |row| row.int(0))
 }
 
@@ -103,7 +102,7 @@ async fn fill(log: &EventLog, size: u32) -> anyhow::Result<u32> {
 /// Rows in all tables that are folds of the log.
 async fn rows(db: &Db) -> anyhow::Result<u32> {
     let mut rows = 0;
-    for table in Projection::ALL.iter().flat_map(|projection| projection.tables) {
+    for table in Projection::ALL.iter().flat_map(|projection| projection.tables()) {
         let counted = db.query(&format!("SELECT COUNT(*) FROM {table}"), vec![]).await?;
         rows += counted.first().map_or(Ok(0), |row| row.int(0))?;
     }
@@ -127,7 +126,8 @@ async fn written_since(place: &Place, before: i64, counted: i64) -> anyhow::Resu
 /// Rows that PostgreSQL has inserted, updated or deleted in a database. Sessions tell their counts late, the last when
 /// they end, so this asks until the answer stays.
 async fn settled(url: &str) -> anyhow::Result<i64> {
-    let sql = "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = current_database()";
+    let sql =
+        "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = current_database()";
     let mut connection = PgConnection::connect(url).await?;
     let mut last = -1;
     loop {

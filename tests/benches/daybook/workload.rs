@@ -16,7 +16,7 @@ use uuid::Uuid;
 const SHOPS: u32 = 20;
 
 /// Events that one order of the sample shop comes to, nearly: with its scans, payments, stock counts and repeats.
-const EVENTS_PER_ORDER: u32 = 17;
+const EVENTS_PER_ORDER: u32 = 24;
 
 /// What is added to a person's details when they are sealed: version, key id, commitment, nonce and tag.
 const SEAL: usize = 77;

@@ -1,5 +1,7 @@
 //! Where the cash of a parcel stands: the sub-ledger behind each courier's receivable.
 
+use std::collections::BTreeMap;
+
 use ledger::{Currency, Day};
 use serde::{Deserialize, Serialize};
 
@@ -34,13 +36,20 @@ pub struct CodPosition {
     pub delivered_on: Option<Day>,
 }
 
-/// Where the cash of a parcel of the case stands; None for parts that are no parcel, and parcels whose currency nobody has named.
-pub fn cod_position(case: &Case<'_>, key: &PartKey, policy: &Policy) -> Option<CodPosition> {
+/// Where the cash of each parcel of the case stands. Parcels whose currency nobody has named have no position.
+pub fn cod_positions(case: &Case<'_>, policy: &Policy) -> BTreeMap<PartKey, CodPosition> {
     let sale = Sale::of(case);
+    let keys = case.keys().filter(|_| !sale.is_test());
+    keys.filter_map(|key| position(&sale, key, policy).map(|position| (key.clone(), position))).collect()
+}
+
+/// Where the cash of one parcel of the case stands; None for parts that are no parcel.
+pub fn cod_position(case: &Case<'_>, key: &PartKey, policy: &Policy) -> Option<CodPosition> {
+    cod_positions(case, policy).remove(key)
+}
+
+fn position(sale: &Sale<'_>, key: &PartKey, policy: &Policy) -> Option<CodPosition> {
     let (PartKey::Parcel(courier, tracking), cash) = (key, sale.parcels.get(key)?) else { return None };
-    if sale.is_test() {
-        return None;
-    }
     let collected = sale.by_courier && cash.delivered_at.is_some() && cash.returned_at.is_none();
     let expected = if collected { cash.amount } else { 0 };
     let remitted: i128 = cash.paid_parts().iter().map(|(_, _, amount)| amount).sum();

@@ -34,8 +34,9 @@ fn post_capture(
 ) -> Result<Option<Timestamp>, Unpostable> {
     let paid = if sale.by_courier { sale.advance } else { i128::from(terms.paid) };
     let at = match terms.payment {
-        PaymentState::Paid => order.paid_at,
-        PaymentState::PartlyPaid => Some(terms.version),
+        PaymentState::Paid if !sale.by_courier => order.paid_at,
+        // What was paid first stands on its day, whatever was edited or collected later.
+        PaymentState::Paid | PaymentState::PartlyPaid => order.partly_paid_at,
         PaymentState::Unpaid | PaymentState::Unknown => None,
     };
     let Some(at) = at.filter(|_| paid != 0) else { return Ok(None) };

@@ -70,8 +70,9 @@ impl<'a> Sale<'a> {
         let collected =
             parcels.values().any(|p| p.amount > 0) && terms.is_some_and(|t| t.payment != PaymentState::Paid);
         let by_courier = !parcels.is_empty() && (cod || collected);
-        let advance =
-            terms.filter(|t| by_courier && t.payment == PaymentState::PartlyPaid).map_or(0, |t| i128::from(t.paid));
+        let partly_paid = order.and_then(|(_, o)| o.partly_paid).map_or(0, |(_, paid)| i128::from(paid));
+        let kept = matches!(terms.map(|t| t.payment), Some(PaymentState::PartlyPaid | PaymentState::Paid));
+        let advance = if by_courier && kept { partly_paid } else { 0 };
         let first_delivery = parcels.values().filter_map(|p| p.delivered_at).min();
         let handed_over =
             || order.and_then(|(_, o)| [o.handed_over_at(), o.delivered_by_shop_at()].into_iter().flatten().min());

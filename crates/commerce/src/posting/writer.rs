@@ -5,6 +5,10 @@ use ledger::{Account, Currency, Day, Entry, EntryKey, Journal, Money, Reference,
 use super::{Case, Unpostable};
 use crate::PartKey;
 
+/// The largest amount of one entry, minor units: ten trillion rupees. A slip of the keyboard beyond it is parked, and thousands
+/// of entries below it still add up within 64 bits.
+const LARGEST: i64 = 1_000_000_000_000_000;
+
 /// Collects one part's transactions.
 pub(super) struct Writer<'a> {
     pub(super) key: &'a PartKey,
@@ -36,7 +40,8 @@ impl Writer<'_> {
         let mut entries = Vec::new();
         for (side, account, minor, currency) in amounts.filter(|(_, _, minor, _)| *minor != 0) {
             let side = if minor < 0 { side.opposite() } else { side };
-            let minor = i64::try_from(minor.unsigned_abs()).map_err(|_| Unpostable::Overflow { key: key.clone() })?;
+            let minor = i64::try_from(minor.unsigned_abs()).ok().filter(|minor| *minor <= LARGEST);
+            let minor = minor.ok_or_else(|| Unpostable::Overflow { key: key.clone() })?;
             entries.push(Entry { account, side, amount: Money::new(minor, currency) });
         }
         if entries.is_empty() {

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use commerce::{
-    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, cod_position, postings,
+    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, cod_positions, owner,
+    postings,
 };
 use ledger::{Balances, Currency, Journal};
 
@@ -42,13 +43,18 @@ pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
             orders_by_name.entry(name).or_insert(*id);
         }
     }
+    let order = |id| match parts.get(&PartKey::Order(id)) {
+        Some(Part::Order(order)) => Some(order),
+        _ => None,
+    };
+    let bearing = |name: &OrderName| orders_by_name.get(name).copied();
     let mut cases: BTreeMap<PartKey, Case<'_>> = BTreeMap::new();
     for (key, part) in parts {
-        let owner = match part {
-            Part::Parcel(parcel) => {
-                parcel.claimed_by.or_else(|| orders_by_name.get(part.order_name()?).copied()).map(PartKey::Order)
+        let owner = match (key, part) {
+            (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
+                owner((courier, tracking), parcel, order, bearing).map(PartKey::Order)
             }
-            Part::Order(_) | Part::Payout(_) => None,
+            _ => None,
         };
         cases.entry(owner.unwrap_or_else(|| key.clone())).or_default().insert(key.clone(), part);
     }
@@ -64,7 +70,7 @@ impl Books {
             match postings(&case, &policy) {
                 Ok(postings) => {
                     books.journal.extend(postings.into_values().flatten());
-                    books.cash.extend(case.keys().filter_map(|key| cod_position(&case, key, &policy)));
+                    books.cash.extend(cod_positions(&case, &policy).into_values());
                 }
                 Err(unpostable) => books.parked.push(unpostable),
             }

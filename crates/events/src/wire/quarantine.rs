@@ -1,15 +1,19 @@
-//! Input that was not understood.
+//! Input that was not understood, and that it was redriven.
 
 use ledger::Timestamp;
 use prost::Message;
+use uuid::Uuid;
 
 use super::fact::message;
 use super::field::{Read, checked, id, present, uuid};
 use super::v1::quarantine::v1 as wire;
 use crate::{DecodeError, Quarantined, Reason};
 
-/// The full name of the message.
+/// The full name of the message that says what was not understood.
 pub(crate) const QUARANTINED_TYPE: &str = "daybook.quarantine.v1.Quarantined";
+
+/// The full name of the message that says what has left the quarantine.
+pub(crate) const REDRIVEN_TYPE: &str = "daybook.quarantine.v1.InputRedriven";
 
 /// The body of a `Quarantined`.
 pub(crate) fn quarantined_bytes(quarantined: &Quarantined) -> Vec<u8> {
@@ -19,6 +23,17 @@ pub(crate) fn quarantined_bytes(quarantined: &Quarantined) -> Vec<u8> {
 /// Reads the body of a `Quarantined`.
 pub(crate) fn quarantined_from_bytes(body: &[u8]) -> Read<Quarantined> {
     message::<wire::Quarantined>(body)?.try_into()
+}
+
+/// The body of an `InputRedriven`.
+pub(crate) fn redriven_bytes(event: Uuid, at: Timestamp) -> Vec<u8> {
+    wire::InputRedriven { event: event.as_bytes().to_vec(), redriven_at: at.0 }.encode_to_vec()
+}
+
+/// Reads the body of an `InputRedriven`: the event that quarantined it, and when it left.
+pub(crate) fn redriven_from_bytes(body: &[u8]) -> Read<(Uuid, Timestamp)> {
+    let wire: wire::InputRedriven = message(body)?;
+    Ok((uuid(&wire.event, "event")?, Timestamp(wire.redriven_at)))
 }
 
 impl From<&Quarantined> for wire::Quarantined {

@@ -3,7 +3,7 @@
 use prost::Message;
 
 use super::v1::{cod, ledger, money, order, privacy, quarantine, shipment};
-use super::{fact_from_bytes, posted_from_bytes, quarantined_from_bytes};
+use super::{fact_from_bytes, posted_from_bytes, quarantined_from_bytes, redriven_from_bytes};
 use crate::{DecodeError, Topic};
 
 fn refused(topic: Topic, event_type: &str, message: &impl Message, field: &'static str) {
@@ -38,6 +38,8 @@ fn missing_fields_are_refused_where_they_must_be_there() {
     refused(Topic::Privacy, "daybook.privacy.v1.SubjectErased", &privacy::v1::SubjectErased::default(), "subject");
     let read = quarantined_from_bytes(&quarantine::v1::Quarantined::default().encode_to_vec());
     assert_eq!(read, Err(DecodeError::Malformed { field: "reason" }));
+    let read = redriven_from_bytes(&quarantine::v1::InputRedriven::default().encode_to_vec());
+    assert_eq!(read, Err(DecodeError::Malformed { field: "event" }));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use commerce::Fact;
 use events::{CHECKSUM, DecodeError, Event, Payload, Record, Source, Topic, event_id, fact_id};
 use ledger::Timestamp;
 
-use crate::examples::{examples, id, placed, posted, quarantined, sealed};
+use crate::examples::{examples, id, placed, posted, quarantined, redriven, sealed};
 
 fn fact_of(event: &Event) -> &Fact {
     match &event.payload {
@@ -26,7 +26,7 @@ fn a_second_delivery_is_the_same_event() {
 }
 
 #[test]
-fn a_posting_is_its_number_and_unread_input_its_digest() {
+fn a_posting_is_its_number_unread_input_its_digest_and_a_redrive_its_input() {
     let (mut posting, mut input) = (posted(), quarantined());
     let Payload::Posted(inner) = &mut posting.payload else { panic!() };
     inner.recorded = Timestamp(0);
@@ -42,6 +42,11 @@ fn a_posting_is_its_number_and_unread_input_its_digest() {
     let Payload::Quarantined(inner) = &mut input.payload else { panic!() };
     inner.topic.push('x');
     assert_ne!(event_id(&input.tenant, &input.source, &input.payload), input.id);
+
+    let first = redriven();
+    let again = |of, at| Event::redriven(first.tenant.clone(), of, Timestamp(at)).id;
+    assert_eq!(again(quarantined().id, 0), first.id);
+    assert_ne!(again(first.id, 0), first.id);
 }
 
 #[test]
@@ -112,6 +117,7 @@ fn times_keep_their_microseconds() {
 fn headers_and_debug_output_hold_no_box() {
     let event = placed();
     assert!(!format!("{event:?}").contains("255, 128"));
+    assert!(!format!("{:?}", event.encode()).contains("255, 128"));
     for (name, _) in &event.encode().headers {
         assert!(name.starts_with("ce_") || name == "content-type" || name == CHECKSUM, "{name}");
     }

@@ -29,7 +29,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let shop = [placed(), revised(), cancelled(), deleted(), refund(), fulfilment(), stock(), cost(), customer()];
     let notices = [redaction(), data_request(), shop_redaction()];
     let courier = [booked(), scanned(), charges(), settled(), banked()];
-    let all = shop.into_iter().chain(notices).chain(courier).chain([erased(), posted(), quarantined()]);
+    let all = shop.into_iter().chain(notices).chain(courier).chain([erased(), posted(), quarantined(), redriven()]);
     all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event)).collect()
 }
 
@@ -251,4 +251,8 @@ pub(crate) fn quarantined() -> Event {
         content: sealed("input"),
     };
     Event::quarantined(id("zaynab-textiles"), input)
+}
+
+pub(crate) fn redriven() -> Event {
+    Event::redriven(id("zaynab-textiles"), quarantined().id, RECORDED)
 }

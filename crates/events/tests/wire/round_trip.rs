@@ -4,6 +4,7 @@ use events::{Event, Payload, Source, posted_bytes, posted_from_bytes};
 use ledger::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use crate::examples::id;
 use crate::facts::{fact, posted, quarantined, sealed};
@@ -15,6 +16,7 @@ fn event(payload: Payload, micros: i64) -> Event {
         Payload::Fact { fact, boxes } => Event::fact(tenant, Source::SHOPIFY, recorded_at, fact, boxes),
         Payload::Posted(posted) => Event { recorded_at, ..Event::posted(tenant, posted) },
         Payload::Quarantined(input) => Event { recorded_at, ..Event::quarantined(tenant, input) },
+        Payload::Redriven { event, at } => Event { recorded_at, ..Event::redriven(tenant, event, at) },
     }
 }
 
@@ -23,6 +25,8 @@ fn payload() -> impl Strategy<Value = Payload> {
         8 => (fact(), vec(sealed(), 0..3)).prop_map(|(fact, boxes)| Payload::Fact { fact, boxes }),
         1 => posted().prop_map(Payload::Posted),
         1 => quarantined().prop_map(Payload::Quarantined),
+        1 => (any::<u128>(), any::<i64>())
+            .prop_map(|(event, at)| Payload::Redriven { event: Uuid::from_u128(event), at: Timestamp(at) }),
     ]
 }
 

@@ -29,20 +29,21 @@ CREATE TABLE poison (
     PRIMARY KEY (consumer, topic, partition_no, record_offset)
 ) {strict};
 
--- Merged facts by part, with what is posted for each. `owner` is the order that claims a parcel, `order_name` the printed
--- name by which orders and parcels find each other, `parked` why its case cannot be posted.
+-- Merged facts by part, with what is posted for each. `order_name` is the name an order bears, `quoted_name` the one a
+-- parcel's courier quotes; `parked` says why a case cannot be posted.
 CREATE TABLE part (
-    tenant     TEXT   NOT NULL,
-    part       TEXT   NOT NULL,
-    owner      TEXT,
-    order_name TEXT,
-    state      {blob} NOT NULL,
-    posted     {blob} NOT NULL,
-    parked     TEXT,
+    tenant      TEXT   NOT NULL,
+    part        TEXT   NOT NULL,
+    order_name  TEXT,
+    quoted_name TEXT,
+    state       {blob} NOT NULL,
+    posted      {blob} NOT NULL,
+    parked      TEXT,
     PRIMARY KEY (tenant, part)
 ) {strict};
-CREATE INDEX part_by_owner ON part (tenant, owner) WHERE owner IS NOT NULL;
-CREATE INDEX part_by_order_name ON part (tenant, order_name) WHERE order_name IS NOT NULL;
+-- Not partial: SQLite cannot prove that a name from a list of values is not NULL, and would read the whole table.
+CREATE INDEX part_by_order_name ON part (tenant, order_name);
+CREATE INDEX part_by_quoted_name ON part (tenant, quoted_name);
 CREATE INDEX part_parked ON part (tenant, part) WHERE parked IS NOT NULL;
 
 -- The journal: gapless numbers per tenant, chained over `body`, the bytes of daybook.ledger.v1.TransactionPosted.

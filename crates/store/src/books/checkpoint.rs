@@ -91,6 +91,13 @@ pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32
 
 /// Locks a partition's checkpoint for this transaction and compares it with what the batch was read from.
 pub async fn lock(tx: &mut Tx, consumer: &'static str, partition: u32, expected: &Checkpoint) -> Result<(), Fenced> {
+    match locked(tx, consumer, partition).await? {
+        Some(stored) if stored == *expected => Ok(()),
+        _ => Err(Fenced::Moved { consumer, partition }),
+    }
+}
+
+async fn locked(tx: &mut Tx, consumer: &'static str, partition: u32) -> Result<Option<Checkpoint>, DbError> {
     // The row must exist to be locked; whoever comes second waits here on PostgreSQL, or at BEGIN on SQLite.
     let insert = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage) VALUES ($1, $2, '{}', 'live') \
                   ON CONFLICT (consumer, partition_no) DO NOTHING";
@@ -104,11 +111,15 @@ pub async fn lock(tx: &mut Tx, consumer: &'static str, partition: u32, expected:
         }
     };
     let rows = tx.query(select, vec![consumer.into(), partition.into()]).await?;
-    let stored = rows.first().map(read).transpose()?;
-    match stored {
-        Some((_, stored)) if stored == *expected => Ok(()),
-        _ => Err(Fenced::Moved { consumer, partition }),
+    Ok(rows.first().map(read).transpose()?.map(|(_, checkpoint)| checkpoint))
+}
+
+/// Locks all of a consumer's checkpoints, whatever they say.
+pub(super) async fn lock_all(tx: &mut Tx, consumer: &'static str, partitions: u32) -> Result<(), DbError> {
+    for partition in 0..partitions {
+        locked(tx, consumer, partition).await?;
     }
+    Ok(())
 }
 
 /// Moves a partition's checkpoint.

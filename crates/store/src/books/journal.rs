@@ -79,7 +79,7 @@ pub async fn save_heads(tx: &mut Tx, heads: &BTreeMap<TenantId, Head>) -> Result
     tx.upsert(&rows).await.map(|_| ())
 }
 
-/// Stores transactions.
+/// Stores transactions. A number that is taken already is an error: somebody else has written this journal.
 pub async fn append_journal(tx: &mut Tx, rows: &[JournalRow]) -> Result<(), DbError> {
     let mut buffer = Rows::new(&JOURNAL);
     for row in rows {
@@ -95,7 +95,9 @@ pub async fn append_journal(tx: &mut Tx, rows: &[JournalRow]) -> Result<(), DbEr
             row.link.0.as_slice().into(),
         ]);
     }
-    tx.upsert(&buffer).await.map(|_| ())
+    let stored = tx.upsert(&buffer).await?;
+    let taken = || DbError::Unique { constraint: "journal (tenant, number)".to_owned() };
+    if stored == rows.len() as u64 { Ok(()) } else { Err(taken()) }
 }
 
 /// Adds to the balances of each tenant.
@@ -123,13 +125,11 @@ pub async fn relay(tx: &mut Tx, partition: u32) -> Result<Relay, DbError> {
     rows.first().map(read_relay).transpose().map(Option::unwrap_or_default)
 }
 
-/// Moves the end of a partition's journal.
-pub async fn save_relay(tx: &mut Tx, partition: u32, position: u64, relayed: u64) -> Result<(), DbError> {
-    let sql = "INSERT INTO relay (partition_no, position, relayed) VALUES ($1, $2, $3) ON CONFLICT (partition_no) \
-               DO UPDATE SET position = excluded.position, relayed = excluded.relayed";
-    let args =
-        vec![partition.into(), signed("relay.position", position)?.into(), signed("relay.relayed", relayed)?.into()];
-    tx.execute(sql, args).await.map(|_| ())
+/// Moves the end of a partition's journal; the mark of what is published stays where it is.
+pub async fn save_position(tx: &mut Tx, partition: u32, position: u64) -> Result<(), DbError> {
+    let sql = "INSERT INTO relay (partition_no, position, relayed) VALUES ($1, $2, 0) ON CONFLICT (partition_no) \
+               DO UPDATE SET position = excluded.position";
+    tx.execute(sql, vec![partition.into(), signed("relay.position", position)?.into()]).await.map(|_| ())
 }
 
 /// Up to `limit` transactions of a partition that the ledger topic may not have yet, in order.
@@ -141,10 +141,13 @@ pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<Journa
     rows.iter().map(journal_row).collect()
 }
 
-/// Notes that the ledger topic has a partition's journal up to `position`. Never moves back.
-pub async fn relayed(tx: &mut Tx, partition: u32, position: u64) -> Result<(), DbError> {
-    let sql = "UPDATE relay SET relayed = $2 WHERE partition_no = $1 AND relayed < $2";
-    tx.execute(sql, vec![partition.into(), signed("relay.relayed", position)?.into()]).await.map(|_| ())
+/// Notes that the ledger topic has a partition's journal up to `position`, whose link is `link`. Never moves back, and does
+/// nothing if another transaction stands there since: the journal was rebuilt while this one was being published.
+pub async fn relayed(tx: &mut Tx, partition: u32, position: u64, link: ChainHash) -> Result<(), DbError> {
+    let sql = "UPDATE relay SET relayed = $2 WHERE partition_no = $1 AND relayed < $2 AND EXISTS \
+               (SELECT 1 FROM journal WHERE partition_no = $1 AND position = $2 AND link = $3)";
+    let args = vec![partition.into(), signed("relay.relayed", position)?.into(), link.0.as_slice().into()];
+    tx.execute(sql, args).await.map(|_| ())
 }
 
 fn read_relay(row: &Row) -> Result<Relay, DbError> {

@@ -17,9 +17,9 @@ mod views;
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
-    Head, JournalRow, Relay, add_balances, append_journal, heads, relay, relayed, save_heads, save_relay, unrelayed,
+    Head, JournalRow, Relay, add_balances, append_journal, heads, relay, relayed, save_heads, save_position, unrelayed,
 };
-pub use parts::{PartRow, all_keys, parts_by_key, parts_by_order_name, parts_by_owner, save_parts};
+pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, save_erased, save_people, save_requests,
 };
@@ -30,8 +30,8 @@ pub use read::{
 };
 pub use reset::{Projection, reset};
 pub use scan::{
-    BalanceRow, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, read_model_hashes, relays,
-    sealed_table_hashes,
+    BalanceRow, CashSums, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, progress,
+    read_model_hashes, relays, sealed_table_hashes,
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use views::{

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::{OrderId, OrderName, Part, PartKey, TenantId};
+use commerce::{OrderName, Part, PartKey, TenantId};
 use ledger::{EntryKey, Live};
 
 use super::tables::PART;
@@ -16,10 +16,6 @@ pub struct PartRow {
     pub tenant: TenantId,
     /// Which.
     pub key: PartKey,
-    /// The order that claims it, if it is a claimed parcel.
-    pub owner: Option<OrderId>,
-    /// The printed order name by which it is found.
-    pub order_name: Option<OrderName>,
     /// Its merged facts.
     pub part: Part,
     /// What stands in the books for it.
@@ -37,23 +33,23 @@ pub async fn parts_by_key(tx: &mut Tx, keys: &BTreeSet<(TenantId, PartKey)>) -> 
     rows(tx.select_by_keys(&wanted).await?)
 }
 
-/// Orders printed under these names, and parcels whose courier quotes them.
-pub async fn parts_by_order_name(
+/// Orders that bear these printed names.
+pub async fn orders_by_name(tx: &mut Tx, names: &BTreeSet<(TenantId, OrderName)>) -> Result<Vec<PartRow>, DbError> {
+    by_name(tx, "order_name", names).await
+}
+
+/// Parcels whose couriers quote these names.
+pub async fn parcels_by_quoted_name(
     tx: &mut Tx,
     names: &BTreeSet<(TenantId, OrderName)>,
 ) -> Result<Vec<PartRow>, DbError> {
-    let mut wanted = Keys::by(&PART, &["tenant", "order_name"]);
-    for (tenant, name) in names {
-        wanted.push([tenant.as_str().into(), name.as_str().into()]);
-    }
-    rows(tx.select_by_keys(&wanted).await?)
+    by_name(tx, "quoted_name", names).await
 }
 
-/// Parcels these orders claim.
-pub async fn parts_by_owner(tx: &mut Tx, orders: &BTreeSet<(TenantId, OrderId)>) -> Result<Vec<PartRow>, DbError> {
-    let mut wanted = Keys::by(&PART, &["tenant", "owner"]);
-    for (tenant, order) in orders {
-        wanted.push([tenant.as_str().into(), order.to_string().into()]);
+async fn by_name(tx: &mut Tx, column: &str, names: &BTreeSet<(TenantId, OrderName)>) -> Result<Vec<PartRow>, DbError> {
+    let mut wanted = Keys::by(&PART, &["tenant", column]);
+    for (tenant, name) in names {
+        wanted.push([tenant.as_str().into(), name.as_str().into()]);
     }
     rows(tx.select_by_keys(&wanted).await?)
 }
@@ -65,8 +61,8 @@ pub async fn save_parts(tx: &mut Tx, parts: &[PartRow]) -> Result<(), DbError> {
         rows.push([
             row.tenant.as_str().into(),
             row.key.to_string().into(),
-            row.owner.map(|order| order.to_string()).into(),
-            row.order_name.as_ref().map(OrderName::as_str).into(),
+            row.part.order_name().map(OrderName::as_str).into(),
+            row.part.quoted_name().map(OrderName::as_str).into(),
             encode("part.state", &row.part)?.into(),
             encode("part.posted", &row.posted)?.into(),
             row.parked.as_deref().into(),
@@ -82,8 +78,7 @@ pub async fn all_keys(
     limit: u32,
 ) -> Result<Vec<(TenantId, PartKey)>, DbError> {
     let (tenant, part) = after.map_or_else(Default::default, |(t, p)| (t.to_string(), p.to_string()));
-    let sql =
-        "SELECT tenant, part FROM part WHERE tenant > $1 OR (tenant = $1 AND part > $2) ORDER BY tenant, part LIMIT $3";
+    let sql = "SELECT tenant, part FROM part WHERE (tenant, part) > ($1, $2) ORDER BY tenant, part LIMIT $3";
     let found = db.query(sql, vec![tenant.into(), part.into(), limit.into()]).await?;
     found.iter().map(|row| Ok((parsed("part.tenant", row.text(0)?)?, parsed("part.part", row.text(1)?)?))).collect()
 }
@@ -96,8 +91,6 @@ pub(super) fn row(row: &Row) -> Result<PartRow, DbError> {
     Ok(PartRow {
         tenant: parsed("part.tenant", row.text(0)?)?,
         key: parsed("part.part", row.text(1)?)?,
-        owner: row.opt_text(2)?.map(|order| parsed("part.owner", order)).transpose()?,
-        order_name: row.opt_text(3)?.map(|name| parsed("part.order_name", name)).transpose()?,
         part: decode("part.state", row.blob(4)?)?,
         posted: decode("part.posted", row.blob(5)?)?,
         parked: row.opt_text(6)?.map(str::to_owned),

@@ -153,8 +153,9 @@ pub async fn count_orders(db: &Db, tenant: &TenantId) -> Result<i64, DbError> {
 
 /// An order's part and those of the parcels it owns, by claim or by the printed name.
 pub async fn case_of(db: &Db, tenant: &TenantId, order: OrderId) -> Result<Vec<PartRow>, DbError> {
-    let sql = "SELECT tenant, part, owner, order_name, state, posted, parked FROM part WHERE tenant = $1 AND (part = $2 \
-               OR part IN (SELECT 'parcel/' || courier || '/' || tracking FROM shipment WHERE tenant = $1 AND order_id = $3))";
+    let sql = "SELECT tenant, part, order_name, quoted_name, state, posted, parked FROM part WHERE tenant = $1 AND part IN \
+               (SELECT $2 UNION ALL SELECT 'parcel/' || courier || '/' || tracking FROM shipment \
+               WHERE tenant = $1 AND order_id = $3)";
     let args = vec![tenant.as_str().into(), PartKey::Order(order).to_string().into(), order.to_string().into()];
     db.query(sql, args).await?.iter().map(part_row).collect()
 }
@@ -190,8 +191,14 @@ async fn journal_lines(db: &Db, filter: &str, args: Vec<Value>) -> Result<Vec<Jo
 /// Sealed details about an order and its refunds, or about a customer record.
 pub async fn people_about(db: &Db, tenant: &TenantId, about: &str) -> Result<Vec<PersonRow>, DbError> {
     let sql = "SELECT tenant, about, role, subject, event, version, sealed FROM person \
-               WHERE tenant = $1 AND (about = $2 OR about LIKE $2 || '/%') ORDER BY about, role";
-    db.query(sql, vec![tenant.as_str().into(), about.into()]).await?.iter().map(person_row).collect()
+               WHERE tenant = $1 AND (about = $2 OR (about > $3 AND about < $4)) ORDER BY about, role";
+    // What lies below `about/`: `0` follows `/`. A range of the key, on either database.
+    let below = (format!("{about}/"), format!("{about}0"));
+    db.query(sql, vec![tenant.as_str().into(), about.into(), below.0.into(), below.1.into()])
+        .await?
+        .iter()
+        .map(person_row)
+        .collect()
 }
 
 /// Everything sealed that is held about a subject.

@@ -1,43 +1,70 @@
 //! Dropping what can be folded again.
 
-use super::checkpoint::{Checkpoint, Stage, save_checkpoint};
-use crate::db::{DbError, Tx};
+use super::checkpoint::{Checkpoint, Stage, lock_all, save_checkpoint};
+use crate::db::{DbError, Dialect, Tx};
 
-/// A consumer, with the tables that are its fold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Projection {
-    /// Its name in checkpoints and metrics.
-    pub name: &'static str,
-    /// Its tables.
-    pub tables: &'static [&'static str],
+/// What a consumer folds the log into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Projection {
+    /// Cases, journal, balances, orders, shipments, cash positions.
+    Books,
+    /// Sealed details, tombstones, privacy requests.
+    People,
+    /// Stock and costs.
+    Stock,
+    /// What was not understood.
+    Quarantine,
 }
 
 impl Projection {
-    /// Cases, journal, balances, orders, shipments, cash positions.
-    pub const BOOKS: Projection = Projection {
-        name: "books",
-        tables: &["part", "journal", "journal_head", "relay", "balance", "order_view", "shipment", "cod_position"],
-    };
-    /// Sealed details, tombstones, privacy requests.
-    pub const PEOPLE: Projection =
-        Projection { name: "people", tables: &["person", "erased_subject", "privacy_request"] };
-    /// Stock and costs.
-    pub const STOCK: Projection = Projection { name: "stock", tables: &["stock", "product_cost"] };
-    /// What was not understood.
-    pub const QUARANTINE: Projection = Projection { name: "quarantine", tables: &["quarantine"] };
-
     /// Every projection.
-    pub const ALL: [Projection; 4] = [Self::BOOKS, Self::PEOPLE, Self::STOCK, Self::QUARANTINE];
+    pub const ALL: [Projection; 4] = [Projection::Books, Projection::People, Projection::Stock, Projection::Quarantine];
+
+    /// Its name in checkpoints, commands and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Projection::Books => "books",
+            Projection::People => "people",
+            Projection::Stock => "stock",
+            Projection::Quarantine => "quarantine",
+        }
+    }
+
+    /// The tables that are its fold.
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Projection::Books => {
+                &["part", "journal", "journal_head", "relay", "balance", "order_view", "shipment", "cod_position"]
+            }
+            Projection::People => &["person", "erased_subject", "privacy_request"],
+            Projection::Stock => &["stock", "product_cost"],
+            Projection::Quarantine => &["quarantine"],
+        }
+    }
 }
 
-/// Empties a projection's tables and puts its checkpoints back to the start, in one transaction.
-pub async fn reset(tx: &mut Tx, projection: Projection, partitions: u32, stage: Stage) -> Result<(), DbError> {
-    tx.execute("DELETE FROM poison WHERE consumer = $1", vec![projection.name.into()]).await?;
-    for table in projection.tables {
-        tx.execute(&format!("DELETE FROM {table}"), vec![]).await?;
+/// Empties a projection's tables and puts its checkpoints back to the start, in one transaction. False, with nothing done,
+/// while the journal holds transactions that the ledger topic does not: they would be lost.
+pub async fn reset(tx: &mut Tx, projection: Projection, partitions: u32, stage: Stage) -> Result<bool, DbError> {
+    // Whoever is folding ends first, and finds its checkpoint moved when it comes back.
+    lock_all(tx, projection.name(), partitions).await?;
+    if projection == Projection::Books {
+        let waiting = tx.query("SELECT 1 FROM relay WHERE relayed < position LIMIT 1", vec![]).await?;
+        if !waiting.is_empty() {
+            return Ok(false);
+        }
+    }
+    tx.execute("DELETE FROM poison WHERE consumer = $1", vec![projection.name().into()]).await?;
+    for table in projection.tables() {
+        let empty = match tx.dialect() {
+            // At once, however large the table is; SQLite does the same for a DELETE without a condition.
+            Dialect::Postgres => format!("TRUNCATE {table}"),
+            Dialect::Sqlite => format!("DELETE FROM {table}"),
+        };
+        tx.execute(&empty, vec![]).await?;
     }
     for partition in 0..partitions {
-        save_checkpoint(tx, projection.name, partition, &Checkpoint::start(stage)).await?;
+        save_checkpoint(tx, projection.name(), partition, &Checkpoint::start(stage)).await?;
     }
-    Ok(())
+    Ok(true)
 }

@@ -104,6 +104,15 @@ impl SetHash {
         }
     }
 
+    /// Takes an element out again that was added, or will be.
+    pub fn remove<'p>(&mut self, parts: impl IntoIterator<Item = &'p [u8]>) {
+        let mut element = SetHash::default();
+        element.add(parts);
+        for (lane, less) in self.0.iter_mut().zip(element.0) {
+            *lane = lane.wrapping_sub(less);
+        }
+    }
+
     /// Sixty-four hexadecimal digits.
     pub fn to_hex(self) -> String {
         self.0.iter().map(|lane| format!("{lane:016x}")).collect()
@@ -194,19 +203,34 @@ pub async fn relays(db: &Db) -> Result<BTreeMap<u32, Relay>, DbError> {
     rows.iter().map(relay).collect()
 }
 
-/// Outstanding cash by tenant, courier and currency.
-pub async fn outstanding(db: &Db) -> Result<BTreeMap<(TenantId, String, String), i64>, DbError> {
+/// Sums of a courier's cash positions, minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CashSums {
+    /// Of what is stored as outstanding.
+    pub outstanding: i64,
+    /// Of expected less remitted less fees.
+    pub owed: i64,
+}
+
+/// Cash by tenant, courier and currency.
+pub async fn outstanding(db: &Db) -> Result<BTreeMap<(TenantId, String, String), CashSums>, DbError> {
     let sql = "SELECT tenant, courier, currency, CAST(SUM(outstanding) AS BIGINT), \
                CAST(SUM(expected - remitted - fees) AS BIGINT) FROM cod_position GROUP BY tenant, courier, currency";
     let rows = db.query(sql, vec![]).await?;
     let total = |row: &Row| {
-        if row.int(3)? != row.int(4)? {
-            return Err(corrupt("cod_position: outstanding is not expected less remitted less fees"));
-        }
-        Ok((
-            (parsed("cod_position.tenant", row.text(0)?)?, row.text(1)?.to_owned(), row.text(2)?.to_owned()),
-            row.int(3)?,
-        ))
+        let courier = (parsed("cod_position.tenant", row.text(0)?)?, row.text(1)?.to_owned(), row.text(2)?.to_owned());
+        Ok((courier, CashSums { outstanding: row.int(3)?, owed: row.int(4)? }))
     };
     rows.iter().map(total).collect()
+}
+
+/// A mark that moves with everything that is folded or published: every checkpoint and relay mark, one text.
+pub async fn progress(db: &Db) -> Result<String, DbError> {
+    let checkpoints =
+        db.query("SELECT consumer, partition_no, offsets, stage FROM checkpoint ORDER BY 1, 2", vec![]).await?;
+    let mut progress = String::new();
+    for row in &checkpoints {
+        progress += &format!("{} {} {} {};", row.text(0)?, row.int(1)?, row.text(2)?, row.text(3)?);
+    }
+    Ok(format!("{progress} {:?}", relays(db).await?))
 }

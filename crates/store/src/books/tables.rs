@@ -18,8 +18,8 @@ pub(crate) static PART: Table = Table {
     columns: &[
         Column::key("tenant", Text),
         Column::key("part", Text),
-        Column::replace("owner", Text),
         Column::replace("order_name", Text),
+        Column::replace("quoted_name", Text),
         Column::replace("state", Blob),
         Column::replace("posted", Blob),
         Column::replace("parked", Text),

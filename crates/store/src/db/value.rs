@@ -1,6 +1,7 @@
 //! One value and one row, the same for both databases: integers, text, bytes, or nothing.
 //!
-//! Times are integers (microseconds since 1970, UTC), days are day numbers, amounts are minor units.
+//! Times are integers (microseconds since 1970, UTC), days are day numbers, amounts are minor units. PostgreSQL refuses a
+//! text with a NUL in it, so a text made into a [`Value`] has U+FFFD in its place, on both databases alike.
 
 use super::error::DbError;
 
@@ -62,13 +63,13 @@ impl From<bool> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::from(value.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::Text(if value.contains('\0') { value.replace('\0', "\u{fffd}") } else { value })
     }
 }
 
@@ -173,6 +174,12 @@ mod tests {
             "stored data is not what was expected: column 0 should be an integer and is text".replace('0', "1")
         );
         assert!(row.int(3).is_err() && row.text(9).is_err());
+    }
+
+    #[test]
+    fn a_text_holds_no_nul() {
+        let row = Row::new(vec!["La\0hore".into(), String::from("\0").into(), Some("Multan").into()]);
+        assert_eq!([row.text(0), row.text(1), row.text(2)], [Ok("La\u{fffd}hore"), Ok("\u{fffd}"), Ok("Multan")]);
     }
 
     #[test]

@@ -182,13 +182,11 @@ impl Standing {
     /// What this identity says of a payload of that time; `None` if it says nothing.
     fn verdict(&self, at: Timestamp) -> Option<Verdict> {
         match self.state {
-            _ if self.fence.is_some_and(|fence| at <= fence.at) => {
-                self.fence.map(|fence| Verdict::Erased(fence.subject))
-            }
+            _ if self.fence.is_some_and(|fence| at <= fence.at) => self.fence.map(Verdict::Erased),
             SubjectState::Active => Some(Verdict::Active(self.subject)),
             SubjectState::Erased { at: erased_at } => {
                 let fenced = self.kind.is_order() || (self.kind.is_fence() && at <= erased_at);
-                fenced.then_some(Verdict::Erased(self.subject))
+                fenced.then_some(Verdict::Erased(Fence { subject: self.subject, at: erased_at }))
             }
         }
     }
@@ -207,7 +205,8 @@ impl Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Active(SubjectId),
-    Erased(SubjectId),
+    /// Who they were, and when they were erased: what joins the fence stands for them until then.
+    Erased(Fence),
 }
 
 /// Where an identity stands in the index.
@@ -256,12 +255,9 @@ impl Register {
                 Some(Standing { kind, subject, state: SubjectState::Active, fence: None })
             }
             // The fence grows: the next payload of this order may not name the customer.
-            (None, Verdict::Erased(subject)) => kind.is_fence().then_some(Standing {
-                kind,
-                subject,
-                state: SubjectState::Erased { at: person.at },
-                fence: None,
-            }),
+            (None, Verdict::Erased(Fence { subject, at })) => {
+                kind.is_fence().then_some(Standing { kind, subject, state: SubjectState::Erased { at }, fence: None })
+            }
             (Some(standing), Verdict::Active(subject)) => {
                 let left_behind = standing.verdict(person.at).is_none();
                 left_behind.then(|| standing.passed_to(subject))
@@ -305,6 +301,10 @@ mod tests {
         Standing { kind, subject: subject(number), state: SubjectState::Erased { at: Timestamp(at) }, fence: None }
     }
 
+    fn gone(number: u128, at: i64) -> Verdict {
+        Verdict::Erased(Fence { subject: subject(number), at: Timestamp(at) })
+    }
+
     fn known(standings: &[(u8, Standing)]) -> Register {
         let place = |letter: u8| ("shop".parse().unwrap(), [letter; 32]);
         Register::new(standings.iter().map(|(letter, standing)| (place(*letter), *standing)).collect())
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn a_fence_decides_by_kind_and_time() {
         let register = || known(&[(b'o', erased(Order, 1, 50)), (b'c', erased(Customer, 1, 50))]);
-        let (gone, new) = (Verdict::Erased(subject(1)), Verdict::Active(subject(100)));
+        let (gone, new) = (gone(1, 50), Verdict::Active(subject(100)));
         for (at, identities, expected) in [
             (40, vec![(Order, b'o')], gone),
             (60, vec![(Order, b'o'), (Customer, b'c')], gone),
@@ -367,8 +367,20 @@ mod tests {
             person(60, &[(Order, b'n')]),
             person(60, &[(Phone, b'p')]),
         ];
-        let gone = Verdict::Erased(subject(1));
-        assert_eq!(settle(&mut register, &people), [gone, gone, Verdict::Active(subject(102))]);
+        assert_eq!(settle(&mut register, &people), [gone(1, 50), gone(1, 50), Verdict::Active(subject(102))]);
+    }
+
+    #[test]
+    fn what_joins_the_fence_is_fenced_until_the_erasure_and_not_until_the_payload_that_brought_it() {
+        let mut register = known(&[(b'o', erased(Order, 1, 50))]);
+        let people = [
+            person(10, &[(Order, b'o'), (Customer, b'c')]),
+            person(40, &[(Order, b'n'), (Customer, b'c')]),
+            person(51, &[(Order, b'm'), (Customer, b'c')]),
+            person(50, &[(Order, b'l'), (Customer, b'c')]),
+        ];
+        let new = Verdict::Active(subject(102));
+        assert_eq!(settle(&mut register, &people), [gone(1, 50), gone(1, 50), new, gone(1, 50)]);
     }
 
     #[test]
@@ -380,7 +392,7 @@ mod tests {
             person(70, &[(Customer, b'c')]),
         ];
         let new = Verdict::Active(subject(100));
-        assert_eq!(settle(&mut register, &people), [new, Verdict::Erased(subject(1)), new]);
+        assert_eq!(settle(&mut register, &people), [new, gone(1, 50), new]);
     }
 
     #[test]

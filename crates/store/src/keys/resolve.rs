@@ -61,7 +61,7 @@ fn wanted(people: &[Claimant], verdicts: &[Verdict]) -> BTreeSet<KeySlot> {
 fn sealing(person: &Claimant, verdict: Verdict, keys: &MonthKeys) -> Result<Sealing, KeyStoreError> {
     let subject = match verdict {
         Verdict::Active(subject) => subject,
-        Verdict::Erased(subject) => return Ok(Sealing::Erased { subject }),
+        Verdict::Erased(fence) => return Ok(Sealing::Erased { subject: fence.subject }),
     };
     let key = keys.get(&KeySlot::of(person, subject)).ok_or_else(|| corrupt("a subject has no key"))?;
     Ok(match key {

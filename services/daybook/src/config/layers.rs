@@ -11,6 +11,10 @@ use super::ConfigError;
 /// The folder of the embedded back end when nothing says otherwise, relative to where the program is started.
 const DEFAULT_DATA: &str = ".daybook";
 
+/// What is logged when nothing says otherwise. Writers of an SQLite file queue in the ordinary course of things, which the
+/// pool would warn of.
+const DEFAULT_LOG: &str = "warn,sqlx::pool=error,daybook=info,ingest=info,processor=info,privacy=info";
+
 /// The file that is looked for in the data folder.
 const FILE: &str = "daybook.toml";
 
@@ -142,7 +146,7 @@ fn defaults() -> Layer {
         ("listen", "127.0.0.1:8377"),
         ("postgres_schema", "daybook"),
         ("kafka_topic_prefix", ""),
-        ("log", "warn,daybook=info,ingest=info,processor=info,privacy=info"),
+        ("log", DEFAULT_LOG),
         ("log_format", "text"),
     ];
     let numbers = [("replication", -1_i64), ("batch", 4_000), ("max_body", 4 << 20)];

@@ -55,7 +55,7 @@ pub(super) async fn compare(
 ) -> Result<Vec<Compared>> {
     let counted = count_parts(platform, tenant).await?;
     let balance = books::trial_balance(&platform.db, tenant).await?;
-    let quarantined = books::quarantined(&platform.db, tenant).await?.len() as u64;
+    let quarantined = books::count_quarantined(&platform.db, tenant).await?.unsigned_abs();
     let cash = |of: fn(&CodSummary) -> i64| couriers.iter().map(of).sum::<i64>();
     let unbanked = expected.cod_remitted_net_minor - expected.banked_minor;
     let came_in = expected.banked_minor + expected.captured_minor - expected.refunded_minor;

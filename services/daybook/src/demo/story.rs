@@ -87,7 +87,7 @@ async fn telling_order(stage: &Stage) -> Result<OrderView> {
         }
         for row in rows.iter().filter(|row| row.tenant == *tenant) {
             match &row.part {
-                Part::Parcel(parcel) if parcel.settled.len() == 2 => settled.extend(parcel.claimed_by),
+                Part::Parcel(parcel) if parcel.settled.len() == 2 => settled.extend(parcel.claims.orders().next()),
                 Part::Order(order) if !order.refunds.is_empty() => refunded.extend(order.id()),
                 _ => {}
             }

@@ -12,7 +12,7 @@ use super::stage::Stage;
 use crate::output::bar_of_items;
 
 /// Requests under way at once.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 64;
 
 /// How often a delivery that was answered 503 is sent again.
 const TRIES: u32 = 20;

@@ -29,6 +29,7 @@ pub(crate) struct Page {
     refunded: i64,
     city: Option<String>,
     country: Option<String>,
+    zone: &'static str,
     parked: Vec<String>,
     /// Who is behind it.
     pub(crate) people: Vec<Who>,
@@ -117,7 +118,8 @@ pub(crate) async fn page(platform: &Platform, row: &TenantRow, order: OrderView,
     Ok(Page {
         people: person::open(&platform.keys, &sealed, showing).await?,
         lines: items(&parts),
-        timeline: timeline(&parts),
+        timeline: timeline(&parts, row.zone),
+        zone: row.zone.name(),
         journal: journal::lines(posted),
         cash: cash(&parts, row),
         parked: parts.iter().filter_map(|part| part.parked.clone()).collect(),
@@ -175,7 +177,7 @@ impl Page {
         for (title, body) in [
             ("who", who_text(&self.people).to_string()),
             ("lines", self.lines_text()),
-            ("timeline", self.timeline_text()),
+            (&*format!("timeline, on the clocks of {}", self.zone), self.timeline_text()),
             ("journal", journal::text(&self.journal)),
             ("cash on delivery", self.cash_text()),
         ] {
@@ -214,7 +216,7 @@ impl Page {
     fn timeline_text(&self) -> String {
         let mut table = Table::plain([Align::Left, Align::Left, Align::Left]).indented(2);
         for moment in &self.timeline {
-            table.row([moment.at.clone(), moment.what.to_owned(), moment.details.clone()]);
+            table.row([moment.local.clone(), moment.what.to_owned(), moment.details.clone()]);
         }
         table.to_string()
     }

@@ -1,14 +1,19 @@
 //! The bookkeeper's desk: the parts of one tenant's cases that a batch concerns. Pure: what to fetch next is asked of it,
 //! what was fetched is laid on it, and at the end it says what changed.
 //!
-//! A case is complete on the desk when, for every order there, all parcels it owns are there too. Four look-ups suffice,
-//! whatever the batch size: the parts the facts name; the orders that own (or owned) those parcels; everything that bears
-//! one of the printed order names; everything the orders own.
+//! A batch affects the orders its facts name, every order that has ever claimed a parcel they name or touch, and every order
+//! that bears a printed name which one of them bears or bore, quotes or quoted. The case of an affected order is complete
+//! when all parcels that it claims or that quote its name are here, and all claimants of those, to tell which parcels are
+//! its own. Seven look-ups do that whatever the batch size:
+//!
+//! 1. the parts the facts name; 2. the parcels their orders claim; 3. the claimants of those parcels; 4. the orders that bear
+//!    one of the names; — these are affected —
+//! 5. the parcels they claim; 6. the parcels that quote their names; 7. the claimants of those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::{Case, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable};
-use ledger::{ChainHash, Change, EntryKey, Live, Posted, Reference, Timestamp};
+use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, owner};
+use ledger::{ChainHash, Change, EntryKey, Journal, Live, Posted, Reference, Timestamp};
 use store::books::Head;
 
 /// A part as it is stored, with what is posted for it.
@@ -20,28 +25,24 @@ pub(crate) struct Held {
     pub(crate) posted: BTreeMap<EntryKey, Live>,
     /// Why its case cannot be posted, if so.
     pub(crate) parked: Option<String>,
-    /// The order that claimed it when it was last stored.
-    stored_owner: Option<OrderId>,
+    /// The name it bore or quoted when it was last stored: whoever was found by it may change too.
+    stored_name: Option<OrderName>,
     changed: bool,
 }
 
 impl Held {
     /// A part as it was stored.
     pub(crate) fn stored(part: Part, posted: BTreeMap<EntryKey, Live>, parked: Option<String>) -> Held {
-        let stored_owner = claimed_by(&part);
-        Held { part, posted, parked, stored_owner, changed: false }
+        let stored_name = part.order_name().or(part.quoted_name()).cloned();
+        Held { part, posted, parked, stored_name, changed: false }
     }
 
-    /// The order that claims it, if it is a claimed parcel.
-    pub(crate) fn owner(&self) -> Option<OrderId> {
-        claimed_by(&self.part)
+    fn empty(key: &PartKey) -> Held {
+        Held::stored(key.empty(), BTreeMap::new(), None)
     }
-}
 
-fn claimed_by(part: &Part) -> Option<OrderId> {
-    match part {
-        Part::Parcel(parcel) => parcel.claimed_by,
-        Part::Order(_) | Part::Payout(_) => None,
+    fn names(&self) -> impl Iterator<Item = &OrderName> {
+        [self.part.order_name(), self.part.quoted_name(), self.stored_name.as_ref()].into_iter().flatten()
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) struct Numbered {
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     parts: BTreeMap<PartKey, Held>,
+    affected: BTreeSet<OrderId>,
 }
 
 impl Desk {
@@ -71,53 +73,94 @@ impl Desk {
     /// Merges a fact into the parts it names. They must have been laid; those that were never stored begin empty.
     pub(crate) fn merge(&mut self, fact: &Fact) {
         for key in PartKey::of(fact) {
-            let held = self.parts.entry(key).or_insert_with_key(|key| Held::stored(key.empty(), BTreeMap::new(), None));
+            let held = self.parts.entry(key).or_insert_with_key(Held::empty);
             held.changed |= held.part.merge(fact);
         }
     }
 
     /// Records what the ledger topic says is posted.
     pub(crate) fn fold_posted(&mut self, key: PartKey, posted: &Posted) {
-        let held = self.parts.entry(key).or_insert_with_key(|key| Held::stored(key.empty(), BTreeMap::new(), None));
+        let held = self.parts.entry(key).or_insert_with_key(Held::empty);
         apply(&mut held.posted, posted);
         held.changed = true;
     }
 
-    /// Orders that own parcels on the desk, or owned them, and are not here yet.
-    pub(crate) fn missing_owners(&self) -> BTreeSet<PartKey> {
-        let owners = self.parts.values().flat_map(|held| [held.stored_owner, held.owner()]);
-        owners.flatten().map(PartKey::Order).filter(|key| !self.parts.contains_key(key)).collect()
+    /// Parcels that orders on the desk claim and that are not here yet.
+    pub(crate) fn claimed_parcels(&self) -> BTreeSet<PartKey> {
+        let orders =
+            self.parts.values().filter_map(|held| if let Part::Order(order) = &held.part { Some(order) } else { None });
+        let claimed = orders.flat_map(|order| &order.claims);
+        let keys = claimed.map(|parcel| PartKey::Parcel(parcel.courier.clone(), parcel.tracking.clone()));
+        keys.filter(|key| !self.parts.contains_key(key)).collect()
     }
 
-    /// Printed order names on the desk.
-    pub(crate) fn order_names(&self) -> BTreeSet<OrderName> {
-        self.parts.values().filter_map(|held| held.part.order_name()).cloned().collect()
+    /// Orders that claim parcels on the desk and that are not here yet.
+    pub(crate) fn claimants(&self) -> BTreeSet<PartKey> {
+        let parcels = self
+            .parts
+            .values()
+            .filter_map(|held| if let Part::Parcel(parcel) = &held.part { Some(parcel) } else { None });
+        let orders = parcels.flat_map(|parcel| parcel.claims.orders()).map(PartKey::Order);
+        orders.filter(|key| !self.parts.contains_key(key)).collect()
     }
 
-    /// Orders on the desk.
-    pub(crate) fn orders(&self) -> BTreeSet<OrderId> {
-        self.parts.keys().filter_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None }).collect()
+    /// Names that parts on the desk bear or quote, or did when they were last stored.
+    pub(crate) fn names(&self) -> BTreeSet<OrderName> {
+        self.parts.values().flat_map(Held::names).cloned().collect()
     }
 
-    /// The cases: each order with the parcels it owns, and each part that no order owns by itself.
+    /// Names that orders on the desk bear, or did when they were last stored.
+    pub(crate) fn borne_names(&self) -> BTreeSet<OrderName> {
+        let orders = self.parts.iter().filter(|(key, _)| matches!(key, PartKey::Order(_)));
+        orders.flat_map(|(_, held)| held.names()).cloned().collect()
+    }
+
+    /// The orders that are here now are those whose cases the batch may change.
+    pub(crate) fn affect_orders(&mut self) {
+        self.affected =
+            self.parts.keys().filter_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None }).collect();
+    }
+
+    /// The affected cases: each affected order with the parcels it owns, and each part that no order owns by itself.
     pub(crate) fn cases(&self) -> Vec<BTreeSet<PartKey>> {
-        let mut by_name: BTreeMap<&OrderName, OrderId> = BTreeMap::new();
+        let bearing = self.bearers();
+        let mut cases: BTreeMap<PartKey, BTreeSet<PartKey>> =
+            self.affected.iter().map(|id| (PartKey::Order(*id), BTreeSet::from([PartKey::Order(*id)]))).collect();
         for (key, held) in &self.parts {
-            if let (PartKey::Order(id), Some(name)) = (key, held.part.order_name()) {
-                // Keys come in order, so the smallest id that bears a name is its order.
-                by_name.entry(name).or_insert(*id);
+            match (key, &held.part) {
+                (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
+                    let owner =
+                        owner((courier, tracking), parcel, |id| self.order(id), |name| bearing.get(name).copied());
+                    match owner.map(PartKey::Order) {
+                        None => drop(cases.insert(key.clone(), BTreeSet::from([key.clone()]))),
+                        // A parcel of an order that is not affected is here only to tell whose it is.
+                        Some(order) => drop(cases.get_mut(&order).map(|case| case.insert(key.clone()))),
+                    }
+                }
+                (PartKey::Payout(..), _) => drop(cases.insert(key.clone(), BTreeSet::from([key.clone()]))),
+                _ => {}
             }
         }
-        let mut cases: BTreeMap<PartKey, BTreeSet<PartKey>> = BTreeMap::new();
-        for (key, held) in &self.parts {
-            let named = || held.part.order_name().and_then(|name| by_name.get(name)).copied();
-            let owner = match key {
-                PartKey::Parcel(..) => held.owner().or_else(named).map(PartKey::Order),
-                PartKey::Order(_) | PartKey::Payout(..) => None,
-            };
-            cases.entry(owner.unwrap_or_else(|| key.clone())).or_default().insert(key.clone());
-        }
         cases.into_values().collect()
+    }
+
+    /// The smallest order on the desk that bears each name.
+    fn bearers(&self) -> BTreeMap<&OrderName, OrderId> {
+        let mut bearers = BTreeMap::new();
+        for (key, held) in &self.parts {
+            if let (PartKey::Order(id), Some(name)) = (key, held.part.order_name()) {
+                // Keys come in order, so the first is the smallest.
+                bearers.entry(name).or_insert(*id);
+            }
+        }
+        bearers
+    }
+
+    fn order(&self, id: OrderId) -> Option<&Order> {
+        match &self.parts.get(&PartKey::Order(id))?.part {
+            Part::Order(order) => Some(order),
+            Part::Parcel(_) | Part::Payout(_) => None,
+        }
     }
 
     /// A case as the posting rules take it.
@@ -125,7 +168,7 @@ impl Desk {
         keys.iter().filter_map(|key| self.parts.get(key).map(|held| (key.clone(), &held.part))).collect()
     }
 
-    /// Brings the books to what a case's facts imply. A case that cannot be posted is parked, and nothing of it moves.
+    /// Brings the books to what a case's facts imply. A case that cannot be posted is parked: nothing of it stands in the books.
     pub(crate) fn settle(
         &mut self,
         keys: &BTreeSet<PartKey>,
@@ -133,14 +176,13 @@ impl Desk {
         recorded: Timestamp,
         head: &mut Head,
     ) -> Result<Vec<Numbered>, Unpostable> {
-        let postings = match commerce::postings(&self.case(keys), policy) {
-            Ok(postings) => postings,
+        let (postings, parked) = match commerce::postings(&self.case(keys), policy) {
+            Ok(postings) => (postings, None),
             Err(unpostable) => {
-                self.park(keys, Some(unpostable.to_string()));
-                return Err(unpostable);
+                (keys.iter().map(|key| (key.clone(), Journal::new())).collect(), Some(unpostable.to_string()))
             }
         };
-        self.park(keys, None);
+        self.park(keys, parked);
         let mut numbered = Vec::new();
         for (key, desired) in postings {
             let Some(held) = self.parts.get_mut(&key) else { continue };
@@ -155,13 +197,15 @@ impl Desk {
         Ok(numbered)
     }
 
-    /// Parts of a case for which something else stands in the books than its facts imply. None of a parked case.
+    /// Parts of a case for which something else stands in the books than its facts imply.
     pub(crate) fn differing(&self, keys: &BTreeSet<PartKey>, policy: &Policy) -> Vec<PartKey> {
-        let Ok(postings) = commerce::postings(&self.case(keys), policy) else { return Vec::new() };
-        let differs = |(key, desired): &(&PartKey, &ledger::Journal)| {
+        let postings = commerce::postings(&self.case(keys), policy).unwrap_or_default();
+        let nothing = Journal::new();
+        let differs = |key: &&PartKey| {
+            let desired = postings.get(*key).unwrap_or(&nothing);
             self.parts.get(*key).is_some_and(|held| !ledger::diff(desired, &held.posted).is_empty())
         };
-        postings.iter().filter(differs).map(|(key, _)| key.clone()).collect()
+        keys.iter().filter(differs).cloned().collect()
     }
 
     /// True when a part's case cannot be posted.

@@ -85,65 +85,62 @@ pub(crate) async fn fold_posted(tx: &mut Tx, work: &Work) -> Result<(), DbError>
     lay_named(tx, &mut tenancies, posted_parts(work)).await?;
     let mut heads = books::heads(tx, &tenancies.keys().cloned().collect()).await?;
     let mut written = Written::default();
-    for (partition, share) in work {
-        for event in &share.events {
-            let Payload::Posted(posted) = &event.payload else { continue };
-            let Some((head, tenancy)) = heads.get_mut(&event.tenant).zip(tenancies.get_mut(&event.tenant)) else {
-                continue;
-            };
-            if posted.number != head.number.saturating_add(1) || posted.previous != head.link {
-                continue;
-            }
-            let body = events::posted_bytes(posted);
-            let link = head.link.then(&body);
-            *head = Head { number: posted.number, link };
-            if let Ok(key) = posted.part.as_str().parse() {
-                tenancy.desk.fold_posted(key, posted);
-            }
-            written.add(&event.tenant, *partition, Numbered { posted: posted.clone(), body, link })?;
+    for (partition, event) in work.events() {
+        let Payload::Posted(posted) = &event.payload else { continue };
+        let Some((head, tenancy)) = heads.get_mut(&event.tenant).zip(tenancies.get_mut(&event.tenant)) else {
+            continue;
+        };
+        if posted.number != head.number.saturating_add(1) || posted.previous != head.link {
+            continue;
         }
+        let body = events::posted_bytes(posted);
+        let link = head.link.then(&body);
+        *head = Head { number: posted.number, link };
+        if let Ok(key) = posted.part.as_str().parse() {
+            tenancy.desk.fold_posted(key, posted);
+        }
+        written.add(&event.tenant, partition, Numbered { posted: posted.clone(), body, link })?;
     }
-    written.number_positions(tx, true).await?;
+    written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
+    written.mark_relayed(tx).await?;
     save_parts(tx, &tenancies).await
 }
 
 fn open_desks(work: &Work) -> Tenancies {
     let mut tenancies = Tenancies::new();
-    for (partition, share) in work {
-        for event in &share.events {
-            if !tenancies.contains_key(&event.tenant) {
-                let opened = Tenancy { partition: *partition, desk: Desk::default(), recorded: event.recorded_at };
-                tenancies.insert(event.tenant.clone(), opened);
-            }
-            if let Some(tenancy) = tenancies.get_mut(&event.tenant) {
-                tenancy.recorded = tenancy.recorded.max(event.recorded_at);
-            }
+    for (partition, event) in work.events() {
+        if !tenancies.contains_key(&event.tenant) {
+            let opened = Tenancy { partition, desk: Desk::default(), recorded: event.recorded_at };
+            tenancies.insert(event.tenant.clone(), opened);
+        }
+        if let Some(tenancy) = tenancies.get_mut(&event.tenant) {
+            tenancy.recorded = tenancy.recorded.max(event.recorded_at);
         }
     }
     tenancies
 }
 
 fn named(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
-    let events = work.values().flat_map(|share| &share.events);
+    let events = work.events().map(|(_, event)| event);
     let keys = events.filter_map(|event| match &event.payload {
         Payload::Fact { fact, .. } => Some(PartKey::of(fact).into_iter().map(|key| (event.tenant.clone(), key))),
-        Payload::Posted(_) | Payload::Quarantined(_) => None,
+        Payload::Posted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.flatten().collect()
 }
 
 fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
-    let events = work.values().flat_map(|share| &share.events);
+    let events = work.events().map(|(_, event)| event);
     let keys = events.filter_map(|event| match &event.payload {
         Payload::Posted(posted) => posted.part.as_str().parse().ok().map(|key| (event.tenant.clone(), key)),
-        Payload::Fact { .. } | Payload::Quarantined(_) => None,
+        Payload::Fact { .. } | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.collect()
 }
 
 fn merge(tenancies: &mut Tenancies, work: &Work) {
-    for event in work.values().flat_map(|share| &share.events) {
+    for event in work.events().map(|(_, event)| event) {
         if let (Payload::Fact { fact, .. }, Some(tenancy)) = (&event.payload, tenancies.get_mut(&event.tenant)) {
             tenancy.desk.merge(fact);
         }
@@ -155,15 +152,29 @@ async fn lay_named(tx: &mut Tx, tenancies: &mut Tenancies, keys: BTreeSet<(Tenan
     Ok(())
 }
 
-/// Fetches what makes every case on the desks complete: three look-ups.
+/// Fetches what makes every affected case complete: six look-ups; the desk says why.
 async fn complete(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
-    let owners = gather(tenancies, |desk| desk.missing_owners());
-    lay(tenancies, books::parts_by_key(tx, &owners).await?);
-    let names = gather(tenancies, |desk| desk.order_names());
-    lay(tenancies, books::parts_by_order_name(tx, &names).await?);
-    let orders = gather(tenancies, |desk| desk.orders());
-    lay(tenancies, books::parts_by_owner(tx, &orders).await?);
-    Ok(())
+    lay_claimed(tx, tenancies).await?;
+    lay_claimants(tx, tenancies).await?;
+    let names = gather(tenancies, Desk::names);
+    lay(tenancies, books::orders_by_name(tx, &names).await?);
+    for tenancy in tenancies.values_mut() {
+        tenancy.desk.affect_orders();
+    }
+    lay_claimed(tx, tenancies).await?;
+    let borne = gather(tenancies, Desk::borne_names);
+    lay(tenancies, books::parcels_by_quoted_name(tx, &borne).await?);
+    lay_claimants(tx, tenancies).await
+}
+
+async fn lay_claimed(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
+    let parcels = gather(tenancies, Desk::claimed_parcels);
+    lay_named(tx, tenancies, parcels).await
+}
+
+async fn lay_claimants(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
+    let orders = gather(tenancies, Desk::claimants);
+    lay_named(tx, tenancies, orders).await
 }
 
 fn gather<T: Ord>(tenancies: &Tenancies, ask: impl Fn(&Desk) -> BTreeSet<T>) -> BTreeSet<(TenantId, T)> {
@@ -190,21 +201,21 @@ async fn finish(tx: &mut Tx, mut tenancies: Tenancies, posting: bool) -> Result<
     for (tenant, tenancy) in &mut tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         let Some(head) = heads.get_mut(tenant) else { continue };
-        for case in tenancy.desk.cases() {
-            if posting {
-                match tenancy.desk.settle(&case, policy, tenancy.recorded, head) {
-                    Ok(numbered) => {
-                        for transaction in numbered {
-                            written.add(tenant, tenancy.partition, transaction)?;
-                        }
+        // While a rebuild folds facts, nothing is posted or shown: it settles every case once they are all there.
+        let cases = if posting { tenancy.desk.cases() } else { Vec::new() };
+        for case in cases {
+            match tenancy.desk.settle(&case, policy, tenancy.recorded, head) {
+                Ok(numbered) => {
+                    for transaction in numbered {
+                        written.add(tenant, tenancy.partition, transaction)?;
                     }
-                    Err(unpostable) => tracing::warn!(%tenant, %unpostable, "a case is parked"),
                 }
+                Err(unpostable) => return Err(DbError::Misfit { what: unpostable.to_string() }),
             }
             views.add(tenant, &tenancy.desk, &case, policy);
         }
     }
-    written.number_positions(tx, false).await?;
+    written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
     views.save(tx).await?;
     save_parts(tx, &tenancies).await?;
@@ -217,8 +228,6 @@ async fn save_parts(tx: &mut Tx, tenancies: &Tenancies) -> Result<(), DbError> {
         rows.extend(tenancy.desk.changed().map(|(key, held)| PartRow {
             tenant: tenant.clone(),
             key: key.clone(),
-            owner: held.owner(),
-            order_name: held.part.order_name().cloned(),
             part: held.part.clone(),
             posted: held.posted.clone(),
             parked: held.parked.clone(),
@@ -245,16 +254,24 @@ impl Written {
     }
 
     /// Gives each transaction its place in its partition; what comes from the ledger topic is there already.
-    async fn number_positions(&mut self, tx: &mut Tx, from_topic: bool) -> Result<(), DbError> {
+    async fn number_positions(&mut self, tx: &mut Tx) -> Result<(), DbError> {
         let partitions: BTreeSet<u32> = self.rows.iter().map(|row| row.partition).collect();
         for partition in partitions {
-            let mut relay = books::relay(tx, partition).await?;
+            let mut position = books::relay(tx, partition).await?.position;
             for row in self.rows.iter_mut().filter(|row| row.partition == partition) {
-                relay.position = relay.position.saturating_add(1);
-                row.position = relay.position;
+                position = position.saturating_add(1);
+                row.position = position;
             }
-            let relayed = if from_topic { relay.position } else { relay.relayed };
-            books::save_relay(tx, partition, relay.position, relayed).await?;
+            books::save_position(tx, partition, position).await?;
+        }
+        Ok(())
+    }
+
+    /// What was read from the ledger topic need not be published again.
+    async fn mark_relayed(&self, tx: &mut Tx) -> Result<(), DbError> {
+        let last: BTreeMap<u32, &JournalRow> = self.rows.iter().map(|row| (row.partition, row)).collect();
+        for (partition, row) in last {
+            books::relayed(tx, partition, row.position, row.link).await?;
         }
         Ok(())
     }

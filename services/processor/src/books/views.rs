@@ -19,22 +19,21 @@ pub(super) struct Views {
 }
 
 impl Views {
-    /// Adds a case's rows. A parked case keeps its last cash positions, as it keeps its last journal.
+    /// Adds a case's rows. A parked case has no cash positions, as nothing of it stands in the books.
     pub(super) fn add(&mut self, tenant: &TenantId, desk: &Desk, keys: &BTreeSet<PartKey>, policy: &Policy) {
         let case = desk.case(keys);
         let order = keys.iter().find_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None });
         let parcels: Vec<&Parcel> =
             case.values().filter_map(|p| if let Part::Parcel(p) = p { Some(p) } else { None }).collect();
+        let mut positions = commerce::cod_positions(&case, policy);
         for (key, part) in &case {
             match (key, part) {
                 (PartKey::Order(id), Part::Order(order)) => self.orders.push(order_view(tenant, *id, order, &parcels)),
                 (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
                     self.shipments.push(shipment(tenant, courier, tracking, order, parcel));
-                    if !desk.is_parked(key) {
-                        let position = commerce::cod_position(&case, key, policy);
-                        let (courier, tracking) = (courier.clone(), tracking.clone());
-                        self.cash.push(CodRow { tenant: tenant.clone(), courier, tracking, position });
-                    }
+                    let position = positions.remove(key).filter(|_| !desk.is_parked(key));
+                    let (courier, tracking) = (courier.clone(), tracking.clone());
+                    self.cash.push(CodRow { tenant: tenant.clone(), courier, tracking, position });
                 }
                 _ => {}
             }

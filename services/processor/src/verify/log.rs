@@ -75,6 +75,7 @@ fn follow(chains: &mut BTreeMap<TenantId, Head>, event: Event) {
 
 /// Compares the topic's chains with the journal's. While the relay has something to publish, the topic may end earlier.
 pub(super) fn relayed(
+    log: &EventLog,
     chains: BTreeMap<TenantId, Head>,
     heads: &BTreeMap<TenantId, Head>,
     relays: &BTreeMap<u32, Relay>,
@@ -83,7 +84,8 @@ pub(super) fn relayed(
     let waiting: u64 = relays.values().map(|relay| relay.position.saturating_sub(relay.relayed)).sum();
     for (tenant, head) in heads {
         let told = chains.get(tenant).copied().unwrap_or(Head::GENESIS);
-        if waiting == 0 && told != *head {
+        let relay = relays.get(&log.partition_of(tenant)).copied().unwrap_or_default();
+        if relay.position == relay.relayed && told != *head {
             let problem = format!("the topic's chain ends at number {}, the journal's at {}", told.number, head.number);
             findings.add(format!("ledger topic, {tenant}"), problem);
         }

@@ -3,6 +3,7 @@
 
 mod people;
 mod real;
+mod redrive;
 mod refusals;
 mod shop;
 mod trouble;
@@ -11,11 +12,9 @@ use std::collections::BTreeSet;
 
 use events::{Event, Payload, Reason, Topic};
 use futures::future::join_all;
-use ingest::Redriven;
 use reqwest::StatusCode;
-use store::books::QuarantineRow;
 
-use shop::{Shop, TENANT, order, tenant};
+use shop::{Shop, TENANT, order};
 
 #[tokio::test]
 async fn what_is_acknowledged_is_on_the_log() {
@@ -86,33 +85,6 @@ async fn what_is_not_understood_is_kept_sealed_with_the_reason() {
     assert_eq!(shop.quarantined().await.len(), cases.len(), "a retry is the same event");
     assert_eq!(shop.events().await.len(), cases.len(), "and nothing else was stored");
     shop.assert_nowhere(&["Bilqis Unwritten"]);
-}
-
-#[tokio::test]
-async fn what_was_kept_is_read_again_after_a_fix() {
-    let shop = Shop::open().await;
-    // Sent under a topic that nothing reads: what a later version would understand.
-    shop.deliver("orders/reopened", &order(7006)).await;
-    let (input, event) = shop.quarantined().await.pop().unwrap();
-    let mut row = QuarantineRow {
-        tenant: tenant(TENANT),
-        event,
-        origin: input.origin.to_string(),
-        topic: input.topic.clone(),
-        reason: "unknown_topic".to_owned(),
-        path: String::new(),
-        problem: String::new(),
-        received_at: input.received_at,
-        subject: input.content.subject,
-        sealed: input.content.sealed.clone(),
-    };
-    assert!(matches!(shop.ingest.redrive(&row).await.unwrap(), Redriven::StillNotUnderstood(_)));
-    row.topic = "orders/create".to_owned();
-    let Redriven::Accepted(accepted) = shop.ingest.redrive(&row).await.unwrap() else { panic!("it can be read now") };
-    assert_eq!(accepted.facts, 2);
-    assert_eq!(shop.facts(Topic::Order).await.len(), 2);
-    shop.erase(row.subject).await;
-    assert_eq!(shop.ingest.redrive(&row).await.unwrap(), Redriven::Erased);
 }
 
 #[tokio::test]

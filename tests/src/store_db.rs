@@ -183,6 +183,18 @@ async fn values_of_every_kind_travel_both_ways() {
 }
 
 #[tokio::test]
+async fn a_nul_in_a_text_becomes_the_replacement_character() {
+    for (db, _place) in both().await {
+        let mut with_nul = balance("a\0b", 1, 7);
+        with_nul[3] = "\0".into();
+        upsert(&db, rows([with_nul])).await.unwrap();
+        let sql = "SELECT tenant, note FROM balances WHERE tenant = $1";
+        let found = db.query(sql, vec!["a\0b".into()]).await.unwrap();
+        assert_eq!((found[0].text(0).unwrap(), found[0].text(1).unwrap()), ("a\u{fffd}b", "\u{fffd}"));
+    }
+}
+
+#[tokio::test]
 async fn sqlite_readers_cannot_write() {
     let (db, _place) = both().await.swap_remove(0);
     assert_eq!(db.dialect(), Dialect::Sqlite);

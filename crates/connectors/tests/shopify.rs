@@ -196,7 +196,7 @@ fn fulfilments_name_parcels_and_seal_prose() {
     assert_eq!(parcels, ["leopards KI9000001", "leopards KI9000002"]);
     assert!(sent.stands && sent.delivered && sent.lines == [(LineId(31), 2)]);
     assert_eq!((sent.version, sent.fulfilled_at), (time("2026-05-04T04:00:00Z"), time("2026-05-02T05:00:00Z")));
-    assert!(!cancelled.stands && cancelled.parcels[0].courier.as_str() == "unknown");
+    assert!(!cancelled.stands && cancelled.parcels[0].courier.as_str() == "other");
     assert_eq!(cancelled.version, cancelled.fulfilled_at);
 
     let people = people_of(&drafts, "FulfilmentRecorded");

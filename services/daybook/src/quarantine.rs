@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use ingest::{Ingest, Redriven};
 use serde::Serialize;
 use store::books::{self, QuarantineRow, TenantRow};
-use store::db::{Db, DbError};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Quarantine, QuarantineRedrive, QuarantineShow};
@@ -126,41 +125,29 @@ async fn redrive(settings: &Settings, asked: &QuarantineRedrive) -> Result<Answe
     let bar = bar_of_items("read again", waiting.len() as u64);
     let mut outcome = Outcome::default();
     for one in &waiting {
-        redrive_one(&ingest, &platform.db, one, &mut outcome).await?;
+        redrive_one(&ingest, one, &mut outcome).await?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     shutdown.cancel();
     ingest.drained().await;
+    // The list is a fold of the log, which says by now what has left it.
     processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db).await?;
     Ok(Answer::new(&outcome, outcome.text()))
 }
 
-async fn redrive_one(ingest: &Ingest, db: &Db, row: &QuarantineRow, outcome: &mut Outcome) -> Result<()> {
+async fn redrive_one(ingest: &Ingest, row: &QuarantineRow, outcome: &mut Outcome) -> Result<()> {
     match ingest.redrive(row).await? {
         Redriven::Accepted(accepted) => {
             outcome.redriven += 1;
             outcome.facts += accepted.facts as u64;
-            remove(db, row).await?;
         }
-        Redriven::Erased => {
-            outcome.erased += 1;
-            remove(db, row).await?;
-        }
+        Redriven::Erased => outcome.erased += 1,
         Redriven::StillNotUnderstood(problem) => {
             outcome.still_not_understood.push(Still { id: row.event.to_string(), problem: problem.to_string() });
         }
     }
     Ok(())
-}
-
-async fn remove(db: &Db, row: &QuarantineRow) -> Result<(), DbError> {
-    let (tenant, event) = (row.tenant.clone(), row.event);
-    db.run_tx("remove-quarantined", move |tx| {
-        let tenant = tenant.clone();
-        Box::pin(async move { books::remove_quarantined(tx, &tenant, event).await })
-    })
-    .await
 }
 
 impl Outcome {

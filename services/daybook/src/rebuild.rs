@@ -78,7 +78,7 @@ impl Rebuilt {
         } else {
             let names: Vec<&str> = self.differs.keys().map(String::as_str).collect();
             text.push_str(&format!(
-                "differs in {}: a rule was corrected, facts arrived meanwhile, or redriven input is listed again\n",
+                "differs in {}: a rule was corrected, or facts arrived meanwhile\n",
                 names.join(", ")
             ));
         }

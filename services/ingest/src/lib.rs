@@ -1,8 +1,8 @@
 //! Ingest: takes what shops and couriers send, seals the people in it, and puts the facts on the log.
 //!
 //! ```text
-//! request ─▶ who, how big, signed? ─▶ connector ─▶ queue ─▶ committer: people → keys, seal, append ─▶ 200
-//!              401 · 415 · 413          │ not understood: sealed whole, quarantined               └─▶ 503
+//! request ─▶ JSON, how big, whose? ─▶ connector ─▶ queue ─▶ committer: people → keys, seal, append ─▶ 200
+//!              415 · 413 · 401          │ not understood: sealed whole, quarantined               └─▶ 503
 //! ```
 //!
 //! - A 2xx means that the log has it. Whatever fails before that is answered 503 within a bounded wait, and the sender tries

@@ -55,6 +55,8 @@ mod tests {
         for (named, kept) in [
             (Some("orders/partially_fulfilled"), "orders/partially_fulfilled"),
             (Some("Bilqis Khan"), ""),
+            (Some("orders/create\0"), ""),
+            (Some("orders/\u{7f}"), ""),
             (Some("orders/+923001234567"), ""),
             (None, ""),
         ] {

@@ -1,4 +1,5 @@
-//! Redrive: what was not understood, read again after a fix.
+//! Redrive: what was not understood, read again after a fix. What came of it is on the log, so that a list of the quarantine
+//! folded from the log, now or in a rebuild, no longer has it.
 
 use connectors::NotUnderstood;
 use events::Source;
@@ -7,21 +8,22 @@ use store::db::DbError;
 use store::keys::{BoxRef, OpenBoxError};
 use subject_keys::Opened;
 
-use crate::seal::QUARANTINE;
+use crate::seal::{QUARANTINE, Unsealed};
 use crate::{AcceptError, Accepted, Ingest, reading};
 
 /// What became of a quarantined body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redriven {
-    /// It was read, and the log has its facts: remove the row.
+    /// It was read. The log has its facts, and that it has left the quarantine.
     Accepted(Accepted),
-    /// It is still not understood: keep the row.
+    /// It is still not understood, and stays in quarantine.
     StillNotUnderstood(NotUnderstood),
-    /// Its key was destroyed, so nobody can read it any more: remove the row.
+    /// Its key was destroyed, so nobody can read it any more. The log has that it has left the quarantine.
     Erased,
 }
 
-/// Why a quarantined body was not read again. Keep the row.
+/// Why a quarantined body was not read again, or not all that came of it reached the log. It stays in quarantine: redrive it
+/// again, since what did reach the log is the same event then.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
     /// The tenant or the sender of the row is not one we know.
@@ -33,19 +35,34 @@ pub enum RedriveError {
     /// The box did not open.
     #[error(transparent)]
     Box(#[from] OpenBoxError),
-    /// The facts did not reach the log.
+    /// The facts, or the notice behind them, did not reach the log.
     #[error(transparent)]
     Accept(#[from] AcceptError),
 }
 
 impl Ingest {
     /// Opens a quarantined body, reads it through the connector of its origin and topic, and appends its facts. What has no
-    /// date of its own is dated by when the body arrived.
+    /// date of its own is dated by when the body arrived. Then the log is told that the input has left the quarantine: only
+    /// once it has the facts, for they lie in other topics, and a notice without its facts would lose the input.
     pub async fn redrive(&self, row: &QuarantineRow) -> Result<Redriven, RedriveError> {
         let origin: Source = row.origin.parse().map_err(|_| RedriveError::UnknownOrigin)?;
         let tenant = self.shared.tenants.find(&row.tenant).await?.ok_or(RedriveError::UnknownOrigin)?;
+        let redriven = match self.opened(row).await? {
+            Opened::Erased => Redriven::Erased,
+            Opened::Clear(body) => match reading::read(&tenant, &origin, &row.topic, row.received_at, &body) {
+                Ok(drafts) => Redriven::Accepted(self.accept_drafts(&row.tenant, &origin, drafts).await?),
+                Err(problem) => return Ok(Redriven::StillNotUnderstood(problem)),
+            },
+        };
+        let notice = Unsealed::redriven(&row.tenant, row.event, (self.shared.config.clock)());
+        let place = self.shared.limits.wait().await;
+        self.commit(vec![notice], place).await?;
+        Ok(redriven)
+    }
+
+    async fn opened(&self, row: &QuarantineRow) -> Result<Opened, OpenBoxError> {
         if row.sealed.is_empty() {
-            return Ok(Redriven::Erased);
+            return Ok(Opened::Erased);
         }
         let sealed = BoxRef {
             tenant: &row.tenant,
@@ -54,10 +71,6 @@ impl Ingest {
             label: QUARANTINE,
             sealed: &row.sealed,
         };
-        let Opened::Clear(body) = self.shared.keys.open_box(sealed).await? else { return Ok(Redriven::Erased) };
-        match reading::read(&tenant, &origin, &row.topic, row.received_at, &body) {
-            Ok(drafts) => Ok(Redriven::Accepted(self.accept_drafts(&row.tenant, &origin, drafts).await?)),
-            Err(problem) => Ok(Redriven::StillNotUnderstood(problem)),
-        }
+        self.shared.keys.open_box(sealed).await
     }
 }

@@ -20,8 +20,18 @@ pub(crate) struct Unsealed {
 }
 
 enum Content {
-    Fact { source: Source, recorded_at: Timestamp, fact: Fact, people: Vec<Person> },
-    NotUnderstood { input: Quarantined, body: Pii<Vec<u8>> },
+    Fact {
+        source: Source,
+        recorded_at: Timestamp,
+        fact: Fact,
+        people: Vec<Person>,
+    },
+    NotUnderstood {
+        input: Quarantined,
+        body: Pii<Vec<u8>>,
+    },
+    /// Names nobody: ready as it is.
+    Redriven(Event),
 }
 
 /// An authentic body that no connector understood.
@@ -51,6 +61,12 @@ impl Unsealed {
         Unsealed { id, tenant: tenant.clone(), content: Content::NotUnderstood { input, body: body.into() } }
     }
 
+    /// The notice that the input which `event` quarantined has left the quarantine.
+    pub(crate) fn redriven(tenant: &TenantId, event: Uuid, at: Timestamp) -> Unsealed {
+        let notice = Event::redriven(tenant.clone(), event, at);
+        Unsealed { id: notice.id, tenant: tenant.clone(), content: Content::Redriven(notice) }
+    }
+
     /// Whom the key store is asked for, in the order in which [`Unsealed::seal`] expects its answers.
     pub(crate) fn people(&self) -> Vec<PersonRef> {
         match &self.content {
@@ -58,6 +74,7 @@ impl Unsealed {
                 people.iter().map(|person| person_ref(&self.tenant, fact, person)).collect()
             }
             Content::NotUnderstood { input, .. } => vec![keeper(&self.tenant, input.received_at)],
+            Content::Redriven(_) => Vec::new(),
         }
     }
 
@@ -79,6 +96,7 @@ impl Unsealed {
                 }
                 Event::quarantined(tenant, input)
             }
+            Content::Redriven(notice) => notice.clone(),
         }
     }
 

@@ -1,5 +1,6 @@
-//! The two endpoints. Their checks, in this order: a tenant with a secret for this sender, the content type, the size, then
-//! the signature over the raw body; only then is the body looked at.
+//! The two endpoints. Their checks, in this order: the content type, the size, then a tenant with a secret for this sender and
+//! the secret or signature; only then is the body looked at. Whatever is answered before that last check is answered for any
+//! tenant, and its own answer is one for all: nobody learns which tenants exist.
 
 use std::sync::Arc;
 
@@ -88,12 +89,12 @@ impl Ingest {
 
     async fn shopify(&self, tenant: &str, request: Request) -> Result<Taken, Refusal> {
         let received_at = (self.shared.config.clock)();
-        let sender = self.sender(tenant, Source::SHOPIFY.as_str()).await?;
         let (head, body) = request.into_parts();
         self.check_head(&head.headers, &body)?;
+        let given = shopify_header(&head.headers, SIGNATURE).ok_or(Refusal::NotSigned)?;
         let mut place = self.shared.limits.enter().ok_or(Refusal::Overloaded)?;
         let body = self.whole(body, &mut place).await?;
-        let given = shopify_header(&head.headers, SIGNATURE).ok_or(Refusal::NotSigned)?;
+        let sender = self.sender(tenant, Source::SHOPIFY.as_str()).await?;
         let secret = signature::signer(&sender.secrets, given.as_bytes(), &body).ok_or(Refusal::BadSignature)?;
         let topic = reading::topic(shopify_header(&head.headers, TOPIC));
         let id = |name| shopify_header(&head.headers, name).and_then(|text| Uuid::parse_str(text).ok());
@@ -107,9 +108,9 @@ impl Ingest {
     async fn courier(&self, tenant: &str, courier: &str, request: Request) -> Result<Taken, Refusal> {
         let received_at = (self.shared.config.clock)();
         let origin = courier_known(courier).ok_or(Refusal::UnknownCourier)?;
-        let sender = self.sender(tenant, origin.as_str()).await?;
         let (head, body) = request.into_parts();
         self.check_head(&head.headers, &body)?;
+        let sender = self.sender(tenant, origin.as_str()).await?;
         // The secret does not depend on the body, so nothing is read for whoever does not have it.
         let given = courier_secret(&head.headers).ok_or(Refusal::NotSigned)?;
         let secret = signature::holder(&sender.secrets, given).ok_or(Refusal::BadSignature)?;

@@ -72,20 +72,51 @@ async fn what_is_not_json_too_large_or_of_no_known_courier() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_exists_is_answered_like_one_that_does_not() {
+    let shop = Shop::open().await;
+    let (json, large) = (("Content-Type", "application/json"), vec![b' '; config().max_body + 1]);
+    let signed = ("X-Shopify-Hmac-Sha256", "AAAA");
+    for (sender, secret) in [("shopify/{}", signed), ("couriers/{}/postex", ("X-Webhook-Secret", "guessed"))] {
+        let mut answers = BTreeSet::new();
+        for tenant in [TENANT, "swat-honey", "no-secret-yet", "nobody-here", "Not A Tenant"] {
+            let path = format!("/webhooks/{}", sender.replace("{}", tenant));
+            let mut answered = Vec::new();
+            for (headers, body) in [
+                (&[secret][..], &b"{}"[..]),
+                (&[("Content-Type", "text/plain"), secret], b"{}"),
+                (&[json, secret], large.as_slice()),
+                (&[json], large.as_slice()),
+                (&[json], b"{}"),
+                (&[json, secret], b"{}"),
+            ] {
+                let answer = shop.post(&path, headers, body.to_vec()).await;
+                answered.push((answer.status, answer.content_type, answer.body));
+            }
+            let statuses: Vec<_> = answered.iter().map(|(status, ..)| status.as_u16()).collect();
+            assert_eq!(statuses, [415, 415, 413, 413, 401, 401], "{path}");
+            answers.insert(format!("{answered:?}"));
+        }
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_large_body_is_cut_off_before_it_is_read_or_at_the_limit() {
     let shop = Shop::open().await;
     let chunk = [format!("{:x}\r\n", 16 * 1024).into_bytes(), vec![b' '; 16 * 1024], b"\r\n".to_vec()].concat();
     // Nothing is sent of a body whose length is said; one chunk beyond the limit, and no end, of one whose length is not.
-    for (length, body) in [("Content-Length: 70000", Vec::new()), ("Transfer-Encoding: chunked", chunk.repeat(5))] {
+    let bodies = [("Content-Length: 70000", Vec::new()), ("Transfer-Encoding: chunked", chunk.repeat(5))];
+    let cases = bodies.into_iter().flat_map(|case| [TENANT, "nobody-here"].map(|tenant| (tenant, case.clone())));
+    for (tenant, (length, body)) in cases {
         let head = format!(
-            "POST /webhooks/shopify/{TENANT} HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\
+            "POST /webhooks/shopify/{tenant} HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\
              X-Shopify-Hmac-Sha256: AAAA\r\n{length}\r\n\r\n"
         );
         let mut connection = tokio::net::TcpStream::connect(shop.address).await.unwrap();
         connection.write_all(&[head.into_bytes(), body].concat()).await.unwrap();
         let mut answer = [0; 12];
         connection.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 413", "{length}");
+        assert_eq!(&answer, b"HTTP/1.1 413", "{tenant} {length}");
     }
     assert_eq!(shop.events().await, []);
 }

@@ -60,14 +60,15 @@ pub(super) fn email(written: &str) -> Option<String> {
 }
 
 /// A city as it may stand in clear: white space collapsed. None when it is longer than 60 characters or looks like
-/// contact data, because then a person was typed into the field.
+/// contact data, because then a person was typed into the field, and none with control characters, which no city has.
 pub(super) fn city(written: &str) -> Option<String> {
     let city = written.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!city.is_empty() && city.chars().count() <= 60 && !looks_like_contact(&city)).then_some(city)
+    let plain = !city.is_empty() && city.chars().count() <= 60 && !city.contains(char::is_control);
+    (plain && !looks_like_contact(&city)).then_some(city)
 }
 
 /// True for a text with an `@` or with as many digits as a phone number, a postcode or a house number would bring.
-pub(super) fn looks_like_contact(text: &str) -> bool {
+fn looks_like_contact(text: &str) -> bool {
     text.contains('@') || text.chars().filter(|c| c.is_numeric()).count() >= 5
 }
 
@@ -113,6 +114,9 @@ mod tests {
             ("  Dera \n Ghazi  Khan ", Some("Dera Ghazi Khan")),
             ("لاہور", Some("لاہور")),
             ("Lahore 54000", None),
+            ("La\0hore", None),
+            ("\u{1b}[2JLahore", None),
+            ("Lahore\u{9b}", None),
             ("call 03001234567", None),
             ("a@example.com", None),
             ("House next to the old mosque behind the petrol pump on the main road", None),

@@ -4,7 +4,6 @@ use commerce::{Courier, Fact, FulfilmentId, FulfilmentRecorded, OrderId, Tracked
 use ledger::Timestamp;
 use serde::Deserialize;
 
-use super::contact::looks_like_contact;
 use super::json::{BODY, Loose, Many, Place, parse, resource};
 use super::line::{self, Line};
 use super::order::Frame;
@@ -90,19 +89,14 @@ fn parcels(fulfilment: &Fulfilment<'_>) -> (Vec<TrackedParcel>, Vec<(String, Str
     (parcels, typed)
 }
 
-/// The courier the shop names. A name that looks like contact data is a rider's, and is sealed.
+/// The courier the shop names, if it is a known one. Whatever else stands there was typed by somebody and may name the rider:
+/// it is sealed, and the courier is `other`.
 fn courier(fulfilment: &Fulfilment<'_>) -> (Courier, Vec<(String, String)>) {
-    let company = fulfilment.tracking_company.text();
-    let (named, typed) = match company {
-        Some(name) if looks_like_contact(&name) => (None, vec![("courier".to_owned(), name.into_owned())]),
-        name => (name.and_then(|name| Courier::from_name(&name)), Vec::new()),
-    };
-    (named.unwrap_or_else(unknown_courier), typed)
-}
-
-#[expect(clippy::expect_used, reason = "`unknown` is made of letters a courier's slug may have; a test reads one")]
-fn unknown_courier() -> Courier {
-    Courier::from_name("unknown").expect("a literal slug")
+    let Some(company) = fulfilment.tracking_company.text() else { return (Courier::other(), Vec::new()) };
+    match Courier::from_name(&company) {
+        Some(courier) => (courier, Vec::new()),
+        None => (Courier::other(), vec![("courier".to_owned(), company.into_owned())]),
+    }
 }
 
 /// The numbers in one field: staff put several behind commas. None when any of them is prose, or the mobile number of
@@ -126,9 +120,11 @@ mod tests {
         for (json, expected, sealed) in [
             (r#"{"tracking_company":"PostEx","tracking_numbers":["ab-1","AB-1","X2"]}"#, "postex AB-1, postex X2", 0),
             (r#"{"tracking_number":"KI1, KI2","tracking_company":"Leopards"}"#, "leopards KI1, leopards KI2", 0),
-            (r#"{"tracking_number":77,"tracking_numbers":{}}"#, "unknown 77", 0),
+            (r#"{"tracking_number":77,"tracking_numbers":{}}"#, "other 77", 0),
             (r#"{"tracking_numbers":["given to the guard"],"tracking_company":"M&P"}"#, "", 1),
-            (r#"{"tracking_number":"R9","tracking_company":"Rider 0300-0000000"}"#, "unknown R9", 1),
+            (r#"{"tracking_number":"R9","tracking_company":"Rider 0300-0000000"}"#, "other R9", 1),
+            (r#"{"tracking_number":"R10","tracking_company":"Given to Ahmed"}"#, "other R10", 1),
+            (r#"{"tracking_number":"R11","tracking_company":"Other"}"#, "other R11", 0),
             (r#"{"tracking_number":"03330000000","tracking_company":"Rider"}"#, "", 1),
             (r#"{"tracking_number":null,"tracking_numbers":null}"#, "", 0),
         ] {
@@ -136,6 +132,14 @@ mod tests {
             let parcels: Vec<_> = parcels.iter().map(|p| format!("{} {}", p.courier, p.tracking)).collect();
             assert_eq!((parcels.join(", ").as_str(), typed.len()), (expected, sealed), "{json}");
         }
+    }
+
+    #[test]
+    fn to_whom_a_parcel_was_given_is_sealed() {
+        let json = r#"{"tracking_number":"R10","tracking_company":"Given to Ahmed"}"#;
+        let (parcels, typed) = parcels(&parse(json).unwrap());
+        assert!(!format!("{parcels:?}").to_lowercase().contains("ahmed"));
+        assert_eq!(typed, [("courier".to_owned(), "Given to Ahmed".to_owned())]);
     }
 
     #[test]

@@ -33,6 +33,9 @@ fn misfit<'a, T: Deserialize<'a>>(text: &'a str) -> NotUnderstood {
     let mut json = serde_json::Deserializer::from_str(text);
     let found = serde_path_to_error::deserialize::<_, T>(&mut json);
     let path = found.err().map(|error| error.path().to_string()).unwrap_or_default();
+    // The path is one of known keys; were one of the body's own ever in it, that would be somebody's text.
+    let known = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]?".contains(&b));
+    let path = if known { path } else { String::new() };
     NotUnderstood::Field { path, problem: "not of the expected type".to_owned() }
 }
 

@@ -201,3 +201,10 @@ CREATE TABLE quarantine (
     sealed      {blob} NOT NULL,
     PRIMARY KEY (tenant, event)
 ) {strict};
+
+-- What has left the quarantine, so that a fold in any order never lists it again.
+CREATE TABLE redriven (
+    tenant TEXT NOT NULL,
+    event  TEXT NOT NULL,
+    PRIMARY KEY (tenant, event)
+) {strict};

@@ -23,7 +23,9 @@ pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, save_erased, save_people, save_requests,
 };
-pub use quarantine::{QuarantineRow, count_quarantined, quarantined, remove_quarantined, save_quarantined};
+pub use quarantine::{
+    QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,
+};
 pub use read::{
     Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
     parked, people_about, people_of, recent_journal, trial_balance,

@@ -1,6 +1,7 @@
 //! Sealed details by what they are about, the tombstones the log tells of, and what shops asked for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
@@ -22,7 +23,7 @@ pub struct PersonKey {
 }
 
 /// One person's sealed details.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PersonRow {
     /// Where it stands.
     pub key: PersonKey,
@@ -34,6 +35,15 @@ pub struct PersonRow {
     pub version: Timestamp,
     /// The box; None once erased.
     pub sealed: Option<Vec<u8>>,
+}
+
+/// Shows the box's length, not its bytes: they are personal data.
+impl fmt::Debug for PersonRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PersonRow { key, subject, event, version, sealed } = self;
+        let length = sealed.as_ref().map(Vec::len);
+        write!(f, "PersonRow({key:?}, {subject}, {event}, {version:?}, {length:?} bytes)")
+    }
 }
 
 /// A subject that was erased.

@@ -1,14 +1,17 @@
-//! Authentic input that was not understood, sealed, waiting for a fix and a redrive.
+//! Authentic input that was not understood, sealed, waiting for a fix and a redrive; and what has been redriven.
+
+use std::collections::BTreeSet;
+use std::fmt;
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 
-use super::tables::QUARANTINE;
+use super::tables::{QUARANTINE, REDRIVEN};
 use super::{corrupt, parsed};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
 /// One quarantined payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct QuarantineRow {
     /// Whose.
     pub tenant: TenantId,
@@ -32,6 +35,17 @@ pub struct QuarantineRow {
     pub sealed: Vec<u8>,
 }
 
+/// Shows the box's length, not its bytes: they are personal data.
+impl fmt::Debug for QuarantineRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let QuarantineRow { tenant, event, origin, topic, reason, sealed, .. } = self;
+        write!(f, "QuarantineRow({tenant}, {event}, {origin} {topic}, {reason}, {} bytes)", sealed.len())
+    }
+}
+
+/// A payload's tenant, and the event that quarantined it.
+pub type QuarantineKey = (TenantId, uuid::Uuid);
+
 /// Stores quarantined payloads.
 pub async fn save_quarantined(tx: &mut Tx, quarantined: &[QuarantineRow]) -> Result<(), DbError> {
     let mut rows = Rows::new(&QUARANTINE);
@@ -52,11 +66,29 @@ pub async fn save_quarantined(tx: &mut Tx, quarantined: &[QuarantineRow]) -> Res
     tx.upsert(&rows).await.map(|_| ())
 }
 
-/// Removes a payload that was redriven with success.
-pub async fn remove_quarantined(tx: &mut Tx, tenant: &TenantId, event: uuid::Uuid) -> Result<(), DbError> {
-    let mut keys = Keys::new(&QUARANTINE);
-    keys.push([tenant.as_str().into(), event.to_string().into()]);
-    tx.delete_by_keys(&keys).await.map(|_| ())
+/// Notes which payloads have left the quarantine, and drops those that are stored.
+pub async fn save_redriven(tx: &mut Tx, left: &BTreeSet<QuarantineKey>) -> Result<(), DbError> {
+    let (mut rows, mut stored) = (Rows::new(&REDRIVEN), Keys::new(&QUARANTINE));
+    for (tenant, event) in left {
+        rows.push([tenant.as_str().into(), event.to_string().into()]);
+        stored.push([tenant.as_str().into(), event.to_string().into()]);
+    }
+    tx.upsert(&rows).await?;
+    tx.delete_by_keys(&stored).await.map(|_| ())
+}
+
+/// Which of these payloads have left the quarantine.
+pub async fn redriven(tx: &mut Tx, payloads: &BTreeSet<QuarantineKey>) -> Result<BTreeSet<QuarantineKey>, DbError> {
+    let mut wanted = Keys::new(&REDRIVEN);
+    for (tenant, event) in payloads {
+        wanted.push([tenant.as_str().into(), event.to_string().into()]);
+    }
+    let rows = tx.select_by_keys(&wanted).await?;
+    let key = |row: &Row| {
+        let event = row.text(1)?.parse().map_err(|_| corrupt("redriven.event"))?;
+        Ok((parsed("redriven.tenant", row.text(0)?)?, event))
+    };
+    rows.iter().map(key).collect()
 }
 
 /// A tenant's quarantined payloads, oldest first.

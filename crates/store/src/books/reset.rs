@@ -38,7 +38,7 @@ impl Projection {
             }
             Projection::People => &["person", "erased_subject", "privacy_request"],
             Projection::Stock => &["stock", "product_cost"],
-            Projection::Quarantine => &["quarantine"],
+            Projection::Quarantine => &["quarantine", "redriven"],
         }
     }
 }

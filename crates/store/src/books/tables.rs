@@ -179,6 +179,9 @@ pub(crate) static QUARANTINE: Table = Table {
     ],
 };
 
+pub(crate) static REDRIVEN: Table =
+    Table { name: "redriven", columns: &[Column::key("tenant", Text), Column::key("event", Text)] };
+
 pub(crate) static POISON: Table = Table {
     name: "poison",
     columns: &[

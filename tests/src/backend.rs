@@ -63,13 +63,12 @@ impl Backend {
         self.servers.as_ref().map(|servers| servers.database.url.as_str())
     }
 
-    /// The Kafka brokers; empty when embedded.
-    pub(crate) fn brokers(&self) -> &str {
-        self.servers.as_ref().map_or("", |servers| servers.brokers.as_str())
-    }
-
-    /// What its topics' names begin with; empty when embedded.
-    pub(crate) fn prefix(&self) -> &str {
-        self.servers.as_ref().map_or("", |servers| servers.prefix.as_str())
+    /// How the binary is told where this back end is. Embedded, the servers that the suite itself runs with are unset.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let (postgres, kafka, prefix) = match &self.servers {
+            Some(servers) => (servers.database.url.clone(), servers.brokers.clone(), servers.prefix.clone()),
+            None => Default::default(),
+        };
+        vec![("DAYBOOK_POSTGRES", postgres), ("DAYBOOK_KAFKA", kafka), ("DAYBOOK_KAFKA_TOPIC_PREFIX", prefix)]
     }
 }

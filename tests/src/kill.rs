@@ -12,14 +12,10 @@ use crate::books::{append, config, findings, open_hash, sample};
 
 const KILLS: usize = 20;
 
-/// How the binary is told where this back end is.
+/// Small batches, so that a kill has something to hit.
 fn environment(backend: &Backend) -> Vec<(&'static str, String)> {
-    let mut environment = vec![("DAYBOOK_BATCH", "25".to_owned()), ("DAYBOOK_PARTITIONS", "2".to_owned())];
-    if let Some(url) = backend.url() {
-        environment.push(("DAYBOOK_POSTGRES", url.to_owned()));
-        environment.push(("DAYBOOK_KAFKA", backend.brokers().to_owned()));
-        environment.push(("DAYBOOK_KAFKA_TOPIC_PREFIX", backend.prefix().to_owned()));
-    }
+    let mut environment = backend.environment();
+    environment.extend([("DAYBOOK_BATCH", "25".to_owned()), ("DAYBOOK_PARTITIONS", "2".to_owned())]);
     environment
 }
 

@@ -211,6 +211,7 @@ mod tests {
         check(None, "Call zubair@example.pk or 0301 222 33 34 now", ParcelState::Unknown, "Call or now");
         check(None, "Rescheduled: Zubair is away", ParcelState::Unknown, "Rescheduled");
         check(Some("03012223334"), "لاہور", ParcelState::Unknown, "unreadable");
+        check(Some("00\u{1}77"), "Held\0 at \u{7f}gate", ParcelState::Unknown, "0077 Held at gate");
         assert_eq!(meaning(None, Some(&"ab ".repeat(50)), None).code.len(), 59);
     }
 

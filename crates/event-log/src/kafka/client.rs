@@ -75,6 +75,9 @@ pub(super) fn serve_events(asking: &BaseConsumer<Context>) {
     while asking.poll(std::time::Duration::ZERO).is_some() {}
 }
 
+/// What a reader holds of the log before anybody asks for it.
+const READ_AHEAD_KBYTES: u32 = 4 * 1024;
+
 /// A consumer that is told what to read and from where. librdkafka wants a group's name for that, but the group is never
 /// joined and nothing is ever committed to it.
 pub(super) fn reading(config: &KafkaConfig) -> KafkaResult<BaseConsumer<Context>> {
@@ -87,9 +90,11 @@ pub(super) fn reading(config: &KafkaConfig) -> KafkaResult<BaseConsumer<Context>
         .set("check.crcs", "true")
         .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         // A larger message is still fetched when it comes first.
-        .set("fetch.message.max.bytes", (1024 * 1024).to_string())
+        .set("fetch.message.max.bytes", (256 * 1024).to_string())
         .set("fetch.max.bytes", MAX_BATCH_BYTES.to_string())
-        .set("queued.max.messages.kbytes", (MAX_BATCH_BYTES / 1024).to_string())
+        // A process holds a reader for each projection and worker: what each reads ahead is kept small.
+        .set("queued.min.messages", "10000")
+        .set("queued.max.messages.kbytes", READ_AHEAD_KBYTES.to_string())
         // A full queue would otherwise pause fetching for a whole second, however fast it is emptied.
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.wait.max.ms", "100")

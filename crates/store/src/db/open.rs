@@ -18,6 +18,12 @@ const ACQUIRE_SQLITE: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(10);
 /// Read-only SQLite connections. Writing never blocks them.
 const READERS: u32 = 4;
+/// Pages the writing connection keeps in memory, in KiB (negative, as SQLite counts them); it is what rows are merged in.
+const WRITER_CACHE: &str = "-49152";
+
+/// The same for each reading connection, which scans or asks for a few rows.
+const READER_CACHE: &str = "-4096";
+
 /// Each bulk statement has five texts a table; all of them should stay prepared.
 const PREPARED: usize = 512;
 
@@ -78,7 +84,8 @@ impl Db {
 
         let patient = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_SQLITE).idle_timeout(None).max_lifetime(None);
         let writer = patient.clone().max_connections(1).connect_lazy_with(writing.clone());
-        let readers = patient.max_connections(READERS).connect_lazy_with(writing.read_only(true));
+        let reading = writing.read_only(true).pragma("cache_size", READER_CACHE);
+        let readers = patient.max_connections(READERS).connect_lazy_with(reading);
         Ok(Db::Sqlite(SqliteDb { writer, readers }))
     }
 
@@ -120,7 +127,7 @@ fn sqlite_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .synchronous(synchronous)
         .busy_timeout(BUSY)
         .foreign_keys(true)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(PREPARED)
         // The driver's log would repeat bulk statements of many kilobytes; durations are in the metrics.
         .disable_statement_logging()

@@ -25,13 +25,8 @@ struct Platform {
 impl Platform {
     async fn fresh(kind: Kind) -> Platform {
         let backend = Backend::fresh(kind, 1).await;
-        let mut environment =
-            vec![("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())];
-        if let Some(url) = backend.url() {
-            environment.push(("DAYBOOK_POSTGRES", url.to_owned()));
-            environment.push(("DAYBOOK_KAFKA", backend.brokers().to_owned()));
-            environment.push(("DAYBOOK_KAFKA_TOPIC_PREFIX", backend.prefix().to_owned()));
-        }
+        let mut environment = backend.environment();
+        environment.extend([("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())]);
         Platform { backend, environment }
     }
 

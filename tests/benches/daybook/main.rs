@@ -24,6 +24,10 @@ use anyhow::Context;
 use place::Kind;
 use report::Report;
 
+/// The same as in the `daybook` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -35,16 +35,6 @@ struct Folded {
 pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
     let place: Place = serde_json::from_str(place)?;
     let (log, db) = place.open().await?;
-    for pragma in std::env::var("EXPERIMENT_PRAGMA").unwrap_or_default().split(';').filter(|p| !p.is_empty()) {
-        let sql = format!("PRAGMA {pragma}");
-        let set: Result<_, DbError> = db
-            .run_tx("x", move |tx| {
-                let sql = sql.clone();
-                Box::pin(async move { tx.query(&sql, vec![]).await })
-            })
-            .await;
-        set?;
-    }
     let started = Instant::now();
     processor::catch_up(Config::for_log(&log), &log, &db).await?;
     let seconds = started.elapsed().as_secs_f64();

@@ -10,7 +10,7 @@ use super::journal::{Head, JournalRow, Relay, journal_row, link};
 use super::parts::{PartRow, row as part_row};
 use super::tables::{
     BALANCE, COD_POSITION, ERASED_SUBJECT, JOURNAL, ORDER_VIEW, PART, PERSON, PRIVACY_REQUEST, PRODUCT_COST,
-    QUARANTINE, SHIPMENT, STOCK,
+    QUARANTINE, REDRIVEN, SHIPMENT, STOCK,
 };
 use super::{corrupt, parsed, unsigned};
 use crate::db::{Db, DbError, Role, Row, Table, Value};
@@ -131,7 +131,7 @@ pub async fn read_model_hashes(db: &Db) -> Result<BTreeMap<&'static str, SetHash
 /// Hashes of the tables that hold boxes and subjects. Two back ends draw different nonces and ids; a rebuild must not.
 pub async fn sealed_table_hashes(db: &Db) -> Result<BTreeMap<&'static str, SetHash>, DbError> {
     let mut hashes = BTreeMap::new();
-    for table in [&PERSON, &ERASED_SUBJECT, &PRIVACY_REQUEST, &QUARANTINE] {
+    for table in [&PERSON, &ERASED_SUBJECT, &PRIVACY_REQUEST, &QUARANTINE, &REDRIVEN] {
         hashes.insert(table.name, table_hash(db, table).await?);
     }
     Ok(hashes)

@@ -24,6 +24,9 @@ const WRITER_CACHE: &str = "-49152";
 /// The same for each reading connection, which scans or asks for a few rows.
 const READER_CACHE: &str = "-4096";
 
+/// Pages of 4 KiB in the write-ahead log before they are copied into the file: a page that many batches touch is copied once.
+const CHECKPOINT_PAGES: &str = "16384";
+
 /// Each bulk statement has five texts a table; all of them should stay prepared.
 const PREPARED: usize = 512;
 
@@ -128,6 +131,7 @@ fn sqlite_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .statement_cache_capacity(PREPARED)
         // The driver's log would repeat bulk statements of many kilobytes; durations are in the metrics.
         .disable_statement_logging()

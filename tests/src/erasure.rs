@@ -195,6 +195,8 @@ async fn erase_somebody(kind: Kind) {
     assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: a rebuild without the key");
     platform.run(&["verify"]).await;
 
+    redact_somebody_else(&platform, &client, &base, &workload.people, somebody).await;
+
     let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
     up.terminate(LONG).await.unwrap();
     let mut stored = stored_bytes(&platform).await;
@@ -205,6 +207,32 @@ async fn erase_somebody(kind: Kind) {
     let searched: usize = stored.iter().map(|(_, bytes)| bytes.len()).sum();
     nobody_in(&stored, &traces);
     println!("{kind:?}: {} traces of {} people in none of {searched} bytes", traces.len(), workload.people.len());
+}
+
+/// The shop itself asks for another person's erasure: nobody need type anything.
+async fn redact_somebody_else(
+    platform: &Platform,
+    client: &reqwest::Client,
+    base: &str,
+    people: &[Planted],
+    erased: &Planted,
+) {
+    let is_other = |p: &&Planted| p.customer_id.is_some() && p.customer_id != erased.customer_id;
+    let other = people.iter().find(is_other).unwrap();
+    let order = other.order_id.to_string();
+    let show = ["show", "order", &order, "--reveal", "--purpose", "test"];
+    assert!(platform.run(&show).await.contains(&other.name));
+    let body = serde_json::json!({ "shop_id": 1, "customer": { "id": other.customer_id }, "orders_to_redact": [other.order_id] });
+    let notice = Delivery {
+        endpoint: Endpoint::Shopify { topic: "customers/redact" },
+        webhook_id: "00000000-0000-4000-8000-000000000001".to_owned(),
+        triggered_at: "2026-11-01T00:00:00Z".to_owned(),
+        body: body.to_string().into_bytes(),
+    };
+    assert_eq!(send(client, base, &notice).await, 200);
+    let answered = async || platform.run(&show).await.contains("*erased*");
+    testkit::wait_until(LONG, answered).await.unwrap();
+    gone(&platform.run(&show).await, other);
 }
 
 fn gone(read: &str, somebody: &Planted) {

@@ -396,6 +396,29 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     assert!(!path.with_extension("db-wal").exists(), "the write-ahead log goes when the file is closed");
 }
 
+/// The same while the store stays open, as it does in a process that serves: not even the write-ahead log keeps them.
+#[tokio::test]
+async fn what_is_destroyed_leaves_no_bytes_in_any_file_of_an_open_store() {
+    let folder = testkit::scratch();
+    let db = open_file(&folder.path().join("keys.db")).await;
+    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001")])).await.subject();
+    let rows = db.query("SELECT wrapped FROM subject_key", vec![]).await.unwrap();
+    let wrapped = rows[0].blob(0).unwrap();
+    let holders = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| holds_part(path, wrapped)).collect::<Vec<_>>()
+    };
+    assert_eq!(wrapped.len(), 61);
+    assert_eq!(holders(), [folder.path().join("keys.db-wal")], "where it would stay until the log is copied");
+
+    erase(&keys, subject, after(1)).await;
+    assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(keys.destroy(&shop(), subject, after(2)).await, Ok(Erased::Already(after(1))));
+    resolve(&keys, person(NOVEMBER, &[(Order, "7002")])).await;
+    assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
+}
+
 /// Nothing in any table holds what identifies a person, or a secret, in clear.
 #[tokio::test]
 async fn the_database_holds_nobody_in_clear() {

@@ -7,6 +7,8 @@ mod books;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod disputes;
 #[cfg(test)]
 mod erasure;

@@ -1,10 +1,13 @@
 //! The command line.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
+use crate::tenant::{POSTEX, SHOPIFY};
 
 /// An event-sourced order and ledger processor for sellers who are paid in cash on delivery.
 #[derive(Debug, Parser)]
@@ -79,7 +82,7 @@ pub(crate) enum Tenant {
     Add(TenantAdd),
     /// List the merchants
     List,
-    /// Replace a webhook secret; the one it replaces stays valid until the next replacement
+    /// Make or replace a webhook secret; the one it replaces stays valid until the next replacement
     Secret(TenantSecret),
 }
 
@@ -97,7 +100,7 @@ pub(crate) struct TenantAdd {
     #[arg(long, value_name = "FILE")]
     pub(crate) shopify_secret_file: Option<PathBuf>,
     /// A courier that pushes to this platform
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = PossibleValuesParser::new([POSTEX]))]
     pub(crate) courier: Option<String>,
     /// File with the courier's secret [default: one is made]
     #[arg(long, value_name = "FILE", requires = "courier")]
@@ -108,8 +111,8 @@ pub(crate) struct TenantAdd {
 pub(crate) struct TenantSecret {
     /// Which merchant
     pub(crate) name: String,
-    /// Who signs with it: `shopify` or a courier such as `postex`
-    #[arg(long)]
+    /// Who signs with it: the shop or a courier
+    #[arg(long, value_parser = PossibleValuesParser::new([SHOPIFY, POSTEX]))]
     pub(crate) sender: String,
     /// File with the new secret [default: one is made]
     #[arg(long, value_name = "FILE")]
@@ -230,6 +233,9 @@ pub(crate) struct Rebuild {
     /// All of them
     #[arg(long)]
     pub(crate) all: bool,
+    /// Rebuild although records on the log cannot be read: what they said is lost from the read models
+    #[arg(long)]
+    pub(crate) despite_damage: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -262,9 +268,56 @@ pub(crate) struct QuarantineRedrive {
     pub(crate) of: OfTenant,
 }
 
+/// Whether a command line that could not be read asks for JSON.
+pub(crate) fn asks_for_json(args: impl IntoIterator<Item = OsString>) -> bool {
+    args.into_iter().take_while(|arg| arg != OsStr::new("--")).any(|arg| arg == OsStr::new("--json"))
+}
+
+/// Why a command line is wrong, in one line: the first paragraph of what clap says, without the usage that follows.
+pub(crate) fn reason(wrong: &clap::Error) -> String {
+    let said = wrong.render().to_string();
+    let paragraph = said.split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::{Cli, asks_for_json, reason};
+    use clap::{CommandFactory, Parser};
+
+    fn refused(args: &[&str]) -> clap::Error {
+        Cli::try_parse_from([&["daybook"], args].concat()).unwrap_err()
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_explained_in_one_line() {
+        for (args, told) in [
+            (&["tenant", "add", "a", "--courier", "nosuch"][..], &["--courier", "postex"][..]),
+            (&["tenant", "secret", "a", "--sender", "postexx"], &["--sender", "shopify", "postex"]),
+            (&["tenant", "secret", "a"], &["not provided", "--sender"]),
+            (&["nosuch", "--json"], &["unrecognized subcommand"]),
+            (&["--json"], &["subcommand"]),
+        ] {
+            let reason = reason(&refused(args));
+            assert!(told.iter().all(|part| reason.contains(part)), "{args:?}: {reason}");
+            assert!(!reason.contains('\n') && !reason.starts_with("error"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_failures() {
+        for args in [["--help", "--json"], ["--json", "--version"]] {
+            assert!(!refused(&args).use_stderr());
+        }
+    }
+
+    #[test]
+    fn json_is_asked_for_before_what_is_no_flag() {
+        for (args, asks) in [(&["a", "--json"][..], true), (&["--jsonx"], false), (&["--", "--json"], false)] {
+            assert_eq!(asks_for_json(args.iter().map(Into::into)), asks);
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,6 +1,9 @@
 //! `daybook doctor`: what is in force and from where, and whether everything it points to is in order.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -51,11 +54,32 @@ fn folder(settings: &Settings) -> Check {
         }
         Err(error) => Check::bad(name, &format!("{path}: {error}"), "name another with --data"),
         Ok(found) if !found.is_dir() => Check::bad(name, &format!("{path} is no folder"), "name another with --data"),
-        Ok(_) => match tempfile::tempfile_in(&settings.data) {
-            Ok(_) => Check::good(name, format!("{path} can be written")),
+        Ok(_) => match write_probe(&settings.data) {
+            Ok(()) => Check::good(name, format!("{path} can be written")),
+            Err(error) if is_full(&error) => {
+                Check::bad(name, &format!("{path}: no space left"), "make room on its disk")
+            }
             Err(error) => Check::bad(name, &format!("{path}: {error}"), "make it writable for this user"),
         },
     }
+}
+
+/// Bytes written to see whether there is room: what a batch of records may take.
+static PROBE: [u8; 64 * 1024] = [0xda; 64 * 1024];
+
+/// Whether a folder takes what is written, down to its disk. The file has no name, so nothing of it can stay behind.
+pub(crate) fn write_probe(folder: &Path) -> std::io::Result<()> {
+    put(tempfile::tempfile_in(folder)?)
+}
+
+fn put(mut file: File) -> std::io::Result<()> {
+    file.write_all(&PROBE)?;
+    file.sync_all()
+}
+
+/// Whether there is no room: on the disk, or in what this user may have of it.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn root_key(settings: &Settings) -> Check {
@@ -75,13 +99,17 @@ fn root_key(settings: &Settings) -> Check {
 /// Everything that has to be opened first. What cannot be opened is a problem of its own, and the rest goes on without it.
 async fn platform(settings: &Settings) -> Vec<Check> {
     let (log, db, keys) = (open_log(settings).await, open_books(settings).await, open_keys(settings).await);
+    let next = match settings.backend {
+        Backend::Embedded { .. } => "see what is said of the data folder and the root key above",
+        Backend::Servers { .. } => "check the settings above, and that the server runs",
+    };
     let mut checks = vec![
-        opened("log", &log, |log| plural(u64::from(log.partitions()), "partition", "partitions")),
-        opened("books", &db, |db| {
+        opened("log", &log, next, |log| plural(u64::from(log.partitions()), "partition", "partitions")),
+        opened("books", &db, next, |db| {
             let version = books_migrations(db.dialect()).last().map_or(0, |migration| migration.version);
             format!("schema at version {version}")
         }),
-        opened("keys", &keys, |_| "open with this root key".to_owned()),
+        opened("keys", &keys, next, |_| "open with this root key".to_owned()),
     ];
     if let (Ok(log), Ok(db)) = (&log, &db) {
         let lag = processor::lag(log, db).await.map_err(anyhow::Error::from);
@@ -125,10 +153,10 @@ async fn unfinished_rebuilds(db: &Db) -> Result<u64> {
     Ok(unfinished)
 }
 
-fn opened<T>(name: &'static str, opened: &Result<T>, describe: impl Fn(&T) -> String) -> Check {
+fn opened<T>(name: &'static str, opened: &Result<T>, next: &str, describe: impl Fn(&T) -> String) -> Check {
     match opened {
         Ok(it) => Check::good(name, describe(it)),
-        Err(error) => Check::bad(name, &explain(error), "check the settings above, and that the server runs"),
+        Err(error) => Check::bad(name, &explain(error), next),
     }
 }
 
@@ -137,7 +165,7 @@ fn counted(name: &'static str, count: Result<u64>, most: u64, what: &str, next: 
     match count {
         Ok(count) if count > most => Check::bad(name, &format!("{count} {what}"), next),
         Ok(count) => Check::good(name, format!("{count} {what}")),
-        Err(error) => Check::bad(name, &explain(&error), "check that the servers run, and ask again"),
+        Err(error) => Check::bad(name, &explain(&error), "put in order what is named above, and ask again"),
     }
 }
 
@@ -166,5 +194,20 @@ impl Examination<'_> {
         }
         let verdict = if self.ok { "all is in order" } else { "there are problems" };
         format!("{settings}\n{checks}{}\n", strong(verdict))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_folder_that_is_not_there() {
+        let full = put(File::options().write(true).open("/dev/full").unwrap()).unwrap_err();
+        assert!(is_full(&full), "{full}");
+        let folder = tempfile::tempdir().unwrap();
+        write_probe(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays behind");
+        assert!(!is_full(&write_probe(&folder.path().join("none")).unwrap_err()));
     }
 }

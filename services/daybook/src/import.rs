@@ -44,8 +44,23 @@ struct Importing {
     started: Instant,
     posted_before: u64,
     facts: u64,
-    rejected: u64,
-    rejections: Vec<String>,
+    rejections: Rejections,
+}
+
+/// What was not understood: how much, and the first of it by name.
+#[derive(Default)]
+struct Rejections {
+    count: u64,
+    named: Vec<String>,
+}
+
+impl Rejections {
+    fn add(&mut self, why: String) {
+        self.count += 1;
+        if self.named.len() < NAMED {
+            self.named.push(why);
+        }
+    }
 }
 
 /// What an import did.
@@ -77,8 +92,7 @@ impl Importing {
             waiting: Vec::new(),
             started: Instant::now(),
             facts: 0,
-            rejected: 0,
-            rejections: Vec::new(),
+            rejections: Rejections::default(),
         })
     }
 
@@ -94,10 +108,7 @@ impl Importing {
     }
 
     fn reject(&mut self, why: String) {
-        self.rejected += 1;
-        if self.rejections.len() < NAMED {
-            self.rejections.push(why);
-        }
+        self.rejections.add(why);
     }
 
     /// Waits until the log has everything, folds it, and reports. `read` says what was in the files.
@@ -114,8 +125,8 @@ impl Importing {
             read: read.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect(),
             facts: self.facts,
             transactions: posted(platform, tenant).await?.saturating_sub(self.posted_before),
-            rejected: self.rejected,
-            rejections: self.rejections,
+            rejected: self.rejections.count,
+            rejections: self.rejections.named,
             milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             books: balance.json,
         };

@@ -34,7 +34,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(wrong) => return refuse(&wrong),
+    };
     let answer = async {
         let settings = config::load(&cli.flags)?;
         logging::start(&settings)?;
@@ -50,6 +53,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers a command line that is wrong, or one that asks for help or the version, which are text for people and no failure.
+fn refuse(wrong: &clap::Error) -> ExitCode {
+    let as_json = wrong.use_stderr() && cli::asks_for_json(std::env::args_os());
+    output::print_wrong_usage(wrong, &cli::reason(wrong), as_json);
+    if wrong.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {

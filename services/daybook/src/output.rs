@@ -68,6 +68,16 @@ pub(crate) fn print_failure(message: &str, as_json: bool) {
     }
 }
 
+/// Prints what clap says of a command line, where clap prints it, and why it is wrong as an object on standard output when
+/// that is expected there.
+pub(crate) fn print_wrong_usage(wrong: &clap::Error, reason: &str, as_json: bool) {
+    // Nobody is left to tell when even this cannot be printed.
+    drop(wrong.print());
+    if as_json {
+        write_out(&format!("{}\n", serde_json::json!({ "error": reason })));
+    }
+}
+
 /// An error with its causes. Some errors tell their cause in their own words; it is not told twice.
 pub(crate) fn explain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

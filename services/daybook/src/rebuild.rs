@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
+use processor::Refused;
 use serde::Serialize;
 use store::books::Projection;
 
@@ -28,6 +29,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> 
     let projections = chosen(asked)?;
     let platform = Platform::open(settings).await?;
     let (log, db, config) = (&platform.log, &platform.db, platform.processor_config(settings));
+    if !asked.despite_damage {
+        refuse_damage(&platform, &projections).await?;
+    }
     // What waits is folded first, so that the two hashes are of the same facts.
     processor::catch_up(config.clone(), log, db).await?;
     let before = processor::books_hash(db, true).await?;
@@ -51,6 +55,20 @@ pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> 
         milliseconds,
     };
     Ok(Answer::new(&rebuilt, rebuilt.text()))
+}
+
+/// Scans the log once for all projections, before anything is dropped.
+async fn refuse_damage(platform: &Platform, projections: &[Projection]) -> Result<()> {
+    let bar = spinner("records checked");
+    let checked = processor::refuse_damage(&platform.log, projections, &mut |more| bar.inc(more)).await;
+    bar.finish_and_clear();
+    checked.map_err(|refused| match refused {
+        Refused::Process(error) => error.into(),
+        damage => Error::from(damage).context(
+            "nothing was rebuilt, because the log is damaged: restore it from a backup, \
+             or do without those records with --despite-damage",
+        ),
+    })
 }
 
 fn chosen(asked: &Rebuild) -> Result<Vec<Projection>> {

@@ -42,7 +42,7 @@ pub(crate) const ALL: &[Role] = &[Role::Ingest, Role::Processor, Role::Api, Role
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often unfinished erasures are looked for.
-const RESUME_EVERY: Duration = Duration::from_secs(30);
+const RESUME_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs roles until the process is told to stop, or until one of them fails for good.
 pub(crate) async fn run(settings: &Settings, roles: &[Role], as_json: bool) -> Result<Answer> {
@@ -98,7 +98,7 @@ impl Running {
         })?;
         let address = listener.local_addr()?;
         let ingest = roles.contains(&Role::Ingest).then(|| start_ingest(settings, platform, &taking));
-        let mut routes = health::router(platform, accepting.clone())?;
+        let mut routes = health::router(settings, platform, accepting.clone())?;
         if let Some(ingest) = &ingest {
             routes = routes.merge(ingest.router());
         }
@@ -179,8 +179,8 @@ fn start_workers(
         workers.spawn(health::watch_lag(platform.clone(), working.clone()));
     }
     if roles.contains(&Role::Privacy) {
-        let (keys, log) = (platform.keys.clone(), platform.log.clone());
-        let run = privacy::run(privacy::Config { keys, log, every: RESUME_EVERY }, working.clone());
+        let Platform { keys, log, db } = platform.clone();
+        let run = privacy::run(privacy::Config { keys, log, db, every: RESUME_EVERY }, working.clone());
         workers.spawn(async move {
             run.await;
             Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use commerce::{CodGateways, Courier, TenantId};
+use commerce::{CodGateways, TenantId};
 use ledger::BusinessZone;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -17,6 +17,9 @@ use crate::platform::{Platform, now, open_books};
 
 /// The sender of Shopify's webhooks, as the key store knows it.
 pub(crate) const SHOPIFY: &str = "shopify";
+
+/// The sender of PostEx's pushes, the one courier whose pushes are understood.
+pub(crate) const POSTEX: &str = "postex";
 
 /// A merchant as it is listed.
 #[derive(Serialize)]
@@ -41,7 +44,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
     match command {
         Tenant::Add(asked) => add(settings, asked).await,
         Tenant::List => list(settings).await,
-        Tenant::Secret(asked) => replace_secret(settings, asked).await,
+        Tenant::Secret(asked) => put_secret(settings, asked).await,
     }
 }
 
@@ -54,7 +57,14 @@ pub(crate) async fn chosen(db: &Db, of: &OfTenant) -> Result<TenantRow> {
 /// The merchant of this name.
 pub(crate) async fn find(db: &Db, tenant: &TenantId) -> Result<TenantRow> {
     let found = books::tenant(db, tenant).await?;
-    found.with_context(|| format!("there is no tenant `{tenant}`: add it with `daybook tenant add {tenant}`"))
+    let Some(row) = found else {
+        let known: Vec<String> = books::tenants(db).await?.iter().map(|row| row.tenant.to_string()).collect();
+        match known.is_empty() {
+            true => bail!("there is no tenant yet: add one with `daybook tenant add NAME`"),
+            false => bail!("there is no tenant `{tenant}`: there are {}", known.join(", ")),
+        }
+    };
+    Ok(row)
 }
 
 /// A merchant's name as it was typed.
@@ -76,9 +86,9 @@ async fn only_one(db: &Db) -> Result<TenantRow> {
 
 async fn add(settings: &Settings, asked: &TenantAdd) -> Result<Answer> {
     let tenant = parse(&asked.name)?;
-    let courier = asked.courier.as_deref().map(parse_courier).transpose()?;
     let row = new_row(tenant, &asked.zone, &asked.cod_gateways)?;
     let shopify = secret_from(asked.shopify_secret_file.as_deref())?;
+    let courier = asked.courier.as_deref();
     let of_courier = courier.map(|slug| secret_from(asked.courier_secret_file.as_deref()).map(|secret| (slug, secret)));
     let platform = Platform::open_or_create(settings).await?;
     if books::tenant(&platform.db, &row.tenant).await?.is_some() {
@@ -87,17 +97,26 @@ async fn add(settings: &Settings, asked: &TenantAdd) -> Result<Answer> {
     books::save_tenant(&platform.db, row.clone()).await?;
     let mut stored = vec![store_secret(&platform, &row.tenant, SHOPIFY, shopify).await?];
     if let Some((slug, secret)) = of_courier.transpose()? {
-        stored.push(store_secret(&platform, &row.tenant, slug.as_str(), secret).await?);
+        stored.push(store_secret(&platform, &row.tenant, slug, secret).await?);
     }
     let text = format!(
-        "tenant {} added: days end at midnight in {}; cash on delivery is paid by {}\n{}",
+        "tenant {} added: days end at midnight in {}; cash on delivery is paid by {}\n{}{}",
         strong(row.tenant.as_str()),
         row.zone.name(),
         row.cod_gateways.names().join(", "),
-        secrets_text(&stored)
+        secrets_text(&stored),
+        courier_hint(&row.tenant, courier)
     );
     let json = serde_json::json!({ "tenant": listed(&row), "secrets": stored });
     Ok(Answer::new(&json, text))
+}
+
+/// How to add the courier that was not named.
+fn courier_hint(tenant: &TenantId, courier: Option<&str>) -> String {
+    match courier {
+        Some(_) => String::new(),
+        None => format!("to take PostEx's pushes too: `daybook tenant secret {tenant} --sender {POSTEX}`\n"),
+    }
 }
 
 /// A merchant that is not stored yet.
@@ -121,21 +140,29 @@ async fn list(settings: &Settings) -> Result<Answer> {
     Ok(Answer::new(&serde_json::json!({ "tenants": listed }), table.to_string()))
 }
 
-async fn replace_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {
+async fn put_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {
     let secret = secret_from(asked.secret_file.as_deref())?;
-    if asked.sender != SHOPIFY {
-        parse_courier(&asked.sender)?;
-    }
     let platform = Platform::open(settings).await?;
     let row = find(&platform.db, &parse(&asked.name)?).await?;
+    let is_first = platform.keys.secrets(&row.tenant, &asked.sender).await?.is_empty();
     let stored = store_secret(&platform, &row.tenant, &asked.sender, secret).await?;
     let text = format!(
-        "the secret of {} is replaced; the previous one stays valid until the next replacement\n{}",
+        "the secret of {} is {}\n{}",
         asked.sender,
+        what_became(is_first, stored.secret.is_some()),
         secrets_text(std::slice::from_ref(&stored))
     );
     let json = serde_json::json!({ "tenant": row.tenant.as_str(), "secrets": [stored] });
     Ok(Answer::new(&json, text))
+}
+
+/// What became of a sender's secret: whether it is the sender's first, and whether it was made here or came in a file.
+fn what_became(is_first: bool, is_made_here: bool) -> &'static str {
+    match (is_first, is_made_here) {
+        (true, true) => "made",
+        (true, false) => "stored",
+        (false, _) => "replaced; the previous one stays valid until the next replacement",
+    }
 }
 
 /// A secret from a file, or a new one, which is then the answer's to show.
@@ -171,10 +198,6 @@ async fn store_secret(platform: &Platform, tenant: &TenantId, sender: &str, secr
     Ok(Stored { sender: sender.to_owned(), endpoint, secret: shown })
 }
 
-fn parse_courier(slug: &str) -> Result<Courier> {
-    slug.parse().context("a sender is `shopify` or a courier's slug: lower-case letters, digits and hyphens")
-}
-
 fn secrets_text(stored: &[Stored]) -> String {
     let mut table = Table::plain([Align::Left, Align::Left, Align::Left]).indented(2);
     for one in stored {
@@ -201,4 +224,22 @@ pub(crate) async fn books_of(settings: &Settings, of: &OfTenant) -> Result<(Db, 
     let db = Platform::require(settings).map(|()| open_books(settings))?.await?;
     let row = chosen(&db, of).await?;
     Ok((db, row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{courier_hint, what_became};
+
+    #[test]
+    fn only_a_second_secret_replaces() {
+        assert_eq!((what_became(true, true), what_became(true, false)), ("made", "stored"));
+        assert!(what_became(false, true).starts_with("replaced") && what_became(false, false).starts_with("replaced"));
+    }
+
+    #[test]
+    fn a_courier_that_was_not_named_is_pointed_to() {
+        let tenant = "kohsar".parse().unwrap();
+        assert_eq!(courier_hint(&tenant, Some("postex")), "");
+        assert!(courier_hint(&tenant, None).contains("`daybook tenant secret kohsar --sender postex`"));
+    }
 }

@@ -17,6 +17,8 @@ use commerce::{Fact, SubjectErased, SubjectId, TenantId};
 use event_log::{AppendError, EventLog};
 use events::{Event, Source};
 use ledger::Timestamp;
+use store::books;
+use store::db::{Db, DbError};
 use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub keys: KeyStore,
     /// Where it is announced.
     pub log: EventLog,
+    /// The read models, where shops' requests wait.
+    pub db: Db,
     /// How often unfinished erasures are looked for.
     pub every: Duration,
 }
@@ -100,7 +104,33 @@ pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<u
     }
 }
 
-/// Finishes unfinished erasures now and every so often, until it is told to stop.
+/// Erases the people whose shop asked for it (`customers/redact`) and who are not erased yet; answers how many. A request
+/// that names nobody known here has nothing to erase.
+pub async fn answer_redactions(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    now: Timestamp,
+) -> Result<usize, RedactionError> {
+    let waiting = books::redactions_waiting(db).await?;
+    for (tenant, subject) in &waiting {
+        erase(keys, log, tenant, *subject, ErasureReason::Shop, now).await?;
+    }
+    Ok(waiting.len())
+}
+
+/// Why redactions are still waiting. They are tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactionError {
+    /// The read models, where requests wait.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// An erasure.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
+}
+
+/// Finishes unfinished erasures and answers shops' requests for erasure, now and every so often, until it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -109,6 +139,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
             Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
+        }
+        match answer_redactions(&config.keys, &config.log, &config.db, now()).await {
+            Ok(0) => {}
+            Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),
+            Err(error) => tracing::warn!(%error, "requests for erasure are waiting; trying again"),
         }
     }
 }
@@ -149,9 +184,9 @@ mod tests {
     use super::*;
     use event_log::ReadFrom;
     use events::{Payload, Topic};
-    use store::db::{Db, Dialect, Durability};
+    use store::db::{Dialect, Durability};
     use store::keys::{IdentityHint, IdentityKind, Month, PersonRef, Stage, load_or_create_root};
-    use store::schema::keys_migrations;
+    use store::schema::{books_migrations, keys_migrations};
 
     const ERASED: Timestamp = Timestamp(1_700_000_000_000_000);
     const LATER: Timestamp = Timestamp(1_700_000_999_000_000);
@@ -170,6 +205,11 @@ mod tests {
             let db = Db::open_sqlite(&at("keys.db"), Durability::Full, &schema).await.unwrap();
             let root = load_or_create_root(&at("root.key")).unwrap();
             (KeyStore::open(db, root).await.unwrap(), EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
+        }
+
+        async fn books(&self) -> Db {
+            let schema = books_migrations(Dialect::Sqlite);
+            Db::open_sqlite(&self.0.path().join("books.db"), Durability::Normal, &schema).await.unwrap()
         }
     }
 
@@ -260,7 +300,8 @@ mod tests {
         let subject = buyer(&keys, "7003").await;
         stop_after(1, &keys, &log, subject).await;
         let shutdown = CancellationToken::new();
-        let config = Config { keys: keys.clone(), log: log.clone(), every: Duration::from_millis(5) };
+        let every = Duration::from_millis(5);
+        let config = Config { keys: keys.clone(), log: log.clone(), db: shop.books().await, every };
         let role = tokio::spawn(run(config, shutdown.clone()));
         let finished = async {
             while !keys.unfinished_erasures().await.unwrap().is_empty() {
@@ -271,5 +312,29 @@ mod tests {
         shutdown.cancel();
         role.await.unwrap();
         assert_eq!(announced(&log).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_person_whose_shop_asks_for_it_is_erased_once() {
+        let shop = Shop::new();
+        let ((keys, log), db) = (shop.open().await, shop.books().await);
+        let subject = buyer(&keys, "7004").await;
+        let request = |id: u128, subject| books::RequestRow {
+            tenant: tenant(),
+            request: uuid::Uuid::from_u128(id),
+            kind: "redact",
+            subject,
+            requested_at: ERASED,
+        };
+        let requests = vec![request(1, Some(subject)), request(2, Some(subject)), request(3, None)];
+        let recorded = db.run_tx("requests", move |tx| {
+            let requests = requests.clone();
+            Box::pin(async move { books::save_requests(tx, &requests).await })
+        });
+        let _: () = recorded.await.map_err(|error: DbError| error).unwrap();
+        assert_eq!(answer_redactions(&keys, &log, &db, LATER).await.unwrap(), 1);
+        // Until the projection has folded the announcement the request still waits; answering it again changes nothing.
+        assert_eq!(answer_redactions(&keys, &log, &db, LATER).await.unwrap(), 1);
+        assert_eq!(announced(&log).await, [(subject, LATER)]);
     }
 }

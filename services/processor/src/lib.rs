@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use rebuild::{Progress, rebuild};
+pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
 pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify};
 pub use worker::ProcessError;

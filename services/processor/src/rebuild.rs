@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::{PartKey, TenantId};
-use event_log::EventLog;
+use event_log::{EventLog, Position};
 use events::Topic;
 use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError};
 
+use crate::verify::log::{Seen, scan};
 use crate::work::decode;
 use crate::worker::{Held, at_end, read_from, topics, write};
 use crate::{Config, Context, ProcessError, books as bookkeeper, now, relay_all};
@@ -30,7 +31,69 @@ pub struct Progress {
     pub done: u64,
 }
 
-/// Drops a projection and folds it again. The processor may run meanwhile: its batches are fenced off until this is done.
+/// Why a rebuild was not begun; nothing was dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// What these records said is in the read models and would be lost with them: bring the log back from a copy first.
+    #[error("{topic}, partition {partition}, offset {offset} cannot be read ({reason}), {count} such in all")]
+    Unreadable {
+        /// The topic of the first of them.
+        topic: Topic,
+        /// Its partition.
+        partition: u32,
+        /// Its offset.
+        offset: u64,
+        /// Why it cannot be read; never what it holds.
+        reason: String,
+        /// How many cannot be read.
+        count: u64,
+    },
+    /// Records are gone from the middle of a topic: bring the log back from a copy first.
+    #[error("{count} records of {topic} are gone")]
+    Missing {
+        /// The topic.
+        topic: Topic,
+        /// How many.
+        count: u64,
+    },
+    /// The log could not be read through: try again.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// Reads all that a rebuild of these projections would fold, and refuses a log of which some cannot be read: what a
+/// damaged record said is still in the read models, and is nowhere else. `progress` hears how many records were read.
+pub async fn refuse_damage(
+    log: &EventLog,
+    projections: &[Projection],
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), Refused> {
+    let (mut unreadable, mut first, mut missing) = (0, None, None);
+    scan(log, &folded_topics(projections), progress, &mut |seen| match seen {
+        Seen::Event(..) => {}
+        Seen::Unreadable(position, reason) => {
+            unreadable += 1;
+            first.get_or_insert((position, reason));
+        }
+        Seen::Missing(topic, count) => {
+            missing.get_or_insert(Refused::Missing { topic, count });
+        }
+    })
+    .await?;
+    if let Some((Position { topic, partition, offset }, reason)) = first {
+        return Err(Refused::Unreadable { topic, partition, offset, reason, count: unreadable });
+    }
+    missing.map_or(Ok(()), Err)
+}
+
+/// Every topic that these projections read, once. The books read the ledger topic too when they are rebuilt.
+fn folded_topics(projections: &[Projection]) -> Vec<Topic> {
+    let ledger = projections.contains(&Projection::Books).then_some(Topic::Ledger);
+    let read: BTreeSet<Topic> = projections.iter().flat_map(|one| topics(*one)).copied().chain(ledger).collect();
+    read.into_iter().collect()
+}
+
+/// Drops a projection and folds it again; ask [`refuse_damage`] first. The processor may run meanwhile: its batches are fenced off until this is done.
 pub async fn rebuild(
     config: Config,
     log: &EventLog,

@@ -21,7 +21,8 @@ pub use journal::{
 };
 pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
-    ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, save_erased, save_people, save_requests,
+    ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, redactions_waiting, save_erased,
+    save_people, save_requests,
 };
 pub use quarantine::{
     QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,

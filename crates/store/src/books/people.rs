@@ -9,7 +9,7 @@ use ledger::Timestamp;
 use super::corrupt;
 use super::parsed;
 use super::tables::{ERASED_SUBJECT, PERSON, PRIVACY_REQUEST};
-use crate::db::{DbError, Keys, Row, Rows, Tx};
+use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
 /// What details are about, and in which role: `order/123` and `buyer`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +147,15 @@ pub async fn save_requests(tx: &mut Tx, requests: &[RequestRow]) -> Result<(), D
         ]);
     }
     tx.upsert(&rows).await.map(|_| ())
+}
+
+/// People whose shop asked for their erasure, and who are not erased yet.
+pub async fn redactions_waiting(db: &Db) -> Result<Vec<(TenantId, SubjectId)>, DbError> {
+    let sql = "SELECT DISTINCT tenant, subject FROM privacy_request WHERE kind = 'redact' AND subject IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM erased_subject WHERE erased_subject.tenant = privacy_request.tenant \
+               AND erased_subject.subject = privacy_request.subject) ORDER BY tenant, subject";
+    let rows = db.query(sql, vec![]).await?;
+    rows.iter().map(|row| Ok((parsed("privacy_request.tenant", row.text(0)?)?, subject(row.text(1)?)?))).collect()
 }
 
 pub(super) fn person_row(row: &Row) -> Result<PersonRow, DbError> {

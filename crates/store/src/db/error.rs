@@ -21,6 +21,9 @@ pub enum DbError {
     /// The connection was lost while committing: read your checkpoint again to learn whether it happened.
     #[error("the commit may or may not have happened")]
     CommitUnknown,
+    /// Other connections kept SQLite's write-ahead log in use, so that it still holds old pages: try later.
+    #[error("other connections keep the write-ahead log in use")]
+    WalInUse,
     /// The row exists already.
     #[error("a unique constraint refused the row ({constraint})")]
     Unique {

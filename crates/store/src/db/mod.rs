@@ -3,11 +3,13 @@
 //! - [`Db::run_tx`] owns every transaction: begin, commit, retry, metrics. Nothing else begins one.
 //! - [`Tx`] runs statements; [`Rows`] and [`Keys`] carry bulk work, a constant number of statements whatever the batch.
 //! - [`Value`] and [`Row`] are all that crosses: integers, text, bytes.
+//! - [`Db::forget_wal`] rids the files of what was overwritten.
 //! - [`Migration`]s run when a database is opened.
 //!
 //! SQL is written once for both databases where it can be: `$1` places, `CAST(SUM(x) AS BIGINT)`, `ON CONFLICT`.
 
 mod error;
+mod forget;
 mod migrate;
 mod open;
 mod postgres;

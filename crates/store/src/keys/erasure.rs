@@ -1,8 +1,9 @@
 //! Erasing a subject, in three steps that are each durable before the next: requested, destroyed, announced.
 //!
 //! Destroying is one transaction: the subject becomes a tombstone, every one of its keys loses its bytes, and of its
-//! identities only the fence stays. What was sealed is unreadable from then on. The bytes of the wrapped keys survive in
-//! backups and in a database's log until these are gone; the epochs see to those.
+//! identities only the fence stays. What was sealed is unreadable from then on. Then the bytes of the wrapped keys leave
+//! SQLite's write-ahead log too. They survive in backups, and in PostgreSQL's write-ahead log and its archive, until these
+//! are gone; the epochs see to those.
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
@@ -119,7 +120,7 @@ impl Erased {
     }
 }
 
-/// Why a subject was not erased. Nothing has been destroyed then.
+/// Why a subject was not erased. Unless it says otherwise, nothing has been destroyed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EraseSubjectError {
     /// The key store did not answer; what its error says decides whether to try again.
@@ -131,6 +132,10 @@ pub enum EraseSubjectError {
     /// A step was skipped: an erasure is first requested, then destroyed, then announced.
     #[error("the erasure has not come that far: request it, then destroy, then announce")]
     OutOfOrder,
+    /// The keys are destroyed, but SQLite's write-ahead log still holds their wrapped bytes: destroy again, which tries
+    /// this again.
+    #[error("the keys are destroyed, but their wrapped bytes are still in the write-ahead log: {0}")]
+    StillInLog(#[source] DbError),
 }
 
 impl From<DbError> for EraseSubjectError {
@@ -157,7 +162,8 @@ impl KeyStore {
             .await
     }
 
-    /// Destroys all keys of the subject and everything it could be found by, save the fence. Must have been requested.
+    /// Destroys all keys of the subject and everything it could be found by, save the fence, and on SQLite sees to it that
+    /// no file of the database holds their bytes any more. Must have been requested.
     pub async fn destroy(
         &self,
         tenant: &TenantId,
@@ -175,6 +181,8 @@ impl KeyStore {
         for row in &destroyed {
             self.caches.subject_keys.invalidate(&key_id(row.text(0)?)?.0);
         }
+        // Also when they had been destroyed before: a crash or a reader may have come between the two.
+        self.db.forget_wal().await.map_err(EraseSubjectError::StillInLog)?;
         Ok(erased)
     }
 

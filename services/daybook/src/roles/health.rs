@@ -1,7 +1,9 @@
 //! What an operator's tools ask a process: does it live, can it work, and its figures.
 
 use std::future::Future;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::extract::State;
@@ -10,10 +12,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use event_log::EventLog;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{Backend, Settings};
+use crate::doctor::{is_full, write_probe};
 use crate::platform::Platform;
 
 /// How long each part may take to say that it is there.
@@ -22,11 +28,46 @@ const READY_WITHIN: Duration = Duration::from_secs(2);
 /// How often the lag is measured and old samples of the metrics are folded away.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
+/// How long what the disk said stands: whoever asks more often does not wear it.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
 #[derive(Clone)]
 struct Asked {
     platform: Platform,
+    disk: Disk,
     accepting: CancellationToken,
     metrics: PrometheusHandle,
+}
+
+/// The disk of an embedded platform, which reads well long after it has become full.
+#[derive(Clone)]
+struct Disk {
+    /// None with servers: their disks are theirs to watch.
+    folder: Option<PathBuf>,
+    said: Arc<Mutex<Option<(Instant, &'static str)>>>,
+}
+
+impl Disk {
+    fn of(settings: &Settings) -> Disk {
+        let embedded = matches!(settings.backend, Backend::Embedded { .. });
+        Disk { folder: embedded.then(|| settings.data.clone()), said: Arc::default() }
+    }
+
+    /// [`OK`], or why nothing can be written. One question is put to the disk at a time.
+    async fn takes_writes(&self) -> &'static str {
+        let Some(folder) = self.folder.clone() else { return OK };
+        let mut said = self.said.lock().await;
+        if let Some((_, word)) = said.filter(|(at, _)| at.elapsed() < PROBE_EVERY) {
+            return word;
+        }
+        let word = match tokio::task::spawn_blocking(move || write_probe(&folder)).await {
+            Ok(Ok(())) => OK,
+            Ok(Err(error)) if is_full(&error) => "no space left",
+            Ok(Err(_)) | Err(_) => "cannot be written",
+        };
+        *said = Some((Instant::now(), word));
+        word
+    }
 }
 
 /// Which parts answer.
@@ -39,7 +80,7 @@ struct Readiness {
 }
 
 /// The routes `/healthz`, `/readyz` and `/metrics`. Begins to record metrics for this process.
-pub(super) fn router(platform: &Platform, accepting: CancellationToken) -> Result<Router> {
+pub(super) fn router(settings: &Settings, platform: &Platform, accepting: CancellationToken) -> Result<Router> {
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics cannot be recorded")?;
     let upkeep = metrics.clone();
     let until = accepting.clone();
@@ -48,7 +89,7 @@ pub(super) fn router(platform: &Platform, accepting: CancellationToken) -> Resul
             upkeep.run_upkeep();
         }
     });
-    let asked = Asked { platform: platform.clone(), accepting, metrics };
+    let asked = Asked { platform: platform.clone(), disk: Disk::of(settings), accepting, metrics };
     let routes = Router::new()
         .route("/healthz", get(async || Json(serde_json::json!({ "alive": true }))))
         .route("/readyz", get(readyz))
@@ -64,7 +105,7 @@ pub(super) fn router(platform: &Platform, accepting: CancellationToken) -> Resul
 async fn readyz(State(asked): State<Asked>) -> impl IntoResponse {
     let Platform { log, db, keys } = &asked.platform;
     let (log, books, keys) = tokio::join!(
-        answers(log.check()),
+        log_answers(log, &asked.disk),
         answers(db.query("SELECT 1", vec![])),
         // A question the key store answers from an index that is empty nearly always.
         answers(keys.unfinished_erasures()),
@@ -75,6 +116,15 @@ async fn readyz(State(asked): State<Asked>) -> impl IntoResponse {
 }
 
 const OK: &str = "ok";
+
+/// A log that can be read but takes nothing more is no log to accept requests for.
+async fn log_answers(log: &EventLog, disk: &Disk) -> &'static str {
+    let writable = tokio::time::timeout(READY_WITHIN, disk.takes_writes());
+    match tokio::join!(answers(log.check()), writable) {
+        (OK, written) => written.unwrap_or("no answer in time"),
+        (problem, _) => problem,
+    }
+}
 
 async fn answers<T, E>(question: impl Future<Output = Result<T, E>>) -> &'static str {
     match tokio::time::timeout(READY_WITHIN, question).await {

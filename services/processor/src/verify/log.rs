@@ -1,12 +1,13 @@
 //! The log's own invariants: every record is intact, and the ledger topic tells the same chains as the journal.
+//! A rebuild asks the first of them before it drops anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use commerce::TenantId;
-use event_log::{EventLog, ReadFrom};
+use event_log::{Batch, EventLog, Position, ReadFrom};
 use events::{Event, Payload, Topic};
-use store::books::{Head, Relay};
+use store::books::{Checkpoint, Head, QuarantineKey, Relay};
 
 use super::{Findings, Invariant};
 use crate::ProcessError;
@@ -16,52 +17,117 @@ pub(super) struct Records {
     pub(super) intact: Invariant,
     /// The end of each chain as the ledger topic tells it.
     pub(super) chains: BTreeMap<TenantId, Head>,
+    /// What the log says is in quarantine, as far as the read model has folded it.
+    pub(super) quarantined: BTreeSet<QuarantineKey>,
 }
 
-/// Reads every topic from its start to where it ended when the pass began.
-pub(super) async fn records(log: &EventLog, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Records, ProcessError> {
-    let mut findings = Findings::default();
+/// What a scan meets.
+pub(crate) enum Seen {
+    /// A record that reads as an event.
+    Event(Position, Event),
+    /// A record that does not, and why.
+    Unreadable(Position, String),
+    /// So many records of the topic should be there and did not come.
+    Missing(Topic, u64),
+}
+
+/// Reads topics from their starts to where each ended when its turn came, and says how many records each has. `progress`
+/// hears after every batch how many were read.
+pub(crate) async fn scan(
+    log: &EventLog,
+    topics: &[Topic],
+    progress: &mut (dyn FnMut(u64) + Send),
+    look: &mut (dyn FnMut(Seen) + Send),
+) -> Result<BTreeMap<Topic, u64>, ProcessError> {
     let mut counts = BTreeMap::new();
-    let mut chains = BTreeMap::new();
-    for topic in Topic::ALL {
-        let (starts, ends) = (log.start_offsets(topic).await?, log.end_offsets(topic).await?);
-        let from = |(partition, offset): (u32, &u64)| ReadFrom { topic, partition, offset: *offset };
+    for topic in topics {
+        let (starts, ends) = (log.start_offsets(*topic).await?, log.end_offsets(*topic).await?);
+        let from = |(partition, offset): (u32, &u64)| ReadFrom { topic: *topic, partition, offset: *offset };
         let from: Vec<ReadFrom> = (0..).zip(&starts).map(from).collect();
         let mut left: u64 = starts.iter().zip(&ends).map(|(start, end)| end.saturating_sub(*start)).sum();
-        counts.insert(topic, left);
+        counts.insert(*topic, left);
         let mut reader = log.reader(&from)?;
         while left > 0 {
             let batch = reader.next_batch(4_000, Duration::from_secs(5)).await?;
             let read = (batch.records.len() + batch.damaged.len()) as u64;
             if read == 0 {
-                findings.add(topic.name(), format!("{left} records that should be there did not come"));
+                look(Seen::Missing(*topic, left));
                 break;
             }
             left = left.saturating_sub(read);
             progress(read);
-            for damaged in batch.damaged {
-                findings
-                    .add(place(topic, damaged.position.partition, damaged.position.offset), damaged.reason.to_string());
-            }
-            for stored in batch.records {
-                match Event::decode(&stored.record) {
-                    Ok(event) => follow(&mut chains, event),
-                    Err(error) => {
-                        findings
-                            .add(place(topic, stored.position.partition, stored.position.offset), error.to_string());
-                    }
-                }
+            for seen in decoded(batch) {
+                look(seen);
             }
         }
     }
+    Ok(counts)
+}
+
+fn decoded(batch: Batch) -> impl Iterator<Item = Seen> {
+    let damaged = batch.damaged.into_iter().map(|one| Seen::Unreadable(one.position, one.reason.to_string()));
+    let records = batch.records.into_iter().map(|stored| match Event::decode(&stored.record) {
+        Ok(event) => Seen::Event(stored.position, event),
+        Err(error) => Seen::Unreadable(stored.position, error.to_string()),
+    });
+    damaged.chain(records)
+}
+
+/// Reads every topic. `folded` are the checkpoints of the list of what is in quarantine.
+pub(super) async fn records(
+    log: &EventLog,
+    folded: &BTreeMap<u32, Checkpoint>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Records, ProcessError> {
+    let (mut findings, mut chains, mut inputs) = (Findings::default(), BTreeMap::new(), Inputs::default());
+    let counts = scan(log, &Topic::ALL, progress, &mut |seen| match seen {
+        Seen::Event(position, event) => {
+            if is_folded(folded, position) {
+                inputs.note(&event);
+            }
+            follow(&mut chains, event);
+        }
+        Seen::Unreadable(position, problem) => findings.add(place(position), problem),
+        Seen::Missing(topic, left) => {
+            findings.add(topic.name(), format!("{left} records that should be there did not come"));
+        }
+    })
+    .await?;
     let figures: Vec<String> = counts.iter().map(|(topic, count)| format!("{topic} {count}")).collect();
     let intact =
         Invariant { name: "every record on the log is intact", figures: figures.join(", "), findings: findings.0 };
-    Ok(Records { intact, chains })
+    Ok(Records { intact, chains, quarantined: inputs.waiting() })
 }
 
-fn place(topic: Topic, partition: u32, offset: u64) -> String {
+fn place(position: Position) -> String {
+    let Position { topic, partition, offset } = position;
     format!("{topic}, partition {partition}, offset {offset}")
+}
+
+fn is_folded(folded: &BTreeMap<u32, Checkpoint>, position: Position) -> bool {
+    let next = folded.get(&position.partition).and_then(|checkpoint| checkpoint.offsets.get(&position.topic));
+    next.is_some_and(|next| position.offset < *next)
+}
+
+/// What came into quarantine and what has left it. Ids only, and of one small topic: the same input may be on it often.
+#[derive(Default)]
+struct Inputs {
+    came: BTreeSet<QuarantineKey>,
+    left: BTreeSet<QuarantineKey>,
+}
+
+impl Inputs {
+    fn note(&mut self, event: &Event) {
+        match &event.payload {
+            Payload::Quarantined(_) => self.came.insert((event.tenant.clone(), event.id)),
+            Payload::Redriven { event: input, .. } => self.left.insert((event.tenant.clone(), *input)),
+            _ => false,
+        };
+    }
+
+    fn waiting(self) -> BTreeSet<QuarantineKey> {
+        self.came.difference(&self.left).cloned().collect()
+    }
 }
 
 /// Follows a chain over the topic; what the relay repeated is passed by.

@@ -101,9 +101,7 @@ impl Written {
             (number == 137).then(|| "order/137/sold: an amount does not fit 64 bits of minor units".to_owned());
         self.parts.extend(parts.into_iter().map(|(key, part)| PartRow {
             tenant: self.tenant.clone(),
-            owner: matches!(key, PartKey::Parcel(..)).then_some(story.order),
             key,
-            order_name: None,
             part,
             posted: BTreeMap::new(),
             parked: parked.clone(),

@@ -137,7 +137,7 @@ mod tests {
             part.merge(fact);
         }
         let tenant = "lahore-loom".parse().unwrap();
-        PartRow { tenant, key, owner: None, order_name: None, part, posted: BTreeMap::new(), parked: None }
+        PartRow { tenant, key, part, posted: BTreeMap::new(), parked: None }
     }
 
     #[test]

@@ -211,6 +211,30 @@ async fn disputes_are_settled_as_an_accountant_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_word_typed_as_tracking_number_belongs_to_nobody() {
+    let mut facts = Vec::new();
+    for order in 100..=140_u64 {
+        facts.extend([
+            placed(order, &order.to_string()),
+            revised(order, 0, 10_000, 0),
+            fulfilled(order, 1, &["HANDED"]),
+        ]);
+    }
+    facts.insert(4, scanned("HANDED", 5, ParcelState::Delivered, None));
+    let events: Vec<Event> = facts.into_iter().map(event).collect();
+    let mut hashes = Vec::new();
+    for batch in [1, 2, 1_000] {
+        let backend = Backend::fresh(Kind::Embedded, 1).await;
+        append(&backend.log, &events).await;
+        processor::catch_up(config(batch), &backend.log, &backend.db).await.unwrap();
+        assert_eq!(findings(&backend).await, Vec::<String>::new(), "batches of {batch}");
+        hashes.push(open_hash(&backend.db).await);
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    assert_eq!(hashes[0], hashes[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_beside_a_live_processor_disturbs_neither() {
     for kind in [Kind::Embedded, Kind::Servers] {
         let (events, _) = crate::books::sample(100, 37);

@@ -35,6 +35,10 @@ pub(crate) fn decode(batch: Batch) -> Work {
         let read = Event::decode(&stored.record).map_err(|error| error.to_string());
         work.add(stored.position, read);
     }
+    // A share is cut in the middle when the database refuses it: what lies before the cut must be all that comes before.
+    for share in work.shares.values_mut() {
+        share.items.sort_by_key(|item| item.position);
+    }
     work
 }
 

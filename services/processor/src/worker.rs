@@ -80,7 +80,10 @@ impl ProcessError {
             ProcessError::Read(ReadError::Unavailable(_)) | ProcessError::Fenced { .. } => true,
             ProcessError::Append(error) => matches!(error, AppendError::Unavailable(_) | AppendError::Full),
             ProcessError::Db(error) => {
-                matches!(error, DbError::Unavailable(_) | DbError::Conflict { .. } | DbError::CommitUnknown)
+                let passing =
+                    matches!(error, DbError::Unavailable(_) | DbError::Conflict { .. } | DbError::CommitUnknown);
+                // Out of memory or disk, a plan that changed: tried again, said again, until somebody sees to it.
+                passing || (matches!(error, DbError::Other { .. }) && !is_about_data(error))
             }
             ProcessError::Read(_)
             | ProcessError::LogIsShorter { .. }
@@ -282,9 +285,14 @@ pub(crate) async fn write(
     Ok(())
 }
 
-/// The database is there and sound, and refuses what it was given.
+/// The database is there and sound, and refuses what it was given: a row that does not fit, a constraint, or on PostgreSQL a
+/// value out of range (class 22) or beyond a limit of the program (class 54). Anything else may pass, and poisons nothing.
 fn is_about_data(error: &DbError) -> bool {
-    matches!(error, DbError::Misfit { .. } | DbError::Constraint { .. } | DbError::Other { .. })
+    match error {
+        DbError::Misfit { .. } | DbError::Constraint { .. } => true,
+        DbError::Other { code } => code.len() == 5 && (code.starts_with("22") || code.starts_with("54")),
+        _ => false,
+    }
 }
 
 async fn write_once(

@@ -201,6 +201,13 @@ impl KeyStore {
         }
     }
 
+    /// True when the subject's erasure is finished: destroyed, and told to the log.
+    pub async fn is_announced(&self, tenant: &TenantId, subject: SubjectId) -> Result<bool, EraseSubjectError> {
+        let sql = "SELECT 1 FROM erasure WHERE tenant = $1 AND subject = $2 AND stage = 'announced'";
+        let rows = self.db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Erasures that are not announced yet, oldest request first: what to go on with after a restart.
     pub async fn unfinished_erasures(&self) -> Result<Vec<Erasure>, KeyStoreError> {
         let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at FROM erasure \

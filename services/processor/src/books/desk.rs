@@ -27,6 +27,8 @@ pub(crate) struct Held {
     pub(crate) parked: Option<String>,
     /// The name it bore or quoted when it was last stored: whoever was found by it may change too.
     stored_name: Option<OrderName>,
+    /// The orders that claimed it when it was last stored: with one claim too many it belongs to none of them any more.
+    stored_claims: Vec<OrderId>,
     changed: bool,
 }
 
@@ -34,7 +36,8 @@ impl Held {
     /// A part as it was stored.
     pub(crate) fn stored(part: Part, posted: BTreeMap<EntryKey, Live>, parked: Option<String>) -> Held {
         let stored_name = part.order_name().or(part.quoted_name()).cloned();
-        Held { part, posted, parked, stored_name, changed: false }
+        let stored_claims = claims(&part).collect();
+        Held { part, posted, parked, stored_name, stored_claims, changed: false }
     }
 
     fn empty(key: &PartKey) -> Held {
@@ -44,6 +47,11 @@ impl Held {
     fn names(&self) -> impl Iterator<Item = &OrderName> {
         [self.part.order_name(), self.part.quoted_name(), self.stored_name.as_ref()].into_iter().flatten()
     }
+}
+
+fn claims(part: &Part) -> impl Iterator<Item = OrderId> {
+    let parcel = if let Part::Parcel(parcel) = part { Some(parcel) } else { None };
+    parcel.into_iter().flat_map(|parcel| parcel.claims.orders())
 }
 
 /// What is posted, with the bytes that are stored and chained.
@@ -94,14 +102,11 @@ impl Desk {
         keys.filter(|key| !self.parts.contains_key(key)).collect()
     }
 
-    /// Orders that claim parcels on the desk and that are not here yet.
+    /// Orders that claim parcels on the desk, or did when they were last stored, and that are not here yet.
     pub(crate) fn claimants(&self) -> BTreeSet<PartKey> {
-        let parcels = self
-            .parts
-            .values()
-            .filter_map(|held| if let Part::Parcel(parcel) = &held.part { Some(parcel) } else { None });
-        let orders = parcels.flat_map(|parcel| parcel.claims.orders()).map(PartKey::Order);
-        orders.filter(|key| !self.parts.contains_key(key)).collect()
+        let held = self.parts.values();
+        let orders = held.flat_map(|held| claims(&held.part).chain(held.stored_claims.iter().copied()));
+        orders.map(PartKey::Order).filter(|key| !self.parts.contains_key(key)).collect()
     }
 
     /// Names that parts on the desk bear or quote, or did when they were last stored.

@@ -1,5 +1,10 @@
 //! This program again, as a process of its own that prints one line of JSON.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
 use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,4 +29,50 @@ pub(crate) fn peak_memory() -> anyhow::Result<u32> {
     let status = std::fs::read_to_string("/proc/self/status").context("peak memory is read from Linux's /proc")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// Looks at this process's resident memory while it works.
+pub(crate) struct Watch {
+    done: Arc<AtomicBool>,
+    looks: JoinHandle<anyhow::Result<Vec<u32>>>,
+}
+
+impl Watch {
+    /// Begins to look.
+    pub(crate) fn begin() -> Watch {
+        let done = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&done);
+        let look = move || {
+            let mut seen = Vec::new();
+            while !until.load(Ordering::Relaxed) {
+                seen.push(resident_pages()?);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Ok(seen)
+        };
+        Watch { done, looks: std::thread::spawn(look) }
+    }
+
+    /// How much memory grew with the work: the usual (median) memory of the tenth of the time that had the most, over that of
+    /// the second tenth, by when everything that has a size of its own is filled. 1 when it stayed the same.
+    pub(crate) fn growth(self) -> anyhow::Result<f64> {
+        self.done.store(true, Ordering::Relaxed);
+        let seen = self.looks.join().map_err(|_| anyhow::anyhow!("the watch panicked"))??;
+        let tenth = seen.len().div_ceil(10).max(1);
+        let medians: Vec<u32> = seen.chunks(tenth).filter_map(median).collect();
+        let second = *medians.get(1).context("too short to tell")?;
+        let most = medians.iter().skip(1).max().copied().unwrap_or(second);
+        Ok(f64::from(most) / f64::from(second))
+    }
+}
+
+fn median(seen: &[u32]) -> Option<u32> {
+    let mut seen = seen.to_vec();
+    seen.sort_unstable();
+    seen.get(seen.len() / 2).copied()
+}
+
+fn resident_pages() -> anyhow::Result<u32> {
+    let statm = std::fs::read_to_string("/proc/self/statm").context("memory is read from Linux's /proc")?;
+    Ok(statm.split(' ').nth(1).context("no resident pages in /proc/self/statm")?.parse()?)
 }

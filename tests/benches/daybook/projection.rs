@@ -22,11 +22,18 @@ pub(crate) const CHILD: &str = "child-projection";
 /// Resident memory a processor may take, in MiB, whatever the length of the log.
 const MEMORY: f64 = 300.0;
 
+/// What may be added to its usual memory between the second tenth of a log and any later one: the noise of an allocator.
+const GROWTH: f64 = 1.2;
+
+/// From how many events on a log is long enough to tell whether memory grows with it.
+const LONG: u32 = 500_000;
+
 /// What the child tells.
 #[derive(Debug, Serialize, Deserialize)]
 struct Folded {
     seconds: f64,
     peak_kib: u32,
+    growth: f64,
     /// Rows inserted, updated or deleted, as SQLite counts them. PostgreSQL is asked from outside.
     written: i64,
 }
@@ -35,13 +42,14 @@ struct Folded {
 pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
     let place: Place = serde_json::from_str(place)?;
     let (log, db) = place.open().await?;
+    let watch = child::Watch::begin();
     let started = Instant::now();
     processor::catch_up(Config::for_log(&log), &log, &db).await?;
     let seconds = started.elapsed().as_secs_f64();
-    let peak_kib = child::peak_memory()?;
+    let (peak_kib, growth) = (child::peak_memory()?, watch.growth()?);
     let written = if matches!(place, Place::Embedded { .. }) { changes(&db).await? } else { 0 };
     db.close().await;
-    child::answer(&Folded { seconds, peak_kib, written })
+    child::answer(&Folded { seconds, peak_kib, growth, written })
 }
 
 /// Rows that the one writing connection of an SQLite database has changed since it was opened.
@@ -82,6 +90,10 @@ async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Res
     report.add(Measure::new(name("rows written"), rate(written), "rows/s").against(best));
     report.add(Measure::new(name("rows left"), rate(left), "rows/s").against(best));
     report.add(Measure::new(name("peak memory"), f64::from(folded.peak_kib) / 1_024.0, "MiB").at_most(MEMORY));
+    // A short log is over before everything that has a size of its own is filled.
+    if size >= LONG {
+        report.add(Measure::new(name("memory's growth"), folded.growth, "times").at_most(GROWTH));
+    }
     Ok(())
 }
 

@@ -78,6 +78,9 @@ fn line(Measure { name, value, unit, ceiling, ratio, verdict }: &Measure) -> Str
 
 /// Thousands apart, fractions only where they matter.
 fn figure(value: f64) -> String {
+    if value < 10.0 {
+        return format!("{value:.2}");
+    }
     if value < 100.0 {
         return format!("{value:.1}");
     }

@@ -15,6 +15,10 @@ use uuid::Uuid;
 /// Shops on the log. The second is half as large as the first, the third a third, and so on.
 const SHOPS: u32 = 20;
 
+/// Days that a log of 100,000 events covers. A longer log covers more of them with the same shops, so that what one day or one
+/// payout holds stays the same, and what is compared is the length of the log.
+const DAYS: u32 = 30;
+
 /// Events that one order of the sample shop comes to, nearly: with its scans, payments, stock counts and repeats.
 const EVENTS_PER_ORDER: u32 = 24;
 
@@ -28,12 +32,14 @@ struct Lane {
     share: u32,
 }
 
-/// Records in the order of arrival. A tenth of all are held back to be put in the order of their times: the shops tell
+/// Events held back while later ones are already told.
+const MOST_WAITING: usize = 10_000;
+
+/// Records in the order of arrival. Some are held back to be put in the order of their times: the shops tell
 /// order by order, but an order's events arrive over days, among those of others.
 pub(crate) struct Feed {
     lanes: Vec<Lane>,
     waiting: BTreeMap<(String, u64), Record>,
-    most_waiting: usize,
     taken: u64,
     rng: StdRng,
 }
@@ -43,9 +49,9 @@ impl Feed {
     pub(crate) fn new(events: u32) -> anyhow::Result<Feed> {
         let whole: f64 = (1..=SHOPS).map(|rank| 1.0 / f64::from(rank)).sum();
         let orders = |rank: u32| f64::from(events / EVENTS_PER_ORDER) / f64::from(rank) / whole;
-        let lanes = (1..=SHOPS).map(|rank| Lane::new(rank, orders(rank))).collect::<anyhow::Result<_>>()?;
-        let most_waiting = events as usize / 10;
-        Ok(Feed { lanes, waiting: BTreeMap::new(), most_waiting, taken: 0, rng: StdRng::seed_from_u64(1) })
+        let days = (DAYS * events).div_ceil(100_000);
+        let lanes = (1..=SHOPS).map(|rank| Lane::new(rank, orders(rank), days)).collect::<anyhow::Result<_>>()?;
+        Ok(Feed { lanes, waiting: BTreeMap::new(), taken: 0, rng: StdRng::seed_from_u64(1) })
     }
 
     /// The shop whose turn it is: each by its share, so that all end at about the same time.
@@ -82,16 +88,16 @@ impl Iterator for Feed {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
-        while self.waiting.len() <= self.most_waiting && self.take() {}
+        while self.waiting.len() <= MOST_WAITING && self.take() {}
         self.waiting.pop_first().map(|(_, record)| record)
     }
 }
 
 impl Lane {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of orders")]
-    fn new(rank: u32, orders: f64) -> anyhow::Result<Lane> {
+    fn new(rank: u32, orders: f64, days: u32) -> anyhow::Result<Lane> {
         let orders = (orders as u32).max(1);
-        let plan = Plan { seed: rank.into(), orders, malformed_percent: 0, size: BodySize::Lean, ..Plan::default() };
+        let plan = Plan { seed: rank.into(), orders, days, malformed_percent: 0, size: BodySize::Lean, ..Plan::default() };
         let tenant = format!("shop-{rank}").parse().ok().context("a tenant's name")?;
         Ok(Lane { tenant, shop: sample_shop::stream(&plan), share: orders })
     }

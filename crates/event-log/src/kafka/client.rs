@@ -90,7 +90,7 @@ pub(super) fn reading(config: &KafkaConfig) -> KafkaResult<BaseConsumer<Context>
         .set("check.crcs", "true")
         .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         // A larger message is still fetched when it comes first.
-        .set("fetch.message.max.bytes", (256 * 1024).to_string())
+        .set("fetch.message.max.bytes", (128 * 1024).to_string())
         .set("fetch.max.bytes", MAX_BATCH_BYTES.to_string())
         // A process holds a reader for each projection and worker: what each reads ahead is kept small.
         .set("queued.min.messages", "10000")

@@ -18,11 +18,9 @@ const ACQUIRE_SQLITE: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(10);
 /// Read-only SQLite connections. Writing never blocks them.
 const READERS: u32 = 4;
-/// Pages the writing connection keeps in memory, in KiB (negative, as SQLite counts them); it is what rows are merged in.
-const WRITER_CACHE: &str = "-49152";
-
-/// The same for each reading connection, which scans or asks for a few rows.
-const READER_CACHE: &str = "-4096";
+/// Pages that each connection keeps in memory, in KiB (negative, as SQLite counts them). More makes nothing faster, since the
+/// operating system keeps the file's pages too; it only fills up with the length of the log.
+const PAGE_CACHE: &str = "-4096";
 
 /// Rows under way between SQLite's thread and the reader.
 const ROWS_CROSSING: usize = 2_048;
@@ -90,7 +88,7 @@ impl Db {
 
         let patient = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_SQLITE).idle_timeout(None).max_lifetime(None);
         let writer = patient.clone().max_connections(1).connect_lazy_with(writing.clone());
-        let reading = writing.read_only(true).pragma("cache_size", READER_CACHE);
+        let reading = writing.read_only(true);
         let readers = patient.max_connections(READERS).connect_lazy_with(reading);
         Ok(Db::Sqlite(SqliteDb { writer, readers }))
     }
@@ -140,7 +138,7 @@ fn sqlite_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .foreign_keys(true)
         .pragma("temp_store", "MEMORY")
         .pragma("secure_delete", overwrite)
-        .pragma("cache_size", WRITER_CACHE)
+        .pragma("cache_size", PAGE_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .statement_cache_capacity(PREPARED)
         // Rows cross from SQLite's thread in larger groups: waking the reader costs more than a row.

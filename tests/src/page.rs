@@ -6,7 +6,7 @@ use commerce::{
     CodGateways, CodPosition, CodState, Fact, OrderPlaced, OrderRevised, Part, PartKey, PaymentState, TenantId,
 };
 use ledger::{Balances, BusinessZone, Currency, Day, Entry, EntryKey, GENESIS, Money, Posted, Reference, Timestamp};
-use ledger::{Side, Transaction};
+use ledger::Transaction;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use store::books::{self, CodRow, JournalRow, OrderView, PartRow, QuarantineRow, TenantRow};
@@ -79,7 +79,11 @@ impl Site {
                     books::save_orders(tx, &[shop.order_view()]).await?;
                     books::save_cod_positions(tx, &[shop.position()]).await?;
                     books::append_journal(tx, &[shop.journal_row()]).await?;
-                    books::add_balances(tx, &BTreeMap::from([(shop.tenant(), shop.balances())])).await
+                    books::add_balances(
+                        tx,
+                        &BTreeMap::from([((shop.tenant(), clock().day(BusinessZone::UTC)), shop.balances())]),
+                    )
+                    .await
                 })
             })
             .await
@@ -202,7 +206,7 @@ impl Seed {
     fn transaction(&self) -> Transaction {
         let amount = Money::new(self.minor, Currency::PKR);
         let entries = vec![
-            Entry { account: "assets:cod-receivable:postex".parse().unwrap(), side: Side::Debit, amount },
+            Entry::debit("assets:cod-receivable:postex".parse().unwrap(), amount),
             Entry::credit("income:sales".parse().unwrap(), amount),
         ];
         let key = EntryKey::try_from(format!("parcel/postex/PX{}/delivered", self.order)).unwrap();
@@ -229,6 +233,7 @@ impl Seed {
             part: self.key().to_string(),
             effective: self.delivered_on(),
             recorded: clock(),
+            entries: books::entries_json(&posted.transaction),
             body: events::posted_bytes(&posted),
             link: GENESIS,
         }

@@ -4,28 +4,57 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Currency, Day, MoneyError, Side, Transaction};
+use crate::{Account, Currency, Day, Entry, Layer, MoneyError, Side, Transaction};
 
-/// What was debited and credited, in minor units; both only grow.
+/// What was debited and credited, in minor units; each only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Total {
     /// Sum of the debits.
     pub debits: i64,
     /// Sum of the credits.
     pub credits: i64,
+    /// Sum of the debits that were promised, and of the promises taken back from the other side.
+    pub pending_debits: i64,
+    /// The same of credits.
+    pub pending_credits: i64,
 }
 
 impl Total {
-    /// Both sides added.
-    pub fn checked_add(self, other: Total) -> Result<Total, MoneyError> {
-        let debits = self.debits.checked_add(other.debits).ok_or(MoneyError::Overflow)?;
-        let credits = self.credits.checked_add(other.credits).ok_or(MoneyError::Overflow)?;
-        Ok(Total { debits, credits })
+    /// Of posted entries alone.
+    pub fn posted(debits: i64, credits: i64) -> Total {
+        Total { debits, credits, ..Total::default() }
     }
 
-    /// Debits less credits.
+    /// What one entry adds.
+    pub fn of(entry: &Entry) -> Total {
+        let (minor, none) = (entry.amount.minor, Total::default());
+        match (entry.layer, entry.side) {
+            (Layer::Posted, Side::Debit) => Total { debits: minor, ..none },
+            (Layer::Posted, Side::Credit) => Total { credits: minor, ..none },
+            (Layer::Pending, Side::Debit) => Total { pending_debits: minor, ..none },
+            (Layer::Pending, Side::Credit) => Total { pending_credits: minor, ..none },
+        }
+    }
+
+    /// Each side added.
+    pub fn checked_add(self, other: Total) -> Result<Total, MoneyError> {
+        let add = |one: i64, more: i64| one.checked_add(more).ok_or(MoneyError::Overflow);
+        Ok(Total {
+            debits: add(self.debits, other.debits)?,
+            credits: add(self.credits, other.credits)?,
+            pending_debits: add(self.pending_debits, other.pending_debits)?,
+            pending_credits: add(self.pending_credits, other.pending_credits)?,
+        })
+    }
+
+    /// Debits less credits, of what is posted.
     pub fn net(self) -> Result<i64, MoneyError> {
         self.debits.checked_sub(self.credits).ok_or(MoneyError::Overflow)
+    }
+
+    /// Debits less credits, of what is promised and neither kept nor voided.
+    pub fn pending(self) -> Result<i64, MoneyError> {
+        self.pending_debits.checked_sub(self.pending_credits).ok_or(MoneyError::Overflow)
     }
 }
 
@@ -37,14 +66,9 @@ impl Balances {
     /// Adds a transaction's entries.
     pub fn add(&mut self, transaction: &Transaction) -> Result<(), MoneyError> {
         for entry in transaction.entries() {
-            let minor = entry.amount.minor;
-            let more = match entry.side {
-                Side::Debit => Total { debits: minor, credits: 0 },
-                Side::Credit => Total { debits: 0, credits: minor },
-            };
             let at = (entry.account.clone(), entry.amount.currency, transaction.effective());
             let total = self.0.entry(at).or_default();
-            *total = total.checked_add(more)?;
+            *total = total.checked_add(Total::of(entry))?;
         }
         Ok(())
     }
@@ -54,12 +78,13 @@ impl Balances {
         self.0.iter()
     }
 
-    /// Net amounts that are not zero: the part that does not depend on how often something was posted and reversed.
-    pub fn nets(&self) -> Result<BTreeMap<(Account, Currency, Day), i64>, MoneyError> {
+    /// Net amounts, posted and pending, that are not both zero: the part that does not depend on how often something was
+    /// posted and reversed.
+    pub fn nets(&self) -> Result<BTreeMap<(Account, Currency, Day), (i64, i64)>, MoneyError> {
         let mut nets = BTreeMap::new();
         for (at, total) in &self.0 {
-            let net = total.net()?;
-            if net != 0 {
+            let net = (total.net()?, total.pending()?);
+            if net != (0, 0) {
                 nets.insert(at.clone(), net);
             }
         }
@@ -119,7 +144,7 @@ impl TrialBalance {
         let mut sums: BTreeMap<Currency, Total> = BTreeMap::new();
         for row in &self.rows {
             let sum = sums.entry(row.currency).or_default();
-            *sum = sum.checked_add(Total { debits: row.debit, credits: row.credit })?;
+            *sum = sum.checked_add(Total::posted(row.debit, row.credit))?;
         }
         Ok(sums)
     }
@@ -133,7 +158,7 @@ impl TrialBalance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Entry, EntryKey, Money, Reference};
+    use crate::{EntryKey, Money, Reference};
 
     #[test]
     fn a_transaction_and_its_reversal_leave_no_net() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainHash, EntryKey, Reference, Timestamp, Transaction};
+use crate::{ChainHash, Day, EntryKey, Reference, Timestamp, Transaction};
 
 /// The transactions that should stand, by key.
 pub type Journal = BTreeMap<EntryKey, Transaction>;
@@ -49,6 +49,22 @@ pub enum Change {
     Post(Transaction),
 }
 
+impl Change {
+    /// The same step in books that are closed up to `closed`: what would count on a closed day counts on the first open one,
+    /// and still says when it occurred.
+    pub fn after(self, closed: Option<Day>) -> Change {
+        let Some(first_open) = closed.map(|day| Day(day.0.saturating_add(1))) else { return self };
+        let moved = |transaction: Transaction| {
+            let day = transaction.effective().max(first_open);
+            transaction.effective_on(day)
+        };
+        match self {
+            Change::Reverse { number, reversal } => Change::Reverse { number, reversal: moved(reversal) },
+            Change::Post(transaction) => Change::Post(moved(transaction)),
+        }
+    }
+}
+
 /// The steps from `posted` to `desired`, in key order, a reversal before its replacement. Empty when nothing differs.
 pub fn diff(desired: &Journal, posted: &BTreeMap<EntryKey, Live>) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -58,7 +74,7 @@ pub fn diff(desired: &Journal, posted: &BTreeMap<EntryKey, Live>) -> Vec<Change>
     }
     for (key, wanted) in desired {
         match posted.get(key) {
-            Some(live) if live.transaction == *wanted => {}
+            Some(live) if live.transaction.says_the_same(wanted) => {}
             Some(live) => changes.extend([reverse(live), Change::Post(wanted.clone())]),
             None => changes.push(Change::Post(wanted.clone())),
         }
@@ -105,5 +121,18 @@ mod tests {
         assert_eq!(diff(&journal(&[]), &posted(one)), vec![undone]);
         let reversed = Change::Reverse { number: 2, reversal: b.reversal() };
         assert_eq!(diff(&journal(&[a.clone(), c.clone()]), &posted(&[a, b])), vec![reversed, Change::Post(c)]);
+    }
+
+    #[test]
+    fn a_closed_day_moves_what_is_late_and_leaves_what_stands() {
+        let late = transaction("a", 100);
+        let moved = Change::Post(late.clone()).after(Some(Day(4)));
+        assert_eq!(moved, Change::Post(late.clone().effective_on(Day(5))));
+        assert_eq!(Change::Post(late.clone()).after(Some(Day(-1))), Change::Post(late.clone()));
+        assert_eq!(Change::Post(late.clone()).after(None), Change::Post(late.clone()));
+        let stands = posted(&[late.clone().effective_on(Day(5))]);
+        assert_eq!(diff(&journal(std::slice::from_ref(&late)), &stands), vec![]);
+        let undone = diff(&journal(&[]), &posted(&[late.clone()])).remove(0).after(Some(Day(9)));
+        assert_eq!(undone, Change::Reverse { number: 1, reversal: late.reversal().effective_on(Day(10)) });
     }
 }

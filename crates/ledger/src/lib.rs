@@ -18,4 +18,4 @@ pub use chain::{ChainHash, GENESIS};
 pub use journal::{Change, Journal, Live, Posted, diff};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use time::{BusinessZone, Day, Timestamp, ZoneError};
-pub use transaction::{Entry, EntryKey, Reference, Rejected, TextError, Transaction};
+pub use transaction::{Entry, EntryKey, Layer, Reference, Rejected, TextError, Transaction};

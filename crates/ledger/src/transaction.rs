@@ -1,5 +1,6 @@
 //! Transactions: entries that balance, about one thing, effective on one day.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -59,9 +60,22 @@ macro_rules! identifier {
 identifier!(EntryKey);
 identifier!(Reference);
 
+/// Whether an amount has moved or is only promised: cash in a rider's hands is pending until the parcel is delivered. A pending
+/// amount is later taken back by the opposite pending entry, beside posted entries when the promise was kept, and without them
+/// when it came to nothing (voided).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Layer {
+    /// It counts in the balances.
+    Posted,
+    /// It is promised, and counted apart.
+    Pending,
+}
+
 /// One side of a transaction: a positive amount on one account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
+    /// Whether it has moved or is promised.
+    pub layer: Layer,
     /// Where.
     pub account: Account,
     /// Debit or credit.
@@ -73,20 +87,31 @@ pub struct Entry {
 impl Entry {
     /// A debit of `amount` to `account`.
     pub fn debit(account: Account, amount: Money) -> Entry {
-        Entry { account, side: Side::Debit, amount }
+        Entry { layer: Layer::Posted, account, side: Side::Debit, amount }
     }
 
     /// A credit of `amount` to `account`.
     pub fn credit(account: Account, amount: Money) -> Entry {
-        Entry { account, side: Side::Credit, amount }
+        Entry { layer: Layer::Posted, account, side: Side::Credit, amount }
+    }
+
+    /// The same entry as a promise.
+    pub fn pending(self) -> Entry {
+        Entry { layer: Layer::Pending, ..self }
+    }
+
+    /// The same amount on the other side.
+    pub fn opposite(&self) -> Entry {
+        Entry { side: self.side.opposite(), ..self.clone() }
     }
 }
 
-/// A balanced set of entries. It cannot be built unbalanced.
+/// A balanced set of entries: in each layer and each currency, debits equal credits. It cannot be built unbalanced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Transaction {
     key: EntryKey,
     about: Reference,
+    occurred: Day,
     effective: Day,
     entries: Vec<Entry>,
 }
@@ -103,22 +128,18 @@ pub enum Rejected {
         /// Position in the list of entries, from 0.
         index: usize,
     },
-    /// Two currencies in one transaction.
-    #[error("entry {index}: {found} in a transaction of {expected}")]
-    MixedCurrencies {
-        /// Position in the list of entries, from 0.
-        index: usize,
-        /// The currency of the first entry.
-        expected: Currency,
-        /// The currency of this entry.
-        found: Currency,
-    },
     /// A sum does not fit 64 bits of minor units.
-    #[error("the entries' sum does not fit 64 bits of minor units")]
-    Overflow,
-    /// Debits and credits differ.
-    #[error("debits {debits} and credits {credits} differ")]
+    #[error("entry {index}: the sum up to it does not fit 64 bits of minor units")]
+    Overflow {
+        /// Position of the entry whose addition is too much, from 0.
+        index: usize,
+    },
+    /// Debits and credits differ in one currency. Money of another currency is exchanged through an account that holds both,
+    /// never by a rate.
+    #[error("debits {debits} and credits {credits} of {currency} differ")]
     EntriesDoNotBalance {
+        /// The first currency that does not balance.
+        currency: Currency,
         /// Sum of the debits, minor units.
         debits: i64,
         /// Sum of the credits, minor units.
@@ -127,28 +148,31 @@ pub enum Rejected {
 }
 
 impl Transaction {
-    /// Checks the entries and keeps them in a fixed order, so that equal postings are equal bytes.
+    /// Checks the entries and keeps them in a fixed order, so that equal postings are equal bytes. It counts on the day it
+    /// occurred, as long as that day is open.
     pub fn new(
         key: EntryKey,
         about: Reference,
-        effective: Day,
+        occurred: Day,
         mut entries: Vec<Entry>,
     ) -> Result<Transaction, Rejected> {
-        let first = entries.first().filter(|_| entries.len() >= 2).ok_or(Rejected::TooFewEntries)?;
-        let expected = first.amount.currency;
+        if entries.len() < 2 {
+            return Err(Rejected::TooFewEntries);
+        }
         if let Some(index) = entries.iter().position(|e| e.amount.minor <= 0) {
             return Err(Rejected::AmountNotPositive { index });
         }
-        if let Some(index) = entries.iter().position(|e| e.amount.currency != expected) {
-            return Err(Rejected::MixedCurrencies { index, expected, found: entries[index].amount.currency });
+        let unbalanced = sums(&entries)?.into_iter().find(|(_, (debits, credits))| debits != credits);
+        if let Some(((_, currency), (debits, credits))) = unbalanced {
+            return Err(Rejected::EntriesDoNotBalance { currency, debits, credits });
         }
-        let debits = sum(&entries, Side::Debit)?;
-        let credits = sum(&entries, Side::Credit)?;
-        if debits != credits {
-            return Err(Rejected::EntriesDoNotBalance { debits, credits });
-        }
-        entries.sort_by(|a, b| a.side.cmp(&b.side).then_with(|| a.cmp(b)));
-        Ok(Transaction { key, about, effective, entries })
+        entries.sort_by(in_order);
+        Ok(Transaction { key, about, occurred, effective: occurred, entries })
+    }
+
+    /// The same transaction, counting on `day`: the first open day, when the day it occurred is closed.
+    pub fn effective_on(self, day: Day) -> Transaction {
+        Transaction { effective: day, ..self }
     }
 
     /// Which posting this is.
@@ -161,37 +185,54 @@ impl Transaction {
         &self.about
     }
 
-    /// The business day on which it counts.
+    /// The business day of the fact that caused it.
+    pub fn occurred(&self) -> Day {
+        self.occurred
+    }
+
+    /// The business day on which it counts: the day it occurred, or a later one if that was closed.
     pub fn effective(&self) -> Day {
         self.effective
     }
 
-    /// Debits first, then credits, each by account.
+    /// Posted before pending, debits before credits, each by account.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The currency of every entry.
+    /// The currency of the first entry; of every entry, unless this is an exchange.
     pub fn currency(&self) -> Currency {
         // `new` refuses an empty list.
         self.entries.first().map_or(Currency::PKR, |e| e.amount.currency)
     }
 
-    /// The same entries with their sides exchanged: what undoes this transaction on the same day.
+    /// True when both say the same of the same fact, whatever day they count on: a closed period does not make a posting wrong.
+    pub fn says_the_same(&self, other: &Transaction) -> bool {
+        (&self.key, &self.about, self.occurred, &self.entries)
+            == (&other.key, &other.about, other.occurred, &other.entries)
+    }
+
+    /// The same entries with their sides exchanged: what undoes this transaction, on the day on which it counts.
     pub fn reversal(&self) -> Transaction {
-        let mut entries: Vec<Entry> =
-            self.entries.iter().map(|e| Entry { side: e.side.opposite(), ..e.clone() }).collect();
-        entries.sort_by(|a, b| a.side.cmp(&b.side).then_with(|| a.cmp(b)));
-        Transaction { key: self.key.clone(), about: self.about.clone(), effective: self.effective, entries }
+        let mut entries: Vec<Entry> = self.entries.iter().map(Entry::opposite).collect();
+        entries.sort_by(in_order);
+        Transaction { entries, ..self.clone() }
     }
 }
 
-fn sum(entries: &[Entry], side: Side) -> Result<i64, Rejected> {
-    entries
-        .iter()
-        .filter(|e| e.side == side)
-        .try_fold(0_i64, |total, e| total.checked_add(e.amount.minor))
-        .ok_or(Rejected::Overflow)
+fn in_order(a: &Entry, b: &Entry) -> std::cmp::Ordering {
+    (a.layer, a.side).cmp(&(b.layer, b.side)).then_with(|| a.cmp(b))
+}
+
+/// Debits and credits by layer and currency.
+fn sums(entries: &[Entry]) -> Result<BTreeMap<(Layer, Currency), (i64, i64)>, Rejected> {
+    let mut sums: BTreeMap<(Layer, Currency), (i64, i64)> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let (debits, credits) = sums.entry((entry.layer, entry.amount.currency)).or_default();
+        let side = if entry.side == Side::Debit { debits } else { credits };
+        *side = side.checked_add(entry.amount.minor).ok_or(Rejected::Overflow { index })?;
+    }
+    Ok(sums)
 }
 
 #[cfg(test)]
@@ -200,7 +241,7 @@ mod tests {
 
     fn entry(side: Side, minor: i64, currency: Currency) -> Entry {
         let account = if side == Side::Debit { "assets:bank" } else { "income:sales" };
-        Entry { account: account.parse().unwrap(), side, amount: Money::new(minor, currency) }
+        Entry { layer: Layer::Posted, account: account.parse().unwrap(), side, amount: Money::new(minor, currency) }
     }
 
     fn check(entries: Vec<Entry>, expected: Result<(), Rejected>) {
@@ -217,12 +258,16 @@ mod tests {
         check(vec![entry(Debit, 5, C::PKR)], Err(Rejected::TooFewEntries));
         check(vec![entry(Debit, 0, C::PKR), entry(Credit, 0, C::PKR)], Err(Rejected::AmountNotPositive { index: 0 }));
         check(vec![entry(Debit, 5, C::PKR), entry(Credit, -5, C::PKR)], Err(Rejected::AmountNotPositive { index: 1 }));
-        let mixed = Rejected::MixedCurrencies { index: 1, expected: C::PKR, found: C::USD };
-        check(vec![entry(Debit, 5, C::PKR), entry(Credit, 5, C::USD)], Err(mixed));
         let huge = vec![entry(Debit, i64::MAX, C::PKR), entry(Debit, 1, C::PKR), entry(Credit, 1, C::PKR)];
-        check(huge, Err(Rejected::Overflow));
-        let off = Rejected::EntriesDoNotBalance { debits: 5, credits: 4 };
-        check(vec![entry(Debit, 5, C::PKR), entry(Credit, 4, C::PKR)], Err(off));
+        check(huge, Err(Rejected::Overflow { index: 1 }));
+        let off = |currency, debits, credits| Err(Rejected::EntriesDoNotBalance { currency, debits, credits });
+        check(vec![entry(Debit, 5, C::PKR), entry(Credit, 4, C::PKR)], off(C::PKR, 5, 4));
+        check(vec![entry(Debit, 5, C::PKR), entry(Credit, 5, C::USD)], off(C::PKR, 5, 0));
+        check(vec![entry(Debit, 5, C::PKR), entry(Credit, 5, C::PKR).pending()], off(C::PKR, 5, 0));
+        let rupees = [entry(Debit, 300, C::PKR), entry(Credit, 300, C::PKR)];
+        let dollars = [entry(Debit, 1, C::USD), entry(Credit, 1, C::USD)];
+        check([rupees.clone(), dollars].concat(), Ok(()));
+        check([rupees.clone(), rupees.map(Entry::pending)].concat(), Ok(()));
         check(vec![entry(Debit, 5, C::PKR), entry(Credit, 5, C::PKR)], Ok(()));
     }
 

@@ -122,6 +122,7 @@ impl Written {
             part: key.to_string(),
             effective,
             recorded,
+            entries: books::entries_json(&posted.transaction),
             body: events::posted_bytes(&posted),
             link: GENESIS,
         });
@@ -129,7 +130,7 @@ impl Written {
     }
 
     async fn save(&self, db: &Db) -> Result<(), DbError> {
-        let written = self.clone();
+        let (written, known) = (self.clone(), clock().day(BusinessZone::UTC));
         db.run_tx("example", move |tx| {
             let written = written.clone();
             Box::pin(async move {
@@ -138,7 +139,7 @@ impl Written {
                 books::save_shipments(tx, &written.shipments).await?;
                 books::save_cod_positions(tx, &written.cash).await?;
                 books::append_journal(tx, &written.journal).await?;
-                books::add_balances(tx, &BTreeMap::from([(written.tenant, written.balances)])).await
+                books::add_balances(tx, &BTreeMap::from([((written.tenant, known), written.balances)])).await
             })
         })
         .await

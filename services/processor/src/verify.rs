@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use commerce::TenantId;
 use event_log::EventLog;
-use ledger::{Balances, ChainHash, Transaction, TrialBalance};
-use store::books::{self, Head, JournalScan, PartScan, Projection, SetHash};
+use ledger::{Account, BusinessZone, ChainHash, Currency, Total, Transaction, TrialBalance};
+use store::books::{self, BalancesByDayKnown, Head, JournalScan, PartScan, Projection, SetHash};
 use store::db::{Db, DbError};
 
 use crate::{ProcessError, books as bookkeeper};
@@ -108,7 +108,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
 
 /// What one pass over the journal found.
 struct JournalRead {
-    balances: BTreeMap<TenantId, Balances>,
+    balances: BalancesByDayKnown,
     /// The recomputed end of each chain.
     ends: BTreeMap<TenantId, Head>,
     transactions: u64,
@@ -157,7 +157,11 @@ async fn read_journal(db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result
                 }
                 None => read.standing.add(standing(&row.tenant, posted.number, &posted.transaction).parts()),
             }
-            if read.balances.entry(row.tenant).or_default().add(&posted.transaction).is_err() {
+            if row.entries != books::entries_json(&posted.transaction) {
+                read.chain.add(&place, "the row's entries are not what its stored bytes say");
+            }
+            let at = (row.tenant, row.recorded.day(BusinessZone::UTC));
+            if read.balances.entry(at).or_default().add(&posted.transaction).is_err() {
                 read.overflow.add(&place, "a day's balance does not fit 64 bits");
             }
         }
@@ -224,19 +228,22 @@ fn chain(journal: &JournalRead, heads: &BTreeMap<TenantId, Head>) -> Invariant {
     }
 }
 
-fn trial_balance(balances: &Balances) -> Option<TrialBalance> {
-    TrialBalance::from_totals(
-        balances.iter().map(|((account, currency, _), total)| (account.clone(), *currency, *total)),
-    )
-    .ok()
+/// Every tenant's totals by account and currency.
+fn totals(balances: &BalancesByDayKnown) -> BTreeMap<&TenantId, Vec<(Account, Currency, Total)>> {
+    let mut totals: BTreeMap<&TenantId, Vec<_>> = BTreeMap::new();
+    for ((tenant, _), balances) in balances {
+        let each = balances.iter().map(|((account, currency, _), total)| (account.clone(), *currency, *total));
+        totals.entry(tenant).or_default().extend(each);
+    }
+    totals
 }
 
 fn balanced(journal: &JournalRead) -> Result<Invariant, ProcessError> {
     let mut findings = Findings(journal.overflow.0.clone());
     let mut figures = Vec::new();
-    for (tenant, balances) in &journal.balances {
+    for (tenant, totals) in totals(&journal.balances) {
         let mut gross = BTreeMap::new();
-        for ((_, currency, _), total) in balances.iter() {
+        for (_, currency, total) in &totals {
             let sum: &mut (i128, i128) = gross.entry(*currency).or_default();
             *sum = (sum.0 + i128::from(total.debits), sum.1 + i128::from(total.credits));
         }
@@ -246,7 +253,7 @@ fn balanced(journal: &JournalRead) -> Result<Invariant, ProcessError> {
                 findings.add(format!("journal of {tenant}, {currency}"), format!("debits {debits}, credits {credits}"));
             }
         }
-        if trial_balance(balances).is_none_or(|trial| !trial.is_balanced()) {
+        if !TrialBalance::from_totals(totals).is_ok_and(|trial| trial.is_balanced()) {
             findings.add(format!("trial balance of {tenant}"), "debits and credits differ");
         }
     }
@@ -261,27 +268,29 @@ fn balanced(journal: &JournalRead) -> Result<Invariant, ProcessError> {
 async fn stored_balances(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
     let mut findings = Findings::default();
     let mut expected = BTreeMap::new();
-    for (tenant, balances) in &journal.balances {
+    for ((tenant, known), balances) in &journal.balances {
         for ((account, currency, day), total) in balances.iter() {
-            expected.insert((tenant.clone(), account.to_string(), currency.to_string(), i64::from(day.0)), *total);
+            let at = (tenant.clone(), account.to_string(), currency.to_string(), i64::from(day.0), i64::from(known.0));
+            expected.insert(at, *total);
         }
     }
     let stored = books::balances(db).await?;
     let count = stored.len();
-    for (tenant, account, currency, day, total) in stored {
-        let place = format!("balance of {tenant}, {account}, {currency}, day {day}");
-        match expected.remove(&(tenant, account, currency, day)) {
+    for (tenant, account, currency, day, known, total) in stored {
+        let place = format!("balance of {tenant}, {account}, {currency}, day {day}, known on {known}");
+        match expected.remove(&(tenant, account, currency, day, known)) {
             Some(sum) if sum == total => {}
             Some(_) => findings.add(place, "is not the sum of its transactions"),
             None => findings.add(place, "no transaction accounts for it"),
         }
     }
-    for (tenant, account, currency, day) in expected.keys() {
-        findings.add(format!("balance of {tenant}, {account}, {currency}, day {day}"), "is missing");
+    for (tenant, account, currency, day, known) in expected.keys() {
+        let place = format!("balance of {tenant}, {account}, {currency}, day {day}, known on {known}");
+        findings.add(place, "is missing");
     }
     Ok(Invariant {
         name: "balances are the sums of the journal",
-        figures: format!("{count} balances by account, currency and day"),
+        figures: format!("{count} balances by account, currency, day, and day known"),
         findings: findings.0,
     })
 }
@@ -299,8 +308,8 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, Proces
         }
     }
     let (couriers, total): (usize, i128) = (cash.len(), cash.values().map(|sum| i128::from(*sum)).sum());
-    for (tenant, balances) in &journal.balances {
-        for row in trial_balance(balances).unwrap_or_default().rows {
+    for (tenant, totals) in totals(&journal.balances) {
+        for row in TrialBalance::from_totals(totals).unwrap_or_default().rows {
             let Some(courier) = row.account.as_str().strip_prefix("assets:cod-receivable:") else { continue };
             let key = (tenant.clone(), courier.to_owned(), row.currency.to_string());
             let (outstanding, receivable) = (cash.remove(&key).unwrap_or(0), row.debit - row.credit);

@@ -97,7 +97,8 @@ impl Lane {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of orders")]
     fn new(rank: u32, orders: f64, days: u32) -> anyhow::Result<Lane> {
         let orders = (orders as u32).max(1);
-        let plan = Plan { seed: rank.into(), orders, days, malformed_percent: 0, size: BodySize::Lean, ..Plan::default() };
+        let plan =
+            Plan { seed: rank.into(), orders, days, malformed_percent: 0, size: BodySize::Lean, ..Plan::default() };
         let tenant = format!("shop-{rank}").parse().ok().context("a tenant's name")?;
         Ok(Lane { tenant, shop: sample_shop::stream(&plan), share: orders })
     }

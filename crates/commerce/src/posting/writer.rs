@@ -1,6 +1,6 @@
 //! Collects the transactions of one part, from signed amounts.
 
-use ledger::{Account, Currency, Day, Entry, EntryKey, Journal, Money, Reference, Side, TextError, Transaction};
+use ledger::{Account, Currency, Day, Entry, EntryKey, Journal, Layer, Money, Reference, Side, TextError, Transaction};
 
 use super::{Case, Unpostable};
 use crate::PartKey;
@@ -42,7 +42,7 @@ impl Writer<'_> {
             let side = if minor < 0 { side.opposite() } else { side };
             let minor = i64::try_from(minor.unsigned_abs()).ok().filter(|minor| *minor <= LARGEST);
             let minor = minor.ok_or_else(|| Unpostable::Overflow { key: key.clone() })?;
-            entries.push(Entry { account, side, amount: Money::new(minor, currency) });
+            entries.push(Entry { layer: Layer::Posted, account, side, amount: Money::new(minor, currency) });
         }
         if entries.is_empty() {
             return Ok(());

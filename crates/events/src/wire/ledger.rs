@@ -1,6 +1,6 @@
 //! What the bookkeeper posted.
 
-use ledger::{ChainHash, Day, Entry, Posted, Side, Timestamp, Transaction};
+use ledger::{ChainHash, Day, Entry, Layer, Posted, Side, Timestamp, Transaction};
 use prost::Message;
 
 use super::fact::message;
@@ -34,6 +34,7 @@ impl From<&Posted> for wire::TransactionPosted {
             about: transaction.about().to_string(),
             effective: transaction.effective().0,
             entries: transaction.entries().iter().map(Into::into).collect(),
+            occurred: Some(transaction.occurred().0).filter(|day| *day != transaction.effective().0),
         }
     }
 }
@@ -45,13 +46,15 @@ impl TryFrom<wire::TransactionPosted> for Posted {
         let entries = wire.entries.into_iter().map(Entry::try_from).collect::<Read<_>>()?;
         let key = id(wire.key, "key")?;
         let about = id(wire.about, "about")?;
+        let occurred = wire.occurred.unwrap_or(wire.effective);
         Ok(Posted {
             number: wire.number,
             part: id(wire.part, "part")?,
             recorded: Timestamp(wire.recorded),
             reverses: wire.reverses,
             previous: ChainHash(checked(wire.previous.as_slice().try_into(), "previous")?),
-            transaction: checked(Transaction::new(key, about, Day(wire.effective), entries), "entries")?,
+            transaction: checked(Transaction::new(key, about, Day(occurred), entries), "entries")?
+                .effective_on(Day(wire.effective)),
         })
     }
 }
@@ -62,7 +65,16 @@ impl From<&Entry> for wire::Entry {
             Side::Debit => wire::Side::Debit,
             Side::Credit => wire::Side::Credit,
         };
-        wire::Entry { account: entry.account.to_string(), side: side.into(), amount: Some(entry.amount.into()) }
+        let layer = match entry.layer {
+            Layer::Posted => wire::Layer::Posted,
+            Layer::Pending => wire::Layer::Pending,
+        };
+        wire::Entry {
+            account: entry.account.to_string(),
+            side: side.into(),
+            amount: Some(entry.amount.into()),
+            layer: layer.into(),
+        }
     }
 }
 
@@ -75,6 +87,11 @@ impl TryFrom<wire::Entry> for Entry {
             wire::Side::Debit => Side::Debit,
             wire::Side::Credit => Side::Credit,
         };
-        Ok(Entry { account: id(wire.account, "entries.account")?, side, amount: money(wire.amount, "entries.amount")? })
+        let layer = match checked(wire::Layer::try_from(wire.layer), "entries.layer")? {
+            wire::Layer::Posted => Layer::Posted,
+            wire::Layer::Pending => Layer::Pending,
+        };
+        let account = id(wire.account, "entries.account")?;
+        Ok(Entry { layer, account, side, amount: money(wire.amount, "entries.amount")? })
     }
 }

@@ -48,6 +48,7 @@ fn a_transaction_that_does_not_balance_is_refused() {
         account: account.to_owned(),
         side: side.into(),
         amount: Some(money::v1::Money { minor, currency: "PKR".to_owned() }),
+        layer: ledger::v1::Layer::Posted.into(),
     };
     let posted = |credit| ledger::v1::TransactionPosted {
         part: "order/1".to_owned(),

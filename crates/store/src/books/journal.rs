@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::TenantId;
-use ledger::{Balances, ChainHash, Day, GENESIS, Timestamp};
+use ledger::{Balances, ChainHash, Day, Entry, GENESIS, Layer, Side, Timestamp, Transaction};
 
 use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD};
 use super::{corrupt, parsed, signed, unsigned};
@@ -40,6 +40,8 @@ pub struct JournalRow {
     pub effective: Day,
     /// When its cause was recorded.
     pub recorded: Timestamp,
+    /// Its entries as SQL reads them: see [`entries_json`].
+    pub entries: String,
     /// The bytes of `daybook.ledger.v1.TransactionPosted`.
     pub body: Vec<u8>,
     /// The link over them.
@@ -91,6 +93,7 @@ pub async fn append_journal(tx: &mut Tx, rows: &[JournalRow]) -> Result<(), DbEr
             row.part.as_str().into(),
             row.effective.0.into(),
             row.recorded.0.into(),
+            row.entries.as_str().into(),
             row.body.as_slice().into(),
             row.link.0.as_slice().into(),
         ]);
@@ -100,18 +103,35 @@ pub async fn append_journal(tx: &mut Tx, rows: &[JournalRow]) -> Result<(), DbEr
     if stored == rows.len() as u64 { Ok(()) } else { Err(taken()) }
 }
 
+/// A transaction's entries as JSON that SQL can read: an array of account, `D` or `C`, minor units, currency, and `posted` or
+/// `pending`, in the transaction's order.
+pub fn entries_json(transaction: &Transaction) -> String {
+    let entry = |entry: &Entry| {
+        let side = if entry.side == Side::Debit { "D" } else { "C" };
+        let layer = if entry.layer == Layer::Posted { "posted" } else { "pending" };
+        serde_json::json!([entry.account.as_str(), side, entry.amount.minor, entry.amount.currency.code(), layer])
+    };
+    serde_json::Value::from_iter(transaction.entries().iter().map(entry)).to_string()
+}
+
+/// What is added to a tenant's balances, by the day (UTC) on which it was recorded.
+pub type BalancesByDayKnown = BTreeMap<(TenantId, Day), Balances>;
+
 /// Adds to the balances of each tenant.
-pub async fn add_balances(tx: &mut Tx, balances: &BTreeMap<TenantId, Balances>) -> Result<(), DbError> {
+pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<(), DbError> {
     let mut rows = Rows::new(&BALANCE);
-    for (tenant, balances) in balances {
+    for ((tenant, known), balances) in balances {
         for ((account, currency, day), total) in balances.iter() {
             rows.push([
                 tenant.as_str().into(),
                 account.as_str().into(),
                 currency.code().into(),
                 day.0.into(),
+                known.0.into(),
                 total.debits.into(),
                 total.credits.into(),
+                total.pending_debits.into(),
+                total.pending_credits.into(),
             ]);
         }
     }
@@ -134,7 +154,7 @@ pub async fn save_position(tx: &mut Tx, partition: u32, position: u64) -> Result
 
 /// Up to `limit` transactions of a partition that the ledger topic may not have yet, in order.
 pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<JournalRow>, DbError> {
-    let sql = "SELECT tenant, number, partition_no, position, part, effective, recorded, body, link FROM journal \
+    let sql = "SELECT tenant, number, partition_no, position, part, effective, recorded, entries, body, link FROM journal \
                WHERE partition_no = $1 AND position > COALESCE((SELECT relayed FROM relay WHERE partition_no = $1), 0) \
                ORDER BY position LIMIT $2";
     let rows = db.query(sql, vec![partition.into(), limit.into()]).await?;
@@ -163,8 +183,9 @@ pub(super) fn journal_row(row: &Row) -> Result<JournalRow, DbError> {
         part: row.text(4)?.to_owned(),
         effective: Day(i32::try_from(row.int(5)?).map_err(|_| corrupt("journal.effective"))?),
         recorded: Timestamp(row.int(6)?),
-        body: row.blob(7)?.to_vec(),
-        link: link(row.blob(8)?)?,
+        entries: row.text(7)?.to_owned(),
+        body: row.blob(8)?.to_vec(),
+        link: link(row.blob(9)?)?,
     })
 }
 

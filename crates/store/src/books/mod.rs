@@ -17,7 +17,8 @@ mod views;
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
-    Head, JournalRow, Relay, add_balances, append_journal, heads, relay, relayed, save_heads, save_position, unrelayed,
+    BalancesByDayKnown, Head, JournalRow, Relay, add_balances, append_journal, entries_json, heads, relay, relayed,
+    save_heads, save_position, unrelayed,
 };
 pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
@@ -47,7 +48,7 @@ use serde::de::DeserializeOwned;
 use crate::db::DbError;
 
 /// The first byte of every stored state. Another number means that the read models must be rebuilt.
-const STATE_FORMAT: u8 = 1;
+const STATE_FORMAT: u8 = 2;
 
 fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, DbError> {
     postcard::to_extend(value, vec![STATE_FORMAT]).map_err(|_| DbError::Misfit { what: what.to_owned() })

@@ -63,7 +63,7 @@ pub async fn trial_balance(db: &Db, tenant: &TenantId) -> Result<TrialBalance, D
     let totals: Vec<_> = rows
         .iter()
         .map(|row| {
-            let total = Total { debits: row.int(2)?, credits: row.int(3)? };
+            let total = Total::posted(row.int(2)?, row.int(3)?);
             Ok((parsed("balance.account", row.text(0)?)?, parsed::<Currency>("balance.currency", row.text(1)?)?, total))
         })
         .collect::<Result<_, DbError>>()?;
@@ -179,7 +179,7 @@ pub async fn recent_journal(db: &Db, tenant: &TenantId, limit: u32) -> Result<Ve
 }
 
 async fn journal_lines(db: &Db, filter: &str, args: Vec<Value>) -> Result<Vec<JournalLine>, DbError> {
-    let columns = "tenant, number, partition_no, position, part, effective, recorded, body, link";
+    let columns = "tenant, number, partition_no, position, part, effective, recorded, entries, body, link";
     let rows = db.query(&format!("SELECT {columns} FROM journal WHERE {filter}"), args).await?;
     let line = |row: &Row| {
         let posted = events::posted_from_bytes(&journal_row(row)?.body).map_err(|_| corrupt("journal.body"))?;

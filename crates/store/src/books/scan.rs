@@ -160,8 +160,8 @@ fn cell(value: Value) -> Vec<u8> {
     }
 }
 
-/// A stored balance: tenant, account, currency, day, and its total.
-pub type BalanceRow = (TenantId, String, String, i64, Total);
+/// A stored balance: tenant, account, currency, day, day known, and its total.
+pub type BalanceRow = (TenantId, String, String, i64, i64, Total);
 
 /// Every stored balance.
 pub async fn balances(db: &Db) -> Result<Vec<BalanceRow>, DbError> {
@@ -172,9 +172,14 @@ pub async fn balances(db: &Db) -> Result<Vec<BalanceRow>, DbError> {
             return Ok(found);
         }
         for row in &rows {
-            let total = Total { debits: row.int(4)?, credits: row.int(5)? };
+            let total = Total {
+                debits: row.int(5)?,
+                credits: row.int(6)?,
+                pending_debits: row.int(7)?,
+                pending_credits: row.int(8)?,
+            };
             let tenant = parsed("balance.tenant", row.text(0)?)?;
-            found.push((tenant, row.text(1)?.to_owned(), row.text(2)?.to_owned(), row.int(3)?, total));
+            found.push((tenant, row.text(1)?.to_owned(), row.text(2)?.to_owned(), row.int(3)?, row.int(4)?, total));
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) static JOURNAL: Table = Table {
         Column::keep("part", Text),
         Column::keep("effective", Int),
         Column::keep("recorded", Int),
+        Column::keep("entries", Text),
         Column::keep("body", Blob),
         Column::keep("link", Blob),
     ],
@@ -53,8 +54,11 @@ pub(crate) static BALANCE: Table = Table {
         Column::key("account", Text),
         Column::key("currency", Text),
         Column::key("day", Int),
+        Column::key("known", Int),
         Column::add("debits"),
         Column::add("credits"),
+        Column::add("pending_debits"),
+        Column::add("pending_credits"),
     ],
 };
 

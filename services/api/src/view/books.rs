@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn trial(lines: &[(&str, Currency, i64)]) -> TrialBalance {
-        let total = |net: i64| Total { debits: net.max(0), credits: (-net).max(0) };
+        let total = |net: i64| Total::posted(net.max(0), (-net).max(0));
         let lines = lines.iter().map(|(path, currency, net)| (path.parse().unwrap(), *currency, total(*net)));
         TrialBalance::from_totals(lines).unwrap()
     }

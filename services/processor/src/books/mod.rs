@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::{PartKey, Policy, TenantId};
 use events::Payload;
-use ledger::{Balances, Posted, Timestamp};
-use store::books::{self, Head, JournalRow, PartRow, Stage};
+use ledger::{BusinessZone, Posted, Timestamp};
+use store::books::{self, BalancesByDayKnown, Head, JournalRow, PartRow, Stage};
 use store::db::{DbError, Tx};
 
 use crate::work::Work;
@@ -240,13 +240,14 @@ async fn save_parts(tx: &mut Tx, tenancies: &Tenancies) -> Result<(), DbError> {
 #[derive(Default)]
 struct Written {
     rows: Vec<JournalRow>,
-    balances: BTreeMap<TenantId, Balances>,
+    balances: BalancesByDayKnown,
 }
 
 impl Written {
     fn add(&mut self, tenant: &TenantId, partition: u32, numbered: Numbered) -> Result<(), DbError> {
         let Numbered { posted, body, link } = numbered;
-        let balances = self.balances.entry(tenant.clone()).or_default();
+        let known = posted.recorded.day(BusinessZone::UTC);
+        let balances = self.balances.entry((tenant.clone(), known)).or_default();
         let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
         balances.add(&posted.transaction).map_err(overflow)?;
         self.rows.push(row(tenant, partition, &posted, body, link));
@@ -277,7 +278,8 @@ impl Written {
     }
 
     async fn save(&self, tx: &mut Tx, heads: &BTreeMap<TenantId, Head>) -> Result<(), DbError> {
-        let moved = heads.iter().filter(|(tenant, _)| self.balances.contains_key(*tenant));
+        let posting: BTreeSet<&TenantId> = self.rows.iter().map(|row| &row.tenant).collect();
+        let moved = heads.iter().filter(|(tenant, _)| posting.contains(tenant));
         books::append_journal(tx, &self.rows).await?;
         books::save_heads(tx, &moved.map(|(tenant, head)| (tenant.clone(), *head)).collect()).await?;
         books::add_balances(tx, &self.balances).await
@@ -293,6 +295,7 @@ fn row(tenant: &TenantId, partition: u32, posted: &Posted, body: Vec<u8>, link: 
         part: posted.part.to_string(),
         effective: posted.transaction.effective(),
         recorded: posted.recorded,
+        entries: books::entries_json(&posted.transaction),
         body,
         link,
     }

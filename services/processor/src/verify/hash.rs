@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use commerce::TenantId;
 use store::books::{self, SetHash};
 use store::db::Db;
 
@@ -40,13 +41,17 @@ pub async fn books_hash(db: &Db, sealed: bool) -> Result<BooksHash, ProcessError
         Ok(())
     })
     .await?;
+    let mut nets: BTreeMap<(TenantId, String, String, i64), (i128, i128)> = BTreeMap::new();
+    for (tenant, account, currency, day, _, total) in books::balances(db).await? {
+        let (posted, pending) = nets.entry((tenant, account, currency, day)).or_default();
+        *posted += i128::from(total.debits) - i128::from(total.credits);
+        *pending += i128::from(total.pending_debits) - i128::from(total.pending_credits);
+    }
     let mut balances = SetHash::default();
-    for (tenant, account, currency, day, total) in books::balances(db).await? {
-        let net = i128::from(total.debits) - i128::from(total.credits);
-        if net != 0 {
-            let key = [tenant.as_str().as_bytes(), account.as_bytes(), currency.as_bytes()];
-            balances.add(key.into_iter().chain([day.to_be_bytes().as_slice(), net.to_be_bytes().as_slice()]));
-        }
+    for ((tenant, account, currency, day), (posted, pending)) in nets.iter().filter(|(_, nets)| **nets != (0, 0)) {
+        let key = [tenant.as_str().as_bytes(), account.as_bytes(), currency.as_bytes()];
+        let amounts = [&day.to_be_bytes()[..], &posted.to_be_bytes(), &pending.to_be_bytes()];
+        balances.add(key.into_iter().chain(amounts));
     }
     let mut parts = BTreeMap::from([
         ("cases".to_owned(), cases.to_hex()),

@@ -11,6 +11,8 @@ mod damage;
 #[cfg(test)]
 mod disputes;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod event_log;

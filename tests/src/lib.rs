@@ -15,6 +15,8 @@ mod erasure;
 #[cfg(test)]
 mod event_log;
 #[cfg(test)]
+mod finance;
+#[cfg(test)]
 mod ingest;
 #[cfg(test)]
 mod keys;

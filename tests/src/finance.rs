@@ -204,6 +204,7 @@ async fn a_reader_sees_its_tenant_and_nothing_else() {
         run(&mut stranger, &format!("SELECT * FROM finance.{view} WHERE pg_temp.leak(tenant)")).await.unwrap();
         assert_eq!(texts(&mut stranger, &seen(view)).await[0][0], "0", "{view}");
     }
+    run(&mut stranger, "DROP FUNCTION pg_temp.leak").await.unwrap();
 
     let mut bi = stage.log_in(role).await;
     for view in VIEWS {

@@ -419,6 +419,45 @@ async fn what_is_destroyed_leaves_no_bytes_in_any_file_of_an_open_store() {
     assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
 }
 
+/// A store of forty batches of fifty people, in the order in which random ids put them into pages, after one of each batch was
+/// erased: how many of the erased keys are still in one of its files.
+async fn keys_left_behind(run: usize) -> usize {
+    let folder = testkit::scratch();
+    let db = open_file(&folder.path().join("keys.db")).await;
+    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let mut erased = Vec::new();
+    for batch in 0..40 {
+        let order = |n: usize| format!("{run}-{batch}-{n}");
+        let people = (0..50).map(|n| person(NOVEMBER, &[(Order, &order(n)), (Phone, &order(n))]));
+        let sealings = keys.resolve(people.collect()).await.unwrap();
+        erased.push(sealings[49].subject());
+    }
+    let mut middles = std::collections::HashSet::new();
+    for subject in &erased {
+        let sql = "SELECT wrapped FROM subject_key WHERE subject = $1";
+        let rows = db.query(sql, vec![subject.0.to_string().into()]).await.unwrap();
+        middles.insert(rows[0].blob(0).unwrap()[20..36].to_vec());
+    }
+    assert_eq!(middles.len(), 40);
+    for subject in erased {
+        erase(&keys, subject, after(1)).await;
+    }
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        found.extend(bytes.windows(16).filter(|part| middles.contains(*part)).map(<[u8]>::to_vec));
+    }
+    found.len()
+}
+
+/// Keys move between pages as a file grows, and what they leave in the unused part of a page is not theirs to overwrite.
+#[tokio::test]
+async fn what_is_destroyed_in_a_large_file_leaves_no_bytes_in_unused_parts_of_its_pages() {
+    for run in 0..8 {
+        assert_eq!(keys_left_behind(run).await, 0, "run {run}");
+    }
+}
+
 /// Nothing in any table holds what identifies a person, or a secret, in clear.
 #[tokio::test]
 async fn the_database_holds_nobody_in_clear() {

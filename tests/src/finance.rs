@@ -246,7 +246,7 @@ async fn roles_that_views_would_not_confine_are_refused() {
     }
     let odd = Reader { role: quoted.clone(), tenant: shop() };
     finance::add_reader(&backend.db, BOOKS, odd.clone(), true).await.unwrap();
-    assert_eq!(finance::readers(&backend.db, BOOKS).await.unwrap(), [odd.clone()]);
+    assert_eq!(finance::readers(&backend.db, BOOKS).await.unwrap(), std::slice::from_ref(&odd));
     assert!(finance::remove_reader(&backend.db, BOOKS, odd).await.unwrap());
     let drop = format!(
         "REVOKE USAGE ON SCHEMA daybook FROM {wide}; DROP ROLE {group}, {member}, {wide}, \"{}\"",

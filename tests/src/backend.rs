@@ -52,6 +52,7 @@ impl Backend {
                 let database = testkit::postgres().await.database().await;
                 let migrations = books_migrations(Dialect::Postgres);
                 let db = Db::open_postgres(&database.url, "daybook", 8, &migrations).await.unwrap();
+                store::finance::install(&db, "daybook").await.unwrap();
                 let servers = Servers { database, brokers: config.brokers, prefix: config.topic_prefix };
                 Backend { log, db, folder, servers: Some(servers) }
             }

@@ -419,6 +419,42 @@ async fn what_is_destroyed_leaves_no_bytes_in_any_file_of_an_open_store() {
     assert_eq!(holders(), Vec::<std::path::PathBuf>::new());
 }
 
+/// How often the middle of each of these wrapped keys is in a file of the folder.
+fn copies(folder: &Path, wrapped: &[Vec<u8>]) -> Vec<usize> {
+    let places: std::collections::HashMap<&[u8], usize> =
+        wrapped.iter().enumerate().map(|(place, bytes)| (&bytes[20..36], place)).collect();
+    let mut counts = vec![0; wrapped.len()];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        bytes.windows(16).filter_map(|part| places.get(part)).for_each(|place| counts[*place] += 1);
+    }
+    counts
+}
+
+/// Keys move between pages while a file grows, and an erasure overwrites them only where they are then: no second copy may
+/// stay in the unused part of a page they have left.
+#[tokio::test]
+async fn keys_leave_no_copies_in_unused_parts_of_the_pages_of_a_large_file() {
+    let folder = testkit::scratch();
+    let db = open_file(&folder.path().join("keys.db")).await;
+    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    for batch in 0..40 {
+        let order = |n: usize| format!("{batch}-{n}");
+        let people = (0..50).map(|n| person(NOVEMBER, &[(Order, &order(n)), (Phone, &order(n))]));
+        keys.resolve(people.collect()).await.unwrap();
+    }
+    let rows = db.query("SELECT subject, wrapped FROM subject_key ORDER BY page, key_id", vec![]).await.unwrap();
+    let wrapped: Vec<Vec<u8>> = rows.iter().map(|row| row.blob(1).unwrap().to_vec()).collect();
+    db.forget_wal().await.unwrap();
+    assert_eq!(copies(folder.path(), &wrapped), [1; 2_000], "each live key is in one place");
+
+    for row in rows.iter().step_by(50) {
+        erase(&keys, SubjectId(row.text(0).unwrap().parse().unwrap()), after(1)).await;
+    }
+    let left = (0..2_000).map(|place| usize::from(place % 50 != 0)).collect::<Vec<_>>();
+    assert_eq!(copies(folder.path(), &wrapped), left, "an erased key is in none");
+}
+
 /// Nothing in any table holds what identifies a person, or a secret, in clear.
 #[tokio::test]
 async fn the_database_holds_nobody_in_clear() {

@@ -17,6 +17,8 @@ mod erasure;
 #[cfg(test)]
 mod event_log;
 #[cfg(test)]
+mod finance;
+#[cfg(test)]
 mod ingest;
 #[cfg(test)]
 mod keys;

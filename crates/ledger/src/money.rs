@@ -33,6 +33,13 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
     }
 
+    /// Every currency there is, by code.
+    pub fn all() -> impl Iterator<Item = Currency> {
+        let letters = || b'A'..=b'Z';
+        let codes = letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        codes.filter_map(|code| Currency::try_from(code).ok())
+    }
+
     /// Decimal places of the minor unit: 2 for PKR, 0 for JPY, 3 for KWD.
     pub fn decimals(&self) -> u32 {
         iso_currency::Currency::from_code(self.code()).and_then(|c| c.exponent()).map_or(2, u32::from)
@@ -258,5 +265,12 @@ mod tests {
         assert_eq!("RUP".parse::<Currency>(), Err(CurrencyError));
         assert_eq!("pkr".parse::<Currency>(), Ok(Currency::PKR));
         assert_eq!("P".parse::<Currency>(), Err(CurrencyError));
+    }
+
+    #[test]
+    fn all_currencies_are_listed_once_and_in_order() {
+        let all: Vec<Currency> = Currency::all().collect();
+        assert!(all.is_sorted() && all.len() > 150);
+        assert!([Currency::PKR, Currency::JPY, Currency::KWD].iter().all(|one| all.contains(one)));
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod books;
 pub mod db;
+pub mod finance;
 pub mod keys;
 pub mod schema;

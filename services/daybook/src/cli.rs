@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
+use crate::readers::Reader;
 use crate::tenant::{POSTEX, SHOPIFY};
 
 /// An event-sourced order and ledger processor for sellers who are paid in cash on delivery.
@@ -84,6 +85,9 @@ pub(crate) enum Tenant {
     List,
     /// Make or replace a webhook secret; the one it replaces stays valid until the next replacement
     Secret(TenantSecret),
+    /// PostgreSQL roles that may read a merchant's finance views
+    #[command(subcommand)]
+    Reader(Reader),
 }
 
 #[derive(Debug, Args)]

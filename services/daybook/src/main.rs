@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod platform;
 mod quarantine;
+mod readers;
 mod rebuild;
 mod roles;
 mod show;

@@ -74,7 +74,7 @@ pub(crate) async fn open_log(settings: &Settings) -> Result<EventLog> {
     opened.context("the log cannot be opened: check `data` or `kafka` with `daybook doctor`")
 }
 
-/// Opens the books and brings their schema up to date.
+/// Opens the books and brings their schema up to date, and the finance views over it.
 pub(crate) async fn open_books(settings: &Settings) -> Result<Db> {
     let opened = match &settings.backend {
         Backend::Embedded { .. } => {
@@ -86,7 +86,18 @@ pub(crate) async fn open_books(settings: &Settings) -> Result<Db> {
             Db::open_postgres(postgres.expose_secret(), schema, BOOKS_CONNECTIONS, &migrations).await
         }
     };
-    opened.context("the books cannot be opened: check `data` or `postgres` with `daybook doctor`")
+    let db = opened.context("the books cannot be opened: check `data` or `postgres` with `daybook doctor`")?;
+    install_views(settings, &db).await;
+    Ok(db)
+}
+
+/// The books work without the finance views, and a role without rights to make them must still be able to work.
+async fn install_views(settings: &Settings, db: &Db) {
+    let Backend::Servers { schema, .. } = &settings.backend else { return };
+    if let Err(error) = store::finance::install(db, schema).await {
+        let views = store::finance::schema_of(schema);
+        tracing::warn!(schema = views, %error, "the finance views could not be made; all else goes on without them");
+    }
 }
 
 /// Opens the key store with the root key.

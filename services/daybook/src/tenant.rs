@@ -45,6 +45,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::Add(asked) => add(settings, asked).await,
         Tenant::List => list(settings).await,
         Tenant::Secret(asked) => put_secret(settings, asked).await,
+        Tenant::Reader(command) => crate::readers::run(settings, command).await,
     }
 }
 

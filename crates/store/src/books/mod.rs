@@ -67,7 +67,7 @@ fn corrupt(what: &str) -> DbError {
 }
 
 /// Reads an id from a stored text, naming the column when it is not one.
-fn parsed<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, DbError> {
+pub(crate) fn parsed<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, DbError> {
     text.parse().map_err(|_| corrupt(what))
 }
 

@@ -14,6 +14,7 @@ mod migrate;
 mod open;
 mod postgres;
 mod rows;
+mod script;
 mod session;
 mod sql;
 mod sqlite;

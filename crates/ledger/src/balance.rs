@@ -58,6 +58,9 @@ impl Total {
     }
 }
 
+/// Net amounts by account, currency and effective day: debits less credits, posted and pending.
+pub type Nets = BTreeMap<(Account, Currency, Day), (i64, i64)>;
+
 /// Totals by account, currency and effective day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Balances(BTreeMap<(Account, Currency, Day), Total>);
@@ -80,8 +83,8 @@ impl Balances {
 
     /// Net amounts, posted and pending, that are not both zero: the part that does not depend on how often something was
     /// posted and reversed.
-    pub fn nets(&self) -> Result<BTreeMap<(Account, Currency, Day), (i64, i64)>, MoneyError> {
-        let mut nets = BTreeMap::new();
+    pub fn nets(&self) -> Result<Nets, MoneyError> {
+        let mut nets = Nets::new();
         for (at, total) in &self.0 {
             let net = (total.net()?, total.pending()?);
             if net != (0, 0) {

@@ -13,7 +13,7 @@ mod time;
 mod transaction;
 
 pub use account::{Account, AccountClass, AccountError, Side};
-pub use balance::{Balances, Total, TrialBalance, TrialBalanceRow};
+pub use balance::{Balances, Nets, Total, TrialBalance, TrialBalanceRow};
 pub use chain::{ChainHash, GENESIS};
 pub use journal::{Change, Journal, Live, Posted, diff};
 pub use money::{Currency, CurrencyError, Money, MoneyError};

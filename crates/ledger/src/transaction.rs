@@ -225,7 +225,7 @@ fn in_order(a: &Entry, b: &Entry) -> std::cmp::Ordering {
 }
 
 /// Debits and credits by layer and currency.
-fn sums(entries: &[Entry]) -> Result<BTreeMap<(Layer, Currency), (i64, i64)>, Rejected> {
+pub(crate) fn sums(entries: &[Entry]) -> Result<BTreeMap<(Layer, Currency), (i64, i64)>, Rejected> {
     let mut sums: BTreeMap<(Layer, Currency), (i64, i64)> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let (debits, credits) = sums.entry((entry.layer, entry.amount.currency)).or_default();

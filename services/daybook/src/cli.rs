@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// What people enter into the books themselves, and which periods are closed
+    #[command(subcommand)]
+    Ledger(crate::ledger::Ledger),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to
@@ -84,6 +87,14 @@ pub(crate) enum Tenant {
     List,
     /// Make or replace a webhook secret; the one it replaces stays valid until the next replacement
     Secret(TenantSecret),
+    /// Close a merchant's books for good: nobody enters anything any more
+    Close(TenantClose),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantClose {
+    /// Which merchant
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]

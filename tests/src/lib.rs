@@ -28,3 +28,5 @@ mod page;
 mod servers;
 #[cfg(test)]
 mod store_db;
+#[cfg(test)]
+mod vouchers;

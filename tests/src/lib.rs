@@ -32,3 +32,5 @@ mod page;
 mod servers;
 #[cfg(test)]
 mod store_db;
+#[cfg(test)]
+mod vouchers;

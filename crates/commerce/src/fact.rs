@@ -8,6 +8,7 @@ use ledger::{Currency, Day, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::parcel::ParcelState;
+use crate::voucher::{AccountOpened, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherWithdrawn};
 use crate::{
     Courier, CustomerId, FulfilmentId, InventoryItemId, LineId, LocationId, OrderId, OrderName, PaymentState,
     ReceiptNumber, RefundId, Sku, SubjectId, TrackingNumber, VariantId,
@@ -52,6 +53,18 @@ pub enum Fact {
     ShopRedactionRequested(ShopRedactionRequested),
     /// A subject's keys are destroyed.
     SubjectErased(SubjectErased),
+    /// A person entered a voucher.
+    VoucherEntered(VoucherEntered),
+    /// A person approved one.
+    VoucherApproved(VoucherApproved),
+    /// A person withdrew one.
+    VoucherWithdrawn(VoucherWithdrawn),
+    /// The books were closed up to a day.
+    PeriodClosed(PeriodClosed),
+    /// Closed days were opened again.
+    PeriodReopened(PeriodReopened),
+    /// An account was added to the tenant's chart.
+    AccountOpened(AccountOpened),
 }
 
 /// An order exists. The same in every snapshot of it.

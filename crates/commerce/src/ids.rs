@@ -116,6 +116,11 @@ macro_rules! text_id {
     };
 }
 
+// Below the macro, which is in scope only from here on.
+mod staff;
+
+pub use staff::{Reason, StaffId, VoucherId};
+
 text_id!(
     /// A merchant on the platform: lower-case letters, digits and hyphens, up to 63.
     TenantId, 63, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'

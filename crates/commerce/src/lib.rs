@@ -12,6 +12,7 @@ mod parcel;
 mod part;
 mod policy;
 mod posting;
+mod voucher;
 
 pub use fact::{
     CodChargesReported, CodPartSettled, CustomerRecorded, DataRequested, Fact, FulfilmentRecorded, LineItem,
@@ -20,8 +21,8 @@ pub use fact::{
     TrackedParcel,
 };
 pub use ids::{
-    Courier, CustomerId, FulfilmentId, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName, ReceiptNumber,
-    RefundId, Sku, SubjectId, TenantId, TrackingNumber, VariantId,
+    Courier, CustomerId, FulfilmentId, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName, Reason,
+    ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TrackingNumber, VariantId, VoucherId,
 };
 pub use order::{Order, PaymentState};
 pub use ownership::owner;
@@ -29,3 +30,7 @@ pub use parcel::{Claims, CodState, Parcel, ParcelState, Scan};
 pub use part::{Part, PartKey, Payout};
 pub use policy::{Chart, CodGateways, Policy};
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};
+pub use voucher::{
+    AccountOpened, Accounts, Calendar, Decision, PeriodClosed, PeriodReopened, Voucher, VoucherApproved,
+    VoucherEntered, VoucherKind, VoucherState, VoucherWithdrawn, needs_approval, propose,
+};

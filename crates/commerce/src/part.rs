@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Courier, Fact, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber, TrackingNumber};
+use crate::voucher::{Accounts, Calendar, Voucher};
+use crate::{
+    Courier, Fact, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber, TrackingNumber, VoucherId,
+};
 
 /// Which part: the natural key under which its facts meet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +20,12 @@ pub enum PartKey {
     Parcel(Courier, TrackingNumber),
     /// A courier's payout.
     Payout(Courier, ReceiptNumber),
+    /// What a person entered.
+    Voucher(VoucherId),
+    /// Which periods are closed; one a tenant.
+    Calendar,
+    /// The accounts that were added to the chart; one a tenant.
+    Accounts,
 }
 
 /// A courier's payout.
@@ -35,10 +44,16 @@ pub enum Part {
     Parcel(Parcel),
     /// A payout's.
     Payout(Payout),
+    /// A voucher's.
+    Voucher(Voucher),
+    /// The decisions on periods.
+    Calendar(Calendar),
+    /// The added accounts.
+    Accounts(Accounts),
 }
 
 impl PartKey {
-    /// The parts a fact is merged into: its own, and the parcels an order claims by it. Empty for facts that no case keeps.
+    /// The parts a fact is merged into: its own, and the parcels an order claims or the voucher a voucher reverses by it. Empty for facts that no case keeps.
     pub fn of(fact: &Fact) -> Vec<PartKey> {
         let parcel = |courier: &Courier, tracking: &TrackingNumber| PartKey::Parcel(courier.clone(), tracking.clone());
         match fact {
@@ -56,6 +71,13 @@ impl PartKey {
             Fact::CodChargesReported(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::CodPartSettled(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::PayoutBanked(f) => vec![PartKey::Payout(f.courier.clone(), f.receipt.clone())],
+            Fact::VoucherEntered(f) => {
+                std::iter::once(&f.voucher).chain(&f.reverses).cloned().map(PartKey::Voucher).collect()
+            }
+            Fact::VoucherApproved(f) => vec![PartKey::Voucher(f.voucher.clone())],
+            Fact::VoucherWithdrawn(f) => vec![PartKey::Voucher(f.voucher.clone())],
+            Fact::PeriodClosed(_) | Fact::PeriodReopened(_) => vec![PartKey::Calendar],
+            Fact::AccountOpened(_) => vec![PartKey::Accounts],
             Fact::StockCounted(_)
             | Fact::ProductCosted(_)
             | Fact::CustomerRecorded(_)
@@ -72,6 +94,9 @@ impl PartKey {
             PartKey::Order(_) => Part::Order(Order::default()),
             PartKey::Parcel(..) => Part::Parcel(Parcel::default()),
             PartKey::Payout(..) => Part::Payout(Payout::default()),
+            PartKey::Voucher(id) => Part::Voucher(Voucher::of(id.clone())),
+            PartKey::Calendar => Part::Calendar(Calendar::default()),
+            PartKey::Accounts => Part::Accounts(Accounts::default()),
         }
     }
 }
@@ -93,6 +118,12 @@ impl Part {
             (Part::Parcel(parcel), Fact::CodChargesReported(f)) => parcel.charge(f.clone()),
             (Part::Parcel(parcel), Fact::CodPartSettled(f)) => parcel.settle(f.clone()),
             (Part::Payout(payout), Fact::PayoutBanked(f)) => keep_greater(&mut payout.banked, f.clone()),
+            (Part::Voucher(voucher), Fact::VoucherEntered(f)) => voucher.enter(f.clone()),
+            (Part::Voucher(voucher), Fact::VoucherApproved(f)) => voucher.approve(f.clone()),
+            (Part::Voucher(voucher), Fact::VoucherWithdrawn(f)) => keep_smaller(&mut voucher.withdrawn, f.clone()),
+            (Part::Calendar(calendar), Fact::PeriodClosed(f)) => calendar.close(f.clone()),
+            (Part::Calendar(calendar), Fact::PeriodReopened(f)) => calendar.reopen(f.clone()),
+            (Part::Accounts(accounts), Fact::AccountOpened(f)) => accounts.open(f.clone()),
             _ => false,
         }
     }
@@ -101,7 +132,7 @@ impl Part {
     pub fn order_name(&self) -> Option<&OrderName> {
         match self {
             Part::Order(order) => order.placed.as_ref()?.name.as_ref(),
-            Part::Parcel(_) | Part::Payout(_) => None,
+            _ => None,
         }
     }
 
@@ -109,18 +140,21 @@ impl Part {
     pub fn quoted_name(&self) -> Option<&OrderName> {
         match self {
             Part::Parcel(parcel) => parcel.reference.as_ref(),
-            Part::Order(_) | Part::Payout(_) => None,
+            _ => None,
         }
     }
 }
 
-/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`.
+/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`, `calendar`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PartKey::Order(order) => write!(f, "order/{order}"),
             PartKey::Parcel(courier, tracking) => write!(f, "parcel/{courier}/{tracking}"),
             PartKey::Payout(courier, receipt) => write!(f, "payout/{courier}/{receipt}"),
+            PartKey::Voucher(id) => write!(f, "voucher/{id}"),
+            PartKey::Calendar => f.write_str("calendar"),
+            PartKey::Accounts => f.write_str("accounts"),
         }
     }
 }
@@ -134,6 +168,9 @@ impl FromStr for PartKey {
             (Some("order"), Some(order), None) => Ok(PartKey::Order(order.parse()?)),
             (Some("parcel"), Some(courier), Some(tracking)) => Ok(PartKey::Parcel(courier.parse()?, tracking.parse()?)),
             (Some("payout"), Some(courier), Some(receipt)) => Ok(PartKey::Payout(courier.parse()?, receipt.parse()?)),
+            (Some("voucher"), Some(id), None) => Ok(PartKey::Voucher(id.parse()?)),
+            (Some("calendar"), None, None) => Ok(PartKey::Calendar),
+            (Some("accounts"), None, None) => Ok(PartKey::Accounts),
             _ => Err(IdError("PartKey")),
         }
     }

@@ -1,7 +1,9 @@
 //! How a tenant keeps its books: which zone's midnight ends a day, which gateways mean cash on delivery, which account
 //! each posting goes to.
 
-use ledger::{Account, AccountError, BusinessZone};
+use std::collections::BTreeMap;
+
+use ledger::{Account, AccountError, BusinessZone, Currency};
 
 use crate::Courier;
 
@@ -45,6 +47,9 @@ pub struct Policy {
     pub cod_gateways: CodGateways,
     /// Where postings go.
     pub chart: Chart,
+    /// By currency, the sum of debits above which a voucher needs a second person, minor units. A currency without a limit
+    /// needs none.
+    pub approval_limit: BTreeMap<Currency, i64>,
 }
 
 /// The accounts postings go to. Accounts that are kept per courier have the courier's slug appended.
@@ -83,6 +88,27 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// Every account of the chart that is not kept by courier.
+    pub fn accounts(&self) -> [&Account; 15] {
+        [
+            &self.bank,
+            &self.cash,
+            &self.gateway_receivable,
+            &self.trade_receivable,
+            &self.remittance_clearing,
+            &self.input_tax,
+            &self.customer_deposits,
+            &self.refunds_payable,
+            &self.output_tax,
+            &self.sales,
+            &self.sales_returns,
+            &self.shipping_income,
+            &self.tips,
+            &self.courier_fees,
+            &self.return_fees,
+        ]
+    }
+
     /// Cash a courier has collected or will have to hand over: `assets:cod-receivable:postex`.
     pub fn cod_receivable(courier: &Courier) -> Result<Account, AccountError> {
         format!("assets:cod-receivable:{courier}").parse()
@@ -123,7 +149,12 @@ impl Default for Chart {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { zone: BusinessZone::KARACHI, cod_gateways: CodGateways::default(), chart: Chart::default() }
+        Policy {
+            zone: BusinessZone::KARACHI,
+            cod_gateways: CodGateways::default(),
+            chart: Chart::default(),
+            approval_limit: BTreeMap::new(),
+        }
     }
 }
 

@@ -13,11 +13,13 @@
 //! | refund before delivery | customer deposits | refunds payable | `order/…/refund/…` |
 //! | refund paid | refunds payable | gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
+//! | voucher entered by a person, and approved by a second one where that is needed | as entered | as entered | `voucher/…/entered` |
 
 mod cash;
 mod order;
 mod parcel;
 mod sale;
+mod voucher;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ use crate::{Part, PartKey, Payout, Policy};
 use order::post_order;
 use parcel::post_parcel;
 use sale::Sale;
+use voucher::post_voucher;
 use writer::{Writer, about};
 
 pub use cash::{CodPosition, cod_position, cod_positions};
@@ -73,6 +76,8 @@ pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable
             Part::Order(order) => post_order(&mut writer, order, &sale, policy)?,
             Part::Parcel(_) => post_parcel(&mut writer, &sale, policy)?,
             Part::Payout(payout) => post_payout(&mut writer, payout, policy)?,
+            Part::Voucher(voucher) => post_voucher(&mut writer, voucher)?,
+            Part::Calendar(_) | Part::Accounts(_) => {}
         }
         postings.insert(key.clone(), writer.journal);
     }

@@ -21,12 +21,22 @@ pub enum Topic {
     Privacy,
     /// Authentic input that was not understood, sealed, and what of it was redriven.
     Quarantine,
+    /// What people enter into the books themselves.
+    Voucher,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Topic; 7] =
-        [Topic::Order, Topic::Shipment, Topic::Cod, Topic::Inventory, Topic::Ledger, Topic::Privacy, Topic::Quarantine];
+    pub const ALL: [Topic; 8] = [
+        Topic::Order,
+        Topic::Shipment,
+        Topic::Cod,
+        Topic::Inventory,
+        Topic::Ledger,
+        Topic::Privacy,
+        Topic::Quarantine,
+        Topic::Voucher,
+    ];
 
     /// The topic's name on the log, such as `daybook.order.v1`.
     pub const fn name(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Topic {
             Topic::Ledger => "daybook.ledger.v1",
             Topic::Privacy => "daybook.privacy.v1",
             Topic::Quarantine => "daybook.quarantine.v1",
+            Topic::Voucher => "daybook.voucher.v1",
         }
     }
 

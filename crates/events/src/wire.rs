@@ -12,6 +12,7 @@ mod quarantine;
 mod shipment;
 #[cfg(test)]
 mod tests;
+mod voucher;
 
 pub(crate) use self::ledger::POSTED_TYPE;
 pub use self::ledger::{posted_bytes, posted_from_bytes};

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(Change::Post(late.clone()).after(None), Change::Post(late.clone()));
         let stands = posted(&[late.clone().effective_on(Day(5))]);
         assert_eq!(diff(&journal(std::slice::from_ref(&late)), &stands), vec![]);
-        let undone = diff(&journal(&[]), &posted(&[late.clone()])).remove(0).after(Some(Day(9)));
+        let undone = diff(&journal(&[]), &posted(std::slice::from_ref(&late))).remove(0).after(Some(Day(9)));
         assert_eq!(undone, Change::Reverse { number: 1, reversal: late.reversal().effective_on(Day(10)) });
     }
 }

@@ -5,6 +5,7 @@
 //! reach a total because the code that holds totals has no way to hold anything else.
 
 mod account;
+mod admission;
 mod balance;
 mod chain;
 mod journal;
@@ -13,6 +14,7 @@ mod time;
 mod transaction;
 
 pub use account::{Account, AccountClass, AccountError, Side};
+pub use admission::{AccountRule, Admitted, Earlier, Proposal, Refused, Standing, Undoes, admit};
 pub use balance::{Balances, Nets, Total, TrialBalance, TrialBalanceRow};
 pub use chain::{ChainHash, GENESIS};
 pub use journal::{Change, Journal, Live, Posted, diff};

@@ -225,9 +225,10 @@ fn in_order(a: &Entry, b: &Entry) -> std::cmp::Ordering {
 }
 
 /// Debits and credits by layer and currency.
-type Sums = BTreeMap<(Layer, Currency), (i64, i64)>;
+pub(crate) type Sums = BTreeMap<(Layer, Currency), (i64, i64)>;
 
-fn sums(entries: &[Entry]) -> Result<Sums, Rejected> {
+/// Their sums; refused where one does not fit.
+pub(crate) fn sums(entries: &[Entry]) -> Result<Sums, Rejected> {
     let mut sums = Sums::new();
     for (index, entry) in entries.iter().enumerate() {
         let (debits, credits) = sums.entry((entry.layer, entry.amount.currency)).or_default();

@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// What people enter into the books themselves, and which periods are closed
+    #[command(subcommand)]
+    Ledger(crate::ledger::Ledger),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to
@@ -88,6 +91,14 @@ pub(crate) enum Tenant {
     /// PostgreSQL roles that may read a merchant's finance views
     #[command(subcommand)]
     Reader(Reader),
+    /// Close a merchant's books for good: nobody enters anything any more
+    Close(TenantClose),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantClose {
+    /// Which merchant
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]

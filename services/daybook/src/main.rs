@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod erase;
 mod import;
+mod ledger;
 mod logging;
 mod output;
 mod platform;
@@ -81,6 +82,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,
         Command::Quarantine(command) => quarantine::run(settings, command).await,
+        Command::Ledger(command) => ledger::run(settings, command).await,
         Command::Lag => rebuild::lag(settings).await,
         Command::Doctor => doctor::run(settings).await,
     }

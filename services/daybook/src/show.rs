@@ -2,7 +2,7 @@
 
 mod books;
 mod cod;
-mod journal;
+pub(crate) mod journal;
 mod order;
 mod parked;
 mod person;

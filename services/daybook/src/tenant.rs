@@ -10,7 +10,7 @@ use serde::Serialize;
 use store::books::{self, TenantRow};
 use store::db::Db;
 
-use crate::cli::{OfTenant, Tenant, TenantAdd, TenantSecret};
+use crate::cli::{OfTenant, Tenant, TenantAdd, TenantClose, TenantSecret};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, strong};
 use crate::platform::{Platform, now, open_books};
@@ -46,6 +46,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::List => list(settings).await,
         Tenant::Secret(asked) => put_secret(settings, asked).await,
         Tenant::Reader(command) => crate::readers::run(settings, command).await,
+        Tenant::Close(asked) => close(settings, asked).await,
     }
 }
 
@@ -139,6 +140,16 @@ async fn list(settings: &Settings) -> Result<Answer> {
     }
     let listed: Vec<Listed> = rows.iter().map(listed).collect();
     Ok(Answer::new(&serde_json::json!({ "tenants": listed }), table.to_string()))
+}
+
+/// Facts of a closed merchant are still taken, and booked: only people enter nothing any more.
+async fn close(settings: &Settings, asked: &TenantClose) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = find(&platform.db, &parse(&asked.name)?).await?;
+    books::close_tenant(&platform.db, &row.tenant, now()).await?;
+    let since = books::closed_since(&platform.db, &row.tenant).await?.map(|at| at.to_string());
+    let text = format!("the books of {} are closed since {}\n", row.tenant, since.as_deref().unwrap_or_default());
+    Ok(Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "closed_at": since }), text))
 }
 
 async fn put_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {

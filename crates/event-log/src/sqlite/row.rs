@@ -17,6 +17,7 @@ pub(super) const fn topic_number(topic: Topic) -> i64 {
         Topic::Ledger => 5,
         Topic::Privacy => 6,
         Topic::Quarantine => 7,
+        Topic::Voucher => 8,
     }
 }
 

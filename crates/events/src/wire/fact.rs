@@ -56,6 +56,7 @@ facts! {
     Cod, cod: CodChargesReported CodPartSettled PayoutBanked;
     Inventory, inventory: StockCounted ProductCosted;
     Privacy, privacy: CustomerRecorded RedactionRequested DataRequested ShopRedactionRequested SubjectErased;
+    Voucher, voucher: VoucherEntered VoucherApproved VoucherWithdrawn PeriodClosed PeriodReopened AccountOpened;
 }
 
 /// The message in a body.

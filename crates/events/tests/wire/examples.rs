@@ -9,7 +9,7 @@ use uuid::{Uuid, uuid};
 const ORDER: OrderId = OrderId(9_007_199_254_740_993);
 const BUYER: SubjectId = SubjectId(uuid!("5d0c7a9e-41b3-4c58-9f5e-6a2b8d1e3f70"));
 /// 2026-03-31T18:59:59.000001Z.
-const EVENING: Timestamp = Timestamp(1_774_983_599_000_001);
+pub(crate) const EVENING: Timestamp = Timestamp(1_774_983_599_000_001);
 const RECORDED: Timestamp = Timestamp(1_774_983_600_250_000);
 
 pub(crate) fn id<T: TryFrom<String>>(text: &str) -> T {
@@ -20,7 +20,7 @@ pub(crate) fn sealed(label: &str) -> SealedBox {
     SealedBox { subject: BUYER, label: label.to_owned(), sealed: vec![1, 0, 255, 128] }
 }
 
-fn from(source: Source, fact: Fact, boxes: Vec<SealedBox>) -> Event {
+pub(crate) fn from(source: Source, fact: Fact, boxes: Vec<SealedBox>) -> Event {
     Event::fact(id("zaynab-textiles"), source, RECORDED, fact, boxes)
 }
 
@@ -30,6 +30,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let notices = [redaction(), data_request(), shop_redaction()];
     let courier = [booked(), scanned(), charges(), settled(), banked()];
     let all = shop.into_iter().chain(notices).chain(courier).chain([erased(), posted(), quarantined(), redriven()]);
+    let all = all.chain(crate::vouchers::examples());
     all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event)).collect()
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::examples::id;
 
-fn time() -> impl Strategy<Value = Timestamp> {
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp)
 }
 
@@ -43,7 +43,7 @@ fn currency() -> impl Strategy<Value = Currency> {
     select(vec![Currency::PKR, Currency::USD, Currency::JPY, Currency::KWD])
 }
 
-fn money() -> impl Strategy<Value = Money> {
+pub(crate) fn money() -> impl Strategy<Value = Money> {
     (any::<i64>(), currency()).prop_map(|(minor, currency)| Money::new(minor, currency))
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn sealed() -> impl Strategy<Value = SealedBox> {
 
 /// Any fact.
 pub(crate) fn fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![orders(), revised(), fulfilled(), parcels(), cod(), stock(), notices()]
+    prop_oneof![orders(), revised(), fulfilled(), parcels(), cod(), stock(), notices(), crate::vouchers::facts()]
 }
 
 fn orders() -> impl Strategy<Value = Fact> {

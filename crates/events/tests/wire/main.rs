@@ -12,3 +12,5 @@ mod facts;
 mod round_trip;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod vouchers;

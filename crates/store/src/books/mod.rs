@@ -13,6 +13,7 @@ mod scan;
 mod tables;
 mod tenants;
 mod views;
+mod vouchers;
 
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
@@ -41,6 +42,7 @@ pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use views::{
     CodRow, OrderView, ShipmentRow, cod_state, parcel_state, save_cod_positions, save_orders, save_shipments,
 };
+pub use vouchers::{approval_limits, close_tenant, closed_since, parts_of, save_approval_limit, vouchers};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

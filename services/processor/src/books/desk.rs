@@ -6,14 +6,14 @@
 //! when all parcels that it claims or that quote its name are here, and all claimants of those, to tell which parcels are
 //! its own. Seven look-ups do that whatever the batch size:
 //!
-//! 1. the parts the facts name; 2. the parcels their orders claim; 3. the claimants of those parcels; 4. the orders that bear
+//! 1. the parts the facts name, with each tenant's calendar of closed periods; 2. the parcels their orders claim; 3. the claimants of those parcels; 4. the orders that bear
 //!    one of the names; — these are affected —
 //! 5. the parcels they claim; 6. the parcels that quote their names; 7. the claimants of those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, owner};
-use ledger::{ChainHash, Change, EntryKey, Journal, Live, Posted, Reference, Timestamp};
+use ledger::{ChainHash, Change, Day, EntryKey, Journal, Live, Posted, Reference, Timestamp};
 use store::books::Head;
 
 /// A part as it is stored, with what is posted for it.
@@ -142,7 +142,9 @@ impl Desk {
                         Some(order) => drop(cases.get_mut(&order).map(|case| case.insert(key.clone()))),
                     }
                 }
-                (PartKey::Payout(..), _) => drop(cases.insert(key.clone(), BTreeSet::from([key.clone()]))),
+                (PartKey::Payout(..) | PartKey::Voucher(_), _) => {
+                    drop(cases.insert(key.clone(), BTreeSet::from([key.clone()])))
+                }
                 _ => {}
             }
         }
@@ -164,7 +166,7 @@ impl Desk {
     fn order(&self, id: OrderId) -> Option<&Order> {
         match &self.parts.get(&PartKey::Order(id))?.part {
             Part::Order(order) => Some(order),
-            Part::Parcel(_) | Part::Payout(_) => None,
+            _ => None,
         }
     }
 
@@ -173,7 +175,16 @@ impl Desk {
         keys.iter().filter_map(|key| self.parts.get(key).map(|held| (key.clone(), &held.part))).collect()
     }
 
+    /// The tenant's last closed day, when its calendar was laid.
+    fn closed_through(&self) -> Option<Day> {
+        match &self.parts.get(&PartKey::Calendar)?.part {
+            Part::Calendar(calendar) => calendar.closed_through(),
+            _ => None,
+        }
+    }
+
     /// Brings the books to what a case's facts imply. A case that cannot be posted is parked: nothing of it stands in the books.
+    /// What would count on a closed day counts on the first open one.
     pub(crate) fn settle(
         &mut self,
         keys: &BTreeSet<PartKey>,
@@ -188,13 +199,14 @@ impl Desk {
             }
         };
         self.park(keys, parked);
+        let closed = self.closed_through();
         let mut numbered = Vec::new();
         for (key, desired) in postings {
             let Some(held) = self.parts.get_mut(&key) else { continue };
             let changes = ledger::diff(&desired, &held.posted);
             held.changed |= !changes.is_empty();
             for change in changes {
-                let next = number(change, &key, recorded, head)?;
+                let next = number(change.after(closed), &key, recorded, head)?;
                 apply(&mut held.posted, &next.posted);
                 numbered.push(next);
             }

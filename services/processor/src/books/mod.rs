@@ -27,7 +27,8 @@ type Tenancies = BTreeMap<TenantId, Tenancy>;
 /// Folds a batch. Returns how many transactions were posted.
 pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage) -> Result<usize, DbError> {
     let mut tenancies = open_desks(work);
-    lay_named(tx, &mut tenancies, named(work)).await?;
+    let keys = with_calendars(&tenancies, named(work));
+    lay_named(tx, &mut tenancies, keys).await?;
     merge(&mut tenancies, work);
     complete(tx, &mut tenancies).await?;
     if tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
@@ -44,7 +45,8 @@ pub(crate) async fn settle(
     recorded: Timestamp,
 ) -> Result<usize, DbError> {
     let mut tenancies = desks(partitions, recorded);
-    lay_named(tx, &mut tenancies, keys.clone()).await?;
+    let named = with_calendars(&tenancies, keys.clone());
+    lay_named(tx, &mut tenancies, named).await?;
     complete(tx, &mut tenancies).await?;
     finish(tx, tenancies, true).await
 }
@@ -128,6 +130,12 @@ fn named(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
         Payload::Posted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.flatten().collect()
+}
+
+/// These keys and the calendar of every tenant of the batch: a posting asks it which days are closed.
+fn with_calendars(tenancies: &Tenancies, mut keys: BTreeSet<(TenantId, PartKey)>) -> BTreeSet<(TenantId, PartKey)> {
+    keys.extend(tenancies.keys().map(|tenant| (tenant.clone(), PartKey::Calendar)));
+    keys
 }
 
 fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {

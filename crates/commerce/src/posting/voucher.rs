@@ -1,0 +1,18 @@
+//! What a person entered, as it was entered.
+
+use ledger::{EntryKey, Transaction};
+
+use super::Unpostable;
+use super::writer::Writer;
+use crate::{Voucher, VoucherState};
+
+/// Posts a voucher as soon as nothing is missing to it, and nothing of one that waits or was withdrawn.
+pub(super) fn post_voucher(writer: &mut Writer<'_>, voucher: &Voucher) -> Result<(), Unpostable> {
+    let (Some(entered), Some(VoucherState::Posted)) = (&voucher.entered, voucher.state()) else { return Ok(()) };
+    let key = format!("{}/entered", writer.key);
+    let entry_key = EntryKey::try_from(key.clone())?;
+    let transaction = Transaction::new(entry_key.clone(), writer.about.clone(), entered.day, entered.entries.clone())
+        .map_err(|rejected| Unpostable::Rejected { key, rejected })?;
+    writer.journal.insert(entry_key, transaction);
+    Ok(())
+}

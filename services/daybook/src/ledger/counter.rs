@@ -1,0 +1,131 @@
+//! Where people hand in what is for the books: one merchant's books as they stand, and the way onto the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use commerce::{Accounts, Calendar, Fact, Part, PartKey, Policy, Voucher, VoucherEntered, VoucherId};
+use events::{Event, Source};
+use ledger::{Admitted, Refused, Standing, Timestamp};
+use serde_json::json;
+use store::books::{self, TenantRow};
+
+use crate::cli::OfTenant;
+use crate::config::Settings;
+use crate::output::Answer;
+use crate::platform::{Platform, now};
+use crate::tenant;
+
+/// One merchant's books, open for entries.
+pub(super) struct Counter<'s> {
+    settings: &'s Settings,
+    pub(super) platform: Platform,
+    pub(super) row: TenantRow,
+}
+
+/// The parts that govern what may be entered.
+pub(super) struct Rules {
+    pub(super) calendar: Calendar,
+    pub(super) accounts: Accounts,
+}
+
+impl<'s> Counter<'s> {
+    pub(super) async fn open(settings: &'s Settings, of: &OfTenant) -> Result<Counter<'s>> {
+        let platform = Platform::open(settings).await?;
+        let row = tenant::chosen(&platform.db, of).await?;
+        Ok(Counter { settings, platform, row })
+    }
+
+    /// Folds what waits on the log, so that what is decided next is decided on all of it.
+    pub(super) async fn fold(&self) -> Result<()> {
+        let (log, db) = (&self.platform.log, &self.platform.db);
+        Ok(processor::catch_up(self.platform.processor_config(self.settings), log, db).await?)
+    }
+
+    /// Records that wait to be folded.
+    pub(super) async fn lag(&self) -> Result<u64> {
+        Ok(processor::lag(&self.platform.log, &self.platform.db).await?)
+    }
+
+    /// Puts a fact on the log and folds it.
+    pub(super) async fn record(&self, fact: Fact) -> Result<()> {
+        let event = Event::fact(self.row.tenant.clone(), Source::DAYBOOK, now(), fact, Vec::new());
+        self.platform.log.append(vec![event.encode()]).await?;
+        self.fold().await
+    }
+
+    /// The merchant's calendar and added accounts.
+    pub(super) async fn rules(&self) -> Result<Rules> {
+        let mut rules = Rules { calendar: Calendar::default(), accounts: Accounts::default() };
+        let keys = BTreeSet::from([PartKey::Calendar, PartKey::Accounts]);
+        for row in books::parts_of(&self.platform.db, &self.row.tenant, keys).await? {
+            match row.part {
+                Part::Calendar(calendar) => rules.calendar = calendar,
+                Part::Accounts(accounts) => rules.accounts = accounts,
+                _ => {}
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The merchant's policy with its limits.
+    pub(super) async fn policy(&self) -> Result<Policy> {
+        let approval_limit = books::approval_limits(&self.platform.db, &self.row.tenant).await?;
+        Ok(Policy { approval_limit, ..self.row.policy() })
+    }
+
+    /// The vouchers with these ids that are known, and those that say they reverse them.
+    pub(super) async fn vouchers(&self, ids: BTreeSet<VoucherId>) -> Result<BTreeMap<VoucherId, Voucher>> {
+        let mut known = self.stored(ids).await?;
+        let reversals = known.values().flat_map(|voucher| &voucher.reversed_by).cloned().collect();
+        known.extend(self.stored(reversals).await?);
+        Ok(known)
+    }
+
+    async fn stored(&self, ids: BTreeSet<VoucherId>) -> Result<BTreeMap<VoucherId, Voucher>> {
+        let keys = ids.into_iter().map(PartKey::Voucher).collect();
+        let rows = books::parts_of(&self.platform.db, &self.row.tenant, keys).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match (row.key, row.part) {
+                (PartKey::Voucher(id), Part::Voucher(voucher)) => Some((id, voucher)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Admits or refuses a voucher by how the books stand.
+    pub(super) async fn admit(
+        &self,
+        entered: &VoucherEntered,
+        known: &BTreeMap<VoucherId, Voucher>,
+    ) -> Result<Result<Admitted, Refused>> {
+        let (rules, policy) = (self.rules().await?, self.policy().await?);
+        let mut standing = Standing {
+            tenant_closed: self.closed_since().await?.is_some(),
+            closed_through: rules.calendar.closed_through(),
+            ..Standing::default()
+        };
+        for account in entered.entries.iter().map(|entry| &entry.account) {
+            if let Some(rule) = rules.accounts.rule(&policy.chart, account) {
+                standing.accounts.insert(account.clone(), rule);
+            }
+        }
+        for row in books::trial_balance(&self.platform.db, &self.row.tenant).await?.rows {
+            // One of the two is zero.
+            standing.balances.insert((row.account, row.currency), row.debit.saturating_sub(row.credit));
+        }
+        Ok(ledger::admit(&commerce::propose(entered, known), &standing))
+    }
+
+    pub(super) async fn closed_since(&self) -> Result<Option<Timestamp>> {
+        Ok(books::closed_since(&self.platform.db, &self.row.tenant).await?)
+    }
+}
+
+/// Why something is refused, by its name; nothing was written.
+pub(super) fn refusal(refused: &Refused) -> Answer {
+    let message = refused.to_string();
+    let named = json!({ "name": refused.name(), "index": refused.index() });
+    let json = json!({ "error": message, "refused": named });
+    Answer::new(&json, format!("refused: {message}; nothing was written\n")).with_verdict(false)
+}

@@ -25,6 +25,8 @@ mod layout;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod store_db;

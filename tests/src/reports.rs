@@ -28,7 +28,7 @@ fn shop() -> TenantId {
 
 /// An order whose parcel was delivered against cash that many hours after 2026-02-02, 07:40 in Karachi.
 fn delivered(order: u64, rupees: i64, hour: i64) -> Vec<Fact> {
-    let (name, number) = (format!("#{order}"), format!("{}", 26_704_560_000_000 + order));
+    let (name, number) = (format!("shop-{order}"), format!("{}", 26_704_560_000_000 + order));
     vec![
         placed(order, &name),
         revised(order, 1, rupees * 100, 0),
@@ -104,9 +104,9 @@ async fn what_comes_late_counts_on_its_day_and_is_known_from_when_it_came() {
             (3, None, 2_800, "and since"),
             (4, Some(february(10, 12)), 3_500, "two parcels by the fourth"),
             (4, None, 3_800, "three, as is known now"),
-            (110, None, 3_800, "nothing was paid out for months"),
-            (114, Some(february(20, 0)), 3_800, "and nobody could know that it would"),
-            (114, None, 1_300, "the first was paid out on 27 May"),
+            (115, None, 3_800, "nothing was paid out for months"),
+            (116, Some(february(20, 0)), 3_800, "and nobody could know that it would"),
+            (116, None, 1_300, "the first was paid out on 27 May"),
         ] {
             let owed = owed(&backend.db, day(through), known_at).await;
             assert_eq!(owed, rupees, "{kind:?}, as of {}, known at {known_at:?}: {why}", day(through));

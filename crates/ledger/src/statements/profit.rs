@@ -64,6 +64,6 @@ mod tests {
                 "  expenses:courier-fees:tcs 300",
             ]
         );
-        assert_eq!((found.income.total, found.expenses.total, found.result), (9_900_00, 7_400_00, 2_500_00));
+        assert_eq!((found.income.total, found.expenses.total, found.result), (990_000, 740_000, 250_000));
     }
 }

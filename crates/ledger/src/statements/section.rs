@@ -108,7 +108,7 @@ mod tests {
                 "expenses:write-offs:cod:postex -5",
             ]
         );
-        assert_eq!(section.total, 182_00);
+        assert_eq!(section.total, 18_200);
         assert_eq!(Section::of(&books, AccountClass::Expenses, Currency::USD).unwrap(), Section::default());
     }
 }

@@ -68,8 +68,8 @@ mod tests {
                 "  assets:cod-receivable:tcs 500",
             ]
         );
-        assert_eq!((sheet.liabilities.total, sheet.equity.total), (900_00, 5_000_00));
-        assert_eq!((sheet.assets.total, sheet.retained, sheet.claims), (10_500_00, 4_600_00, 10_500_00));
+        assert_eq!((sheet.liabilities.total, sheet.equity.total), (90_000, 500_000));
+        assert_eq!((sheet.assets.total, sheet.retained, sheet.claims), (1_050_000, 460_000, 1_050_000));
         assert!(sheet.holds);
         books.insert(("assets:bank".parse().unwrap(), Currency::PKR), Total::posted(1, 0));
         assert!(!balance_sheet(&books).unwrap()[&Currency::PKR].holds);

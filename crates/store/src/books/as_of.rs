@@ -82,8 +82,10 @@ async fn add_last_day(
     if begin > known_at.0 {
         return Ok(());
     }
+    // `+ 0` keeps the plan to the index on what was recorded: an instant of a day is little, days up to another are much,
+    // and a plan that is made once for all values cannot tell.
     let sql = "SELECT body FROM journal WHERE tenant = $1 AND recorded >= $2 AND recorded <= $3 \
-               AND effective >= $4 AND effective <= $5";
+               AND effective + 0 >= $4 AND effective + 0 <= $5";
     let (from, through) = as_of.days();
     let args = vec![tenant.as_str().into(), begin.into(), known_at.0.into(), from.into(), through.into()];
     for row in &db.query(sql, args).await? {
@@ -134,7 +136,7 @@ impl<'a> PostedScan<'a> {
         let sql = format!(
             "SELECT tenant, number, partition_no, position, part, effective, recorded, entries, body, link FROM journal \
              WHERE tenant = $1 AND effective >= $2 AND (effective > $2 OR number > $3) AND effective <= $4 \
-             AND recorded <= $5 AND entries LIKE $6 ORDER BY effective, number LIMIT {PAGE}"
+             AND recorded + 0 <= $5 AND entries LIKE $6 ORDER BY effective, number LIMIT {PAGE}"
         );
         let rows = self.db.query(&sql, self.args()).await?;
         self.done = rows.len() < PAGE as usize;

@@ -18,7 +18,7 @@ use crate::books::{append, config, findings, open_hash};
 
 const HOUR: i64 = 3_600_000_000;
 
-fn at(hour: i64) -> Timestamp {
+pub(crate) fn at(hour: i64) -> Timestamp {
     Timestamp(1_770_000_000_000_000 + hour * HOUR)
 }
 
@@ -34,11 +34,11 @@ fn name(text: &str) -> Option<OrderName> {
     Some(text.parse().unwrap())
 }
 
-fn placed(order: u64, bears: &str) -> Fact {
+pub(crate) fn placed(order: u64, bears: &str) -> Fact {
     Fact::OrderPlaced(OrderPlaced { order: OrderId(order), name: name(bears), placed_at: at(0), customer: None })
 }
 
-fn revised(order: u64, hour: i64, total: i64, tax: i64) -> Fact {
+pub(crate) fn revised(order: u64, hour: i64, total: i64, tax: i64) -> Fact {
     Fact::OrderRevised(OrderRevised {
         version: at(hour),
         order: OrderId(order),
@@ -60,7 +60,7 @@ fn revised(order: u64, hour: i64, total: i64, tax: i64) -> Fact {
     })
 }
 
-fn fulfilled(order: u64, hour: i64, parcels: &[&str]) -> Fact {
+pub(crate) fn fulfilled(order: u64, hour: i64, parcels: &[&str]) -> Fact {
     let parcel = |number: &&str| TrackedParcel { courier: postex(), tracking: tracking(number) };
     Fact::FulfilmentRecorded(FulfilmentRecorded {
         version: at(hour),
@@ -74,7 +74,7 @@ fn fulfilled(order: u64, hour: i64, parcels: &[&str]) -> Fact {
     })
 }
 
-fn scanned(number: &str, hour: i64, state: ParcelState, quotes: Option<OrderName>) -> Fact {
+pub(crate) fn scanned(number: &str, hour: i64, state: ParcelState, quotes: Option<OrderName>) -> Fact {
     let code = format!("{state:?}");
     Fact::ParcelScanned(ParcelScanned {
         scanned_at: at(hour),
@@ -86,7 +86,7 @@ fn scanned(number: &str, hour: i64, state: ParcelState, quotes: Option<OrderName
     })
 }
 
-fn booked(number: &str, quotes: Option<OrderName>, cod: Money) -> Fact {
+pub(crate) fn booked(number: &str, quotes: Option<OrderName>, cod: Money) -> Fact {
     Fact::ParcelBooked(ParcelBooked {
         version: at(1),
         courier: postex(),
@@ -97,7 +97,7 @@ fn booked(number: &str, quotes: Option<OrderName>, cod: Money) -> Fact {
     })
 }
 
-fn settled(number: &str) -> Fact {
+pub(crate) fn settled(number: &str) -> Fact {
     Fact::CodPartSettled(CodPartSettled {
         settled_on: Day(20_600),
         courier: postex(),

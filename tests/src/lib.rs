@@ -29,6 +29,8 @@ mod layout;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod store_db;

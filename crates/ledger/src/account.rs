@@ -62,7 +62,19 @@ impl Account {
 
     /// The side on which the account grows.
     pub fn normal_side(&self) -> Side {
-        match self.class() {
+        self.class().normal_side()
+    }
+
+    /// True of `branch` itself and of every account below it.
+    pub fn is_within(&self, branch: &Account) -> bool {
+        self.0.strip_prefix(&branch.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+}
+
+impl AccountClass {
+    /// The side on which accounts of this class grow.
+    pub fn normal_side(self) -> Side {
+        match self {
             AccountClass::Assets | AccountClass::Expenses => Side::Debit,
             AccountClass::Liabilities | AccountClass::Equity | AccountClass::Income => Side::Credit,
         }
@@ -140,6 +152,15 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Account>(), Err(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_branch_holds_itself_and_what_is_below_it() {
+        let within = |path: &str, branch: &str| path.parse::<Account>().unwrap().is_within(&branch.parse().unwrap());
+        assert!(within("assets:cod-receivable:postex", "assets:cod-receivable"));
+        assert!(within("assets:cod-receivable", "assets:cod-receivable"));
+        assert!(!within("assets:cod-receivable-other", "assets:cod-receivable"));
+        assert!(!within("assets:cod-receivable", "assets:cod-receivable:postex"));
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub struct TrialBalanceRow {
     pub credit: i64,
 }
 
-fn as_code<S: serde::Serializer>(currency: &Currency, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_code<S: serde::Serializer>(currency: &Currency, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(currency.code())
 }
 

@@ -10,6 +10,7 @@ mod balance;
 mod chain;
 mod journal;
 mod money;
+pub mod statements;
 mod time;
 mod transaction;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
@@ -68,6 +68,16 @@ impl Day {
         NaiveDate::from_num_days_from_ce_opt(self.0.saturating_add(Self::UNIX_EPOCH_FROM_CE)).unwrap_or_default()
     }
 
+    /// The last microsecond before the next midnight of `zone`. Where clocks skip that midnight, the day ends as they skip it, and
+    /// where they show it twice, at the first.
+    pub fn end(self, zone: BusinessZone) -> Timestamp {
+        let midnight = Day(self.0.saturating_add(1)).date().and_time(NaiveTime::MIN);
+        // Clocks skip at most a few hours; the first quarter of an hour that exists begins the day.
+        let quarters = (0..96).filter_map(|quarter| midnight.checked_add_signed(TimeDelta::minutes(15 * quarter)));
+        let begin = quarters.filter_map(|wall| zone.0.from_local_datetime(&wall).earliest()).next();
+        Timestamp(begin.map_or(Timestamp::LAST, |begin| begin.timestamp_micros()).saturating_sub(1))
+    }
+
     /// Whole days from `earlier` to `self`; negative when `earlier` is later.
     pub fn since(self, earlier: Day) -> i32 {
         self.0.saturating_sub(earlier.0)
@@ -118,6 +128,20 @@ mod tests {
         assert_eq!(just_before.day(BusinessZone::KARACHI).to_string(), "2026-03-31");
         assert_eq!(midnight.day(BusinessZone::KARACHI).to_string(), "2026-04-01");
         assert_eq!(midnight.day(BusinessZone::UTC).to_string(), "2026-03-31");
+    }
+
+    #[test]
+    fn a_day_ends_before_the_next_midnight_of_its_zone() {
+        let ends = |day: &str, zone: &str| {
+            let (day, zone) = (Day::from_date(day.parse().unwrap()), zone.parse().unwrap());
+            let (end, next) = (day.end(zone), Timestamp(day.end(zone).0 + 1));
+            assert_eq!((end.day(zone), next.day(zone)), (day, Day(day.0 + 1)), "{day}");
+            next.to_string()
+        };
+        assert_eq!(ends("2026-03-31", "Asia/Karachi"), "2026-03-31T19:00:00Z");
+        assert_eq!(ends("2026-03-31", "UTC"), "2026-04-01T00:00:00Z");
+        // Clocks in Cairo went from midnight to one o'clock.
+        assert_eq!(ends("2024-04-25", "Africa/Cairo"), "2024-04-25T22:00:00Z");
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Look at orders and books
     #[command(subcommand)]
     Show(Show),
+    /// Statements as of any day, as known at any time
+    #[command(subcommand)]
+    Report(crate::reports::Report),
     /// Erase a person: destroy the keys of their data
     Erase(Erase),
     /// Drop read models and fold them again from the log

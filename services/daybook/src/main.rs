@@ -16,6 +16,7 @@ mod platform;
 mod quarantine;
 mod readers;
 mod rebuild;
+mod reports;
 mod roles;
 mod show;
 mod tenant;
@@ -78,6 +79,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Show(Show::Books(of)) => show::books(settings, of).await,
         Command::Show(Show::Cod(asked)) => show::cod(settings, asked).await,
         Command::Show(Show::Parked(of)) => show::parked(settings, of).await,
+        Command::Report(report) => reports::run(settings, report).await,
         Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,

@@ -4,9 +4,10 @@
 //! result. What is measured runs in a process of its own (this program again, with a hidden argument), so that its peak
 //! memory is nobody else's. Prints a table and writes `target/bench.json`.
 //!
-//! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, `100000,1000000` if unset.
+//! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, and of the journal for reports, `100000,1000000` if unset.
 //! - `DAYBOOK_BENCH_REQUESTS`: requests of a round, `20000` if unset.
-//! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ingest`, `embedded`, `servers`.
+//! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ingest`, `reports`,
+//!   `embedded`, `servers`. Reports are measured on servers alone.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
 #![expect(clippy::float_arithmetic, reason = "rates and shares; there is no money here")]
@@ -18,6 +19,7 @@ mod load;
 mod place;
 mod projection;
 mod report;
+mod reports;
 mod workload;
 
 use anyhow::Context;
@@ -51,6 +53,9 @@ async fn everything() -> anyhow::Result<()> {
         if let Some(requests) = &requests {
             ingest::measure(kind, requests, &mut report).await?;
         }
+        for size in sizes.iter().filter(|_| kind == Kind::Servers && wanted("reports")) {
+            reports::measure(kind, *size, &mut report).await?;
+        }
     }
     report.finish()
 }
@@ -58,8 +63,11 @@ async fn everything() -> anyhow::Result<()> {
 /// Whether `DAYBOOK_BENCH_ONLY` leaves a part in: it does when it is unset, names the part, or names none of its kind.
 fn wanted(part: &str) -> bool {
     let Ok(only) = std::env::var("DAYBOOK_BENCH_ONLY") else { return true };
-    let alike: &[&str] =
-        if ["embedded", "servers"].contains(&part) { &["embedded", "servers"] } else { &["projection", "ingest"] };
+    let alike: &[&str] = if ["embedded", "servers"].contains(&part) {
+        &["embedded", "servers"]
+    } else {
+        &["projection", "ingest", "reports"]
+    };
     let named: Vec<&str> = only.split(',').map(str::trim).filter(|word| alike.contains(word)).collect();
     named.is_empty() || named.contains(&part)
 }

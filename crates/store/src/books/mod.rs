@@ -1,6 +1,7 @@
 //! The books and the read models: what a consumer loads, writes and compares inside one transaction, and what a reader asks
 //! for. Rows are typed here; no SQL leaves this crate.
 
+mod as_of;
 mod checkpoint;
 mod inventory;
 mod journal;
@@ -15,6 +16,7 @@ mod tenants;
 mod views;
 mod vouchers;
 
+pub use as_of::{AsOf, PostedScan, totals};
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use commerce::{
     CodGateways, CodPosition, CodState, Fact, OrderPlaced, OrderRevised, Part, PartKey, PaymentState, TenantId,
 };
-use ledger::{Balances, BusinessZone, Currency, Day, Entry, EntryKey, GENESIS, Money, Posted, Reference, Timestamp};
 use ledger::Transaction;
+use ledger::{Balances, BusinessZone, Currency, Day, Entry, EntryKey, GENESIS, Money, Posted, Reference, Timestamp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use store::books::{self, CodRow, JournalRow, OrderView, PartRow, QuarantineRow, TenantRow};

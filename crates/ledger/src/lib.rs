@@ -9,6 +9,7 @@ mod balance;
 mod chain;
 mod journal;
 mod money;
+mod reversals;
 mod time;
 mod transaction;
 
@@ -17,5 +18,6 @@ pub use balance::{Balances, Total, TrialBalance, TrialBalanceRow};
 pub use chain::{ChainHash, GENESIS};
 pub use journal::{Change, Journal, Live, Posted, diff};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
+pub use reversals::{ReversalError, Reversals};
 pub use time::{BusinessZone, Day, Timestamp, ZoneError};
 pub use transaction::{Entry, EntryKey, Layer, Reference, Rejected, TextError, Transaction};

@@ -1,6 +1,7 @@
 //! The books and the read models: what a consumer loads, writes and compares inside one transaction, and what a reader asks
 //! for. Rows are typed here; no SQL leaves this crate.
 
+mod audit;
 mod checkpoint;
 mod inventory;
 mod journal;
@@ -14,6 +15,7 @@ mod tables;
 mod tenants;
 mod views;
 
+pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{

@@ -40,7 +40,12 @@ pub(super) fn transaction(out: &mut impl Write, posted: &Posted, declared: &mut 
     )?;
     for entry in transaction.entries() {
         let sign = if entry.side == Side::Debit { "" } else { "-" };
-        let lead = if entry.layer == Layer::Pending { "    ; pending " } else { "    " };
+        let lead = match entry.layer {
+            Layer::Posted => "    ",
+            // Nothing may be indented that does not follow a transaction.
+            Layer::Pending if promised => "; pending ",
+            Layer::Pending => "    ; pending ",
+        };
         writeln!(out, "{lead}{}  {sign}{}", entry.account, quantity(entry))?;
     }
     Ok(())
@@ -70,7 +75,7 @@ impl Declared {
         for entry in entries {
             let currency = entry.amount.currency;
             if self.currencies.insert(currency) {
-                writeln!(out, "\ncommodity {currency}\n    format {}", shape(currency))?;
+                writeln!(out, "\ncommodity {currency}{}", shape(currency))?;
             }
             if self.accounts.insert(entry.account.clone()) {
                 writeln!(out, "\naccount {}\n    ; type: {}", entry.account, class(&entry.account))?;
@@ -80,11 +85,12 @@ impl Declared {
     }
 }
 
-/// How amounts of a currency are written; the decimal point is there even where no decimals follow.
+/// How amounts of a currency are written. Without decimals nothing is said: hledger wants a decimal point here then, and
+/// ledger wants none.
 fn shape(currency: Currency) -> String {
     match usize::try_from(currency.decimals()) {
-        Ok(width @ 1..) => format!("1,000.{:0width$} {currency}", 0),
-        _ => format!("1000. {currency}"),
+        Ok(width @ 1..) => format!("\n    format 1,000.{:0width$} {currency}", 0),
+        _ => String::new(),
     }
 }
 
@@ -137,18 +143,36 @@ mod tests {
         assert_eq!(late, expected);
         let promised = entries(7, Currency::PKR).into_iter().map(Entry::pending).collect();
         let promised = text(&mut declared, 3, None, promised, 0);
-        assert!(promised.lines().all(|line| line.trim_start().starts_with(';') || line.is_empty()), "{promised}");
+        assert!(promised.lines().all(|line| line.starts_with(';') || line.is_empty()), "{promised}");
     }
 
     #[test]
     fn a_currency_has_its_own_decimals() {
         for (currency, minor, shape, written) in [
-            (Currency::JPY, 1_234_567, "format 1000. JPY", "assets:bank  1234567 JPY\n"),
+            (Currency::JPY, 1_234_567, "commodity JPY\n\n", "assets:bank  1234567 JPY\n"),
             (Currency::KWD, 1_234_567, "format 1,000.000 KWD", "assets:bank  1,234.567 KWD\n"),
             (Currency::KWD, 1_500, "format 1,000.000 KWD", "assets:bank  1.500 KWD\n"),
         ] {
             let text = text(&mut Declared::default(), 1, None, entries(minor, currency), 0);
             assert!(text.contains(shape) && text.contains(written), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_tools_themselves_read_every_kind_of_currency() {
+        let mut declared = Declared::default();
+        let late = entries(1_500, Currency::KWD).into_iter().map(Entry::pending);
+        let both = [entries(1_234_567, Currency::JPY), entries(1_500, Currency::KWD), late.clone().collect()].concat();
+        let text = text(&mut declared, 1, None, both, 3) + &text(&mut declared, 2, None, late.collect(), 0);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        for tool in ["hledger", "ledger"] {
+            let ran =
+                std::process::Command::new(tool).arg("-f").arg(file.path()).args(["bal", "--flat", "bank"]).output();
+            let Ok(ran) = ran else { continue };
+            let told = String::from_utf8(ran.stdout).unwrap();
+            assert!(ran.status.success(), "{tool}: {}", String::from_utf8_lossy(&ran.stderr));
+            assert!(told.contains("1234567 JPY") && told.contains(" 1.500 KWD"), "{tool}: {told}");
         }
     }
 }

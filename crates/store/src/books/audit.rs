@@ -62,14 +62,30 @@ impl<'a> JournalAudit<'a> {
                 Ok(rows.iter().map(|row| self.read(row)).collect())
             }
             Err(DbError::Corrupt { .. }) if self.skipped < GIVE_UP => {
+                let place = self.unreadable().await?;
+                Ok(vec![Err(Damaged { place, problem: "the stored row cannot be read".to_owned() })])
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Names a row that cannot be read, and goes on behind it: by its key if that is sound, else by the row before it.
+    async fn unreadable(&mut self) -> Result<String, DbError> {
+        match self.query("tenant, number", 1).await {
+            Ok(rows) => {
+                let Some(row) = rows.first() else { return Ok("journal".to_owned()) };
+                let (tenant, number) = (row.text(0)?, row.int(1)?);
+                (self.after, self.skipped) = (Some([tenant.into(), number.into()]), 0);
+                Ok(format!("journal of {tenant}, number {number}"))
+            }
+            Err(DbError::Corrupt { .. }) => {
                 self.skipped += 1;
-                let place = match &self.after {
+                Ok(match &self.after {
                     Some([Value::Text(tenant), Value::Int(number)]) => {
-                        format!("journal of {tenant}, number {}", number.saturating_add(self.skipped))
+                        format!("journal, {} rows behind number {number} of {tenant}", self.skipped)
                     }
                     _ => format!("journal, row {}", self.skipped),
-                };
-                Ok(vec![Err(Damaged { place, problem: "the stored row cannot be read".to_owned() })])
+                })
             }
             Err(error) => Err(error),
         }
@@ -88,6 +104,11 @@ impl<'a> JournalAudit<'a> {
 
     async fn rows(&self, limit: u32) -> Result<Vec<Row>, DbError> {
         let columns: Vec<&str> = JOURNAL.columns.iter().map(|column| column.name).collect();
+        self.query(&columns.join(", "), limit).await
+    }
+
+    /// Rows behind the last that could be read.
+    async fn query(&self, columns: &str, limit: u32) -> Result<Vec<Row>, DbError> {
         let mut args: Vec<Value> = vec![limit.into(), self.skipped.into()];
         let mut filters = Vec::new();
         if let Some([tenant, number]) = &self.after {
@@ -99,8 +120,7 @@ impl<'a> JournalAudit<'a> {
             filters.push(format!("tenant = ${}", args.len()));
         }
         let filter = if filters.is_empty() { String::new() } else { format!("WHERE {}", filters.join(" AND ")) };
-        let sql =
-            format!("SELECT {} FROM journal {filter} ORDER BY tenant, number LIMIT $1 OFFSET $2", columns.join(", "));
+        let sql = format!("SELECT {columns} FROM journal {filter} ORDER BY tenant, number LIMIT $1 OFFSET $2");
         self.db.query(&sql, args).await
     }
 }

@@ -251,7 +251,10 @@ fn chain(journal: &JournalRead, heads: &BTreeMap<TenantId, Head>) -> Invariant {
     let mut findings = Findings(journal.chain.0.clone());
     for tenant in journal.ends.keys().chain(heads.keys()).collect::<BTreeSet<_>>() {
         if journal.ends.get(tenant) != heads.get(tenant) {
-            findings.add(format!("journal of {tenant}"), "the chain does not end where its head says");
+            let number = |head: Option<&Head>| head.map_or(0, |head| head.number);
+            let (ends, says) = (number(journal.ends.get(tenant)), number(heads.get(tenant)));
+            let problem = format!("the chain ends at number {ends}, and not where its head says, at number {says}");
+            findings.add(format!("journal of {tenant}"), problem);
         }
     }
     Invariant {

@@ -16,11 +16,11 @@ demo: ## The same, then exit; non-zero if any invariant fails
 build: ## The release binary, target/release/daybook
 	$(CARGO) build --release --package daybook
 
-setup: ## Install or name what the tests need beside Rust: Java, Maven, PostgreSQL
+setup: ## Install or name what the tests need beside Rust: Java, Maven, PostgreSQL, hledger
 	$(SERVERS)/install
 
 test: setup ## Every test, on SQLite and on a real Kafka and PostgreSQL that are stopped again
-	$(CARGO) build --package daybook
+	$(CARGO) build --package daybook --package audit
 	$(SERVERS)/with-servers $(CARGO) test --workspace
 
 test-fast: ## Tests of the pure crates only: no server

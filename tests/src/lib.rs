@@ -1,6 +1,8 @@
 //! One integration binary.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod backend;
 #[cfg(test)]
 mod books;

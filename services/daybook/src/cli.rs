@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::audit::Audit;
 use crate::config::Flags;
+use crate::export::Export;
 use crate::readers::Reader;
 use crate::tenant::{POSTEX, SHOPIFY};
 
@@ -55,6 +57,12 @@ pub(crate) enum Command {
     Rebuild(Rebuild),
     /// Check every invariant and say where it does not hold
     Verify,
+    /// Re-check the books from what is stored, and sign checkpoints of them
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Write the journal for auditors and for plain-text accounting
+    #[command(subcommand)]
+    Export(Export),
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),

@@ -1,5 +1,6 @@
 //! `daybook import`: what other systems exported takes the same way as a webhook: sealed, onto the log, folded.
 
+mod journal;
 mod orders;
 mod retail;
 

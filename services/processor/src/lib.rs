@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
-pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify};
+pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify, verify_books};
 pub use worker::ProcessError;
 
 /// How the processor runs.

@@ -1,8 +1,11 @@
 //! Verification: every invariant that a running system can check of itself, with its figures, and the first places where it
 //! does not hold. Reads only; memory is that of a page and of the balances.
 
+mod alone;
 mod hash;
 pub(crate) mod log;
+mod places;
+mod reversals;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +14,12 @@ use std::sync::Arc;
 use commerce::TenantId;
 use event_log::EventLog;
 use ledger::{Account, BusinessZone, ChainHash, Currency, Total, Transaction, TrialBalance};
-use store::books::{self, BalancesByDayKnown, Head, JournalScan, PartScan, Projection, SetHash};
+use store::books::{self, BalancesByDayKnown, Head, JournalAudit, JournalRow, PartScan, Projection, SetHash};
 use store::db::{Db, DbError};
 
 use crate::{ProcessError, books as bookkeeper};
 
+pub use alone::verify_books;
 pub use hash::{BooksHash, books_hash};
 
 /// Where an invariant does not hold.
@@ -89,17 +93,18 @@ pub async fn verify(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Se
 async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Report, ProcessError> {
     let folded = books::checkpoints(db, Projection::Quarantine.name()).await?;
     let records = log::records(log, &folded, progress).await?;
-    let journal = read_journal(db, progress).await?;
+    let journal = read_journal(db, None, progress).await?;
     let heads = books::all_heads(db).await?;
     let invariants = vec![
         records.intact,
         chain(&journal, &heads),
         log::relayed(log, records.chains, &heads, &books::relays(db).await?),
+        journal.reversals.invariant(),
         balanced(&journal)?,
-        stored_balances(db, &journal).await?,
-        sub_ledgers(db, &journal).await?,
-        desired_is_posted(log, db, progress).await?,
-        standing_is_held(db, &journal).await?,
+        stored_balances(db, &journal, None).await?,
+        sub_ledgers(db, &journal, None).await?,
+        desired_is_posted(log, db, None, progress).await?,
+        standing_is_held(db, &journal, None).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,
         erased_stay_erased(db).await?,
     ];
@@ -115,19 +120,31 @@ struct JournalRead {
     /// What was posted and not reversed: each number with its transaction.
     standing: SetHash,
     chain: Findings,
+    reversals: reversals::Reversals,
     overflow: Findings,
 }
 
-async fn read_journal(db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result<JournalRead, ProcessError> {
+/// Whether a check that is about one tenant, or about all, is about this one.
+fn concerns(asked: Option<&TenantId>, tenant: &TenantId) -> bool {
+    asked.is_none_or(|asked| asked == tenant)
+}
+
+async fn read_journal(
+    db: &Db,
+    tenant: Option<&TenantId>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<JournalRead, ProcessError> {
     let mut read = JournalRead {
         balances: BTreeMap::new(),
         ends: BTreeMap::new(),
         transactions: 0,
         standing: SetHash::default(),
         chain: Findings::default(),
+        reversals: reversals::Reversals::default(),
         overflow: Findings::default(),
     };
-    let mut scan = JournalScan::new(db);
+    let mut places = places::Places::new(books::relays(db).await?);
+    let mut scan = JournalAudit::new(db, tenant);
     loop {
         let rows = scan.next().await?;
         if rows.is_empty() {
@@ -135,35 +152,46 @@ async fn read_journal(db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -> Result
         }
         progress(rows.len() as u64);
         for row in rows {
-            let place = format!("journal of {}, number {}", row.tenant, row.number);
-            read.transactions += 1;
-            let end = read.ends.entry(row.tenant.clone()).or_insert(Head::GENESIS);
-            if let Some(problem) = link_problem(*end, row.number, &row.body, row.link) {
-                read.chain.add(&place, problem);
+            match row {
+                Ok(row) => read.take(row, &mut places),
+                Err(damaged) => read.chain.add(damaged.place, damaged.problem),
             }
-            // The stored link, so that one broken row is named once and not every row after it.
-            *end = Head { number: row.number, link: row.link };
-            let Ok(posted) = events::posted_from_bytes(&row.body) else {
-                read.chain.add(&place, "the stored bytes are not a balanced transaction");
-                continue;
-            };
-            let columns = (posted.number, posted.part.as_str(), posted.transaction.effective(), posted.recorded);
-            if columns != (row.number, row.part.as_str(), row.effective, row.recorded) {
-                read.chain.add(&place, "the row's columns are not what its stored bytes say");
-            }
-            match posted.reverses {
-                Some(undone) => {
-                    read.standing.remove(standing(&row.tenant, undone, &posted.transaction.reversal()).parts())
-                }
-                None => read.standing.add(standing(&row.tenant, posted.number, &posted.transaction).parts()),
-            }
-            if row.entries != books::entries_json(&posted.transaction) {
-                read.chain.add(&place, "the row's entries are not what its stored bytes say");
-            }
-            let at = (row.tenant, row.recorded.day(BusinessZone::UTC));
-            if read.balances.entry(at).or_default().add(&posted.transaction).is_err() {
-                read.overflow.add(&place, "a day's balance does not fit 64 bits");
-            }
+        }
+    }
+}
+
+impl JournalRead {
+    fn take(&mut self, row: JournalRow, places: &mut places::Places) {
+        let place = format!("journal of {}, number {}", row.tenant, row.number);
+        self.transactions += 1;
+        let end = self.ends.entry(row.tenant.clone()).or_insert(Head::GENESIS);
+        if let Some(problem) = link_problem(*end, row.number, &row.body, row.link) {
+            self.chain.add(&place, problem);
+        }
+        if let Some(problem) = places.problem(&row) {
+            self.chain.add(&place, problem);
+        }
+        // The stored link, so that one broken row is named once and not every row after it.
+        *end = Head { number: row.number, link: row.link };
+        let Ok(posted) = events::posted_from_bytes(&row.body) else {
+            self.chain.add(&place, "the stored bytes are not a balanced transaction");
+            return;
+        };
+        let columns = (posted.number, posted.part.as_str(), posted.transaction.effective(), posted.recorded);
+        if columns != (row.number, row.part.as_str(), row.effective, row.recorded) {
+            self.chain.add(&place, "the row's columns are not what its stored bytes say");
+        }
+        match posted.reverses {
+            Some(undone) => self.standing.remove(standing(&row.tenant, undone, &posted.transaction.reversal()).parts()),
+            None => self.standing.add(standing(&row.tenant, posted.number, &posted.transaction).parts()),
+        }
+        if row.entries != books::entries_json(&posted.transaction) {
+            self.chain.add(&place, "the row's entries are not what its stored bytes say");
+        }
+        self.reversals.take(&row.tenant, &posted, &place);
+        let at = (row.tenant, row.recorded.day(BusinessZone::UTC));
+        if self.balances.entry(at).or_default().add(&posted.transaction).is_err() {
+            self.overflow.add(&place, "a day's balance does not fit 64 bits");
         }
     }
 }
@@ -190,10 +218,14 @@ fn standing(tenant: &TenantId, number: u64, transaction: &Transaction) -> Standi
 }
 
 /// What the cases hold as posted must be what the journal says stands: corrections start from it.
-async fn standing_is_held(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
+async fn standing_is_held(
+    db: &Db,
+    journal: &JournalRead,
+    tenant: Option<&TenantId>,
+) -> Result<Invariant, ProcessError> {
     let (mut held, mut count) = (SetHash::default(), 0_u64);
     each_part(db, |row| {
-        for live in row.posted.values() {
+        for live in row.posted.values().filter(|_| concerns(tenant, &row.tenant)) {
             held.add(standing(&row.tenant, live.number, &live.transaction).parts());
             count += 1;
         }
@@ -209,10 +241,11 @@ async fn standing_is_held(db: &Db, journal: &JournalRead) -> Result<Invariant, P
     Ok(Invariant { name: "cases hold what the journal says stands", figures, findings: findings.0 })
 }
 
-fn link_problem(end: Head, number: u64, body: &[u8], link: ChainHash) -> Option<&'static str> {
+fn link_problem(end: Head, number: u64, body: &[u8], link: ChainHash) -> Option<String> {
+    let expected = end.number.saturating_add(1);
     match () {
-        () if number != end.number.saturating_add(1) => Some("a number is missing before it"),
-        () if end.link.then(body) != link => Some("the stored bytes do not match their link in the chain"),
+        () if number != expected => Some(format!("number {expected} is missing before it")),
+        () if end.link.then(body) != link => Some("the stored bytes do not match their link in the chain".to_owned()),
         () => None,
     }
 }
@@ -221,7 +254,10 @@ fn chain(journal: &JournalRead, heads: &BTreeMap<TenantId, Head>) -> Invariant {
     let mut findings = Findings(journal.chain.0.clone());
     for tenant in journal.ends.keys().chain(heads.keys()).collect::<BTreeSet<_>>() {
         if journal.ends.get(tenant) != heads.get(tenant) {
-            findings.add(format!("journal of {tenant}"), "the chain does not end where its head says");
+            let number = |head: Option<&Head>| head.map_or(0, |head| head.number);
+            let (ends, says) = (number(journal.ends.get(tenant)), number(heads.get(tenant)));
+            let problem = format!("the chain ends at number {ends}, and not where its head says, at number {says}");
+            findings.add(format!("journal of {tenant}"), problem);
         }
     }
     Invariant {
@@ -268,7 +304,7 @@ fn balanced(journal: &JournalRead) -> Result<Invariant, ProcessError> {
     })
 }
 
-async fn stored_balances(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
+async fn stored_balances(db: &Db, journal: &JournalRead, tenant: Option<&TenantId>) -> Result<Invariant, ProcessError> {
     let mut findings = Findings::default();
     let mut expected = BTreeMap::new();
     for ((tenant, known), balances) in &journal.balances {
@@ -277,7 +313,8 @@ async fn stored_balances(db: &Db, journal: &JournalRead) -> Result<Invariant, Pr
             expected.insert(at, *total);
         }
     }
-    let stored = books::balances(db).await?;
+    let mut stored = books::balances(db).await?;
+    stored.retain(|(of, ..)| concerns(tenant, of));
     let count = stored.len();
     for (tenant, account, currency, day, known, total) in stored {
         let place = format!("balance of {tenant}, {account}, {currency}, day {day}, known on {known}");
@@ -298,10 +335,12 @@ async fn stored_balances(db: &Db, journal: &JournalRead) -> Result<Invariant, Pr
     })
 }
 
-async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, ProcessError> {
+async fn sub_ledgers(db: &Db, journal: &JournalRead, asked: Option<&TenantId>) -> Result<Invariant, ProcessError> {
     let mut findings = Findings::default();
     let mut cash = BTreeMap::new();
-    for ((tenant, courier, currency), sums) in books::outstanding(db).await? {
+    let mut positions = books::outstanding(db).await?;
+    positions.retain(|(tenant, ..), _| concerns(asked, tenant));
+    for ((tenant, courier, currency), sums) in positions {
         if sums.outstanding != sums.owed {
             let problem = "outstanding is not expected less remitted less fees";
             findings.add(format!("cash on delivery of {tenant}, {courier}, {currency}"), problem);
@@ -337,12 +376,14 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, Proces
 async fn desired_is_posted(
     log: &EventLog,
     db: &Db,
+    tenant: Option<&TenantId>,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Invariant, ProcessError> {
     let (mut findings, mut parts, mut after) = (Findings::default(), 0_u64, None);
     loop {
-        let keys = books::all_keys(db, after.take(), 2_000).await?;
+        let mut keys = books::all_keys(db, after.take(), 2_000).await?;
         let Some(last) = keys.last().cloned() else { break };
+        keys.retain(|(of, _)| concerns(tenant, of));
         parts += keys.len() as u64;
         progress(keys.len() as u64);
         let tenants = keys.iter().map(|(tenant, _)| (tenant.clone(), log.partition_of(tenant))).collect();

@@ -2,6 +2,7 @@
 //! for. Rows are typed here; no SQL leaves this crate.
 
 mod as_of;
+mod audit;
 mod checkpoint;
 mod inventory;
 mod journal;
@@ -17,6 +18,7 @@ mod views;
 mod vouchers;
 
 pub use as_of::{AsOf, PostedScan, totals};
+pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{

@@ -296,11 +296,11 @@ fn undoes(entered: &VoucherEntered, reversed: &VoucherId, known: &BTreeMap<Vouch
     let Some(voucher) = known.get(reversed).filter(|voucher| voucher.state() == Some(VoucherState::Posted)) else {
         return Undoes::Unknown;
     };
-    let stands = |id: &&VoucherId| known.get(*id).is_none_or(|other| other.state() != Some(VoucherState::Withdrawn));
-    let others = voucher.reversed_by.iter().filter(|id| **id != entered.voucher);
+    let stands = |id: &VoucherId| known.get(id).is_none_or(|other| other.state() != Some(VoucherState::Withdrawn));
+    let undone = voucher.reversed_by.iter().filter(|id| **id != entered.voucher).any(stands);
     match &voucher.entered {
         Some(VoucherEntered { reverses: Some(_), .. }) => Undoes::Reversal,
-        _ if others.filter(stands).next().is_some() => Undoes::Undone,
+        _ if undone => Undoes::Undone,
         _ => Undoes::Standing,
     }
 }

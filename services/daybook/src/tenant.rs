@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use commerce::{CodGateways, TenantId};
+use commerce::{CodGateways, Policy, TenantId};
 use ledger::BusinessZone;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -126,7 +126,7 @@ pub(crate) fn new_row(tenant: TenantId, zone: &str, cod_gateways: &[String]) -> 
         [] => CodGateways::default(),
         named => CodGateways::new(named),
     };
-    Ok(TenantRow { tenant, zone, cod_gateways, created_at: now() })
+    Ok(TenantRow { tenant, zone, cod_gateways, created_at: now(), rules: Policy::default() })
 }
 
 async fn list(settings: &Settings) -> Result<Answer> {

@@ -300,7 +300,7 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, Proces
     let mut cash = BTreeMap::new();
     for ((tenant, courier, currency), sums) in books::outstanding(db).await? {
         if sums.outstanding != sums.owed {
-            let problem = "outstanding is not expected less remitted less fees";
+            let problem = "outstanding is not expected less remitted less fees less written off";
             findings.add(format!("cash on delivery of {tenant}, {courier}, {currency}"), problem);
         }
         if sums.outstanding != 0 {
@@ -324,7 +324,7 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead) -> Result<Invariant, Proces
             .add(format!("cash on delivery of {tenant}, {courier}, {currency}"), "outstanding without a receivable");
     }
     Ok(Invariant {
-        name: "cash expected = remitted + fees + outstanding, and equals the ledger's receivable",
+        name: "cash expected = remitted + fees + written off + outstanding, and equals the ledger's receivable",
         figures: format!("{couriers} couriers' receivables, {total} minor units outstanding"),
         findings: findings.0,
     })

@@ -43,7 +43,9 @@ fn post_capture(
     };
     let Some(at) = at.filter(|_| paid != 0) else { return Ok(None) };
     let chart = &policy.chart;
-    let into = if terms.cash_on_delivery && !sale.by_courier { &chart.cash } else { &chart.gateway_receivable };
+    // Cash over the counter pays in full; what is paid of it before any parcel is known is an advance, and came by a gateway.
+    let by_hand = terms.cash_on_delivery && !sale.by_courier && terms.payment == PaymentState::Paid;
+    let into = if by_hand { &chart.cash } else { &chart.gateway_receivable };
     let after_sale = !sale.by_courier && sale.sold_at.is_some_and(|sold| sold < at);
     let from = if after_sale { &chart.trade_receivable } else { &chart.customer_deposits };
     let by_gift_card = i128::from(order.gift_card_paid).min(paid);

@@ -205,7 +205,9 @@ fn the_shops_word_delivers_for_a_courier_we_do_not_track() {
             cod_order(1, "1001", "2,750").into(),
             vec![shop_says_delivered(1, 11, "03-06", &["postex/111"]), out_for_delivery],
         ]),
-        "",
+        "2026-03-05 parcel/postex/111/promised
+            pending Dr assets:cod-receivable:postex  2,750.00
+            pending Cr income:sales                  2,750.00",
         "postex/111 expected, on the way 2,750.00",
     );
 }

@@ -45,6 +45,10 @@ pub(crate) enum Command {
     /// Look at orders and books
     #[command(subcommand)]
     Show(Show),
+    /// Give up a parcel's cash, or claim it of the courier
+    WriteOff(crate::claims::WriteOff),
+    /// Record a card payment that a buyer disputes
+    Chargeback(crate::claims::Chargeback),
     /// Erase a person: destroy the keys of their data
     Erase(Erase),
     /// Drop read models and fold them again from the log
@@ -84,6 +88,20 @@ pub(crate) enum Tenant {
     List,
     /// Make or replace a webhook secret; the one it replaces stays valid until the next replacement
     Secret(TenantSecret),
+    /// Show or set how a merchant keeps its books: accounts, rates, when goods are sold
+    Policy(TenantPolicy),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantPolicy {
+    /// Which merchant
+    pub(crate) name: String,
+    /// TOML file, or JSON if it ends so, with everything that is not as usual; an empty one means all is as usual
+    #[arg(long, value_name = "FILE", conflicts_with = "show")]
+    pub(crate) file: Option<PathBuf>,
+    /// Show the policy and change nothing; so does the command without --file
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! Each command is a module that returns an [`output::Answer`]; this file chooses the command, prints its answer and turns it
 //! into an exit code: 0 when all is well, 1 when something was found or failed, 2 when the command line is wrong.
 
+mod claims;
 mod cli;
 mod config;
 mod demo;
@@ -12,6 +13,7 @@ mod import;
 mod logging;
 mod output;
 mod platform;
+mod policy;
 mod quarantine;
 mod rebuild;
 mod roles;
@@ -76,6 +78,8 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Show(Show::Books(of)) => show::books(settings, of).await,
         Command::Show(Show::Cod(asked)) => show::cod(settings, asked).await,
         Command::Show(Show::Parked(of)) => show::parked(settings, of).await,
+        Command::WriteOff(asked) => claims::write_off(settings, asked).await,
+        Command::Chargeback(asked) => claims::chargeback(settings, asked).await,
         Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,

@@ -14,6 +14,7 @@ use crate::cli::{OfTenant, Tenant, TenantAdd, TenantSecret};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, strong};
 use crate::platform::{Platform, now, open_books};
+use crate::policy;
 
 /// The sender of Shopify's webhooks, as the key store knows it.
 pub(crate) const SHOPIFY: &str = "shopify";
@@ -45,6 +46,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::Add(asked) => add(settings, asked).await,
         Tenant::List => list(settings).await,
         Tenant::Secret(asked) => put_secret(settings, asked).await,
+        Tenant::Policy(asked) => policy::run(settings, asked).await,
     }
 }
 

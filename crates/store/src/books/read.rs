@@ -165,6 +165,13 @@ pub async fn case_of(db: &Db, tenant: &TenantId, order: OrderId) -> Result<Vec<P
     db.query(sql, args).await?.iter().map(part_row).collect()
 }
 
+/// One part, if any fact of it was folded.
+pub async fn part(db: &Db, tenant: &TenantId, key: &PartKey) -> Result<Option<PartRow>, DbError> {
+    let sql =
+        "SELECT tenant, part, order_name, quoted_name, state, posted, parked FROM part WHERE tenant = $1 AND part = $2";
+    db.query(sql, vec![tenant.as_str().into(), key.to_string().into()]).await?.first().map(part_row).transpose()
+}
+
 /// Parts whose cases cannot be posted, with the reason.
 pub async fn parked(db: &Db, tenant: &TenantId) -> Result<Vec<(String, String)>, DbError> {
     let sql = "SELECT part, parked FROM part WHERE tenant = $1 AND parked IS NOT NULL ORDER BY part";

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use testkit::{Daybook, scratch};
 
 /// An order of 100 rupees, cash on delivery, which the shop says was delivered in parcel `postex/CX1`.
-const ORDER: &str = r##"{"id":5,"name":"#1001","currency":"PKR","created_at":"2026-05-01T00:00:00Z",
+const ORDER: &str = r##"{"orders":[{"id":5,"name":"#1001","currency":"PKR","created_at":"2026-05-01T00:00:00Z",
     "total_price":"100.00","payment_gateway_names":["COD"],"financial_status":"pending","fulfillments":[
     {"id":6,"order_id":5,"status":"success","created_at":"2026-05-02T00:00:00Z","updated_at":"2026-05-04T00:00:00Z",
-     "shipment_status":"delivered","tracking_company":"PostEx","tracking_number":"CX1","line_items":[]}]}"##;
+     "shipment_status":"delivered","tracking_company":"PostEx","tracking_number":"CX1","line_items":[]}]}]}"##;
 
 /// The exit code and the object that a command answers.
 async fn daybook(data: &Path, args: &[&str]) -> (Option<i32>, Value) {

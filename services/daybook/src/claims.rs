@@ -50,7 +50,7 @@ pub(crate) struct WriteOff {
     #[arg(long, value_name = "SLUG")]
     pub(crate) courier: String,
     /// How much, such as `76` or `1250.50`
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) amount: String,
     /// ISO 4217
     #[arg(long, default_value = "PKR")]
@@ -79,10 +79,10 @@ pub(crate) struct Chargeback {
     /// The order: its id, or its printed name
     pub(crate) order: String,
     /// What the gateway took back
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) amount: String,
     /// What it charges for the dispute
-    #[arg(long, default_value = "0")]
+    #[arg(long, default_value = "0", allow_negative_numbers = true)]
     pub(crate) fee: String,
     /// ISO 4217
     #[arg(long, default_value = "PKR")]

@@ -182,6 +182,7 @@ async fn plain_text_accounting_agrees_on_a_sample_shop_on_both_back_ends() {
             zone: "Asia/Karachi".parse().unwrap(),
             cod_gateways: commerce::CodGateways::default(),
             created_at: ledger::Timestamp(0),
+            rules: commerce::Policy::default(),
         };
         store::books::save_tenant(&backend.db, row).await.unwrap();
         append(&backend.log, &events).await;

@@ -57,6 +57,10 @@ pub(crate) fn revised(order: u64, hour: i64, total: i64, tax: i64) -> Fact {
         city: None,
         country: None,
         lines: Vec::new(),
+        duties: 0,
+        rounding: 0,
+        gift_card_paid: 0,
+        gift_cards_sold: 0,
     })
 }
 

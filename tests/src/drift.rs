@@ -2,12 +2,13 @@
 //! couriers hold is the ledger's receivable. `DAYBOOK_RANDOM_FACTS` says how many facts, `DAYBOOK_SEED` which.
 
 use commerce::{
-    CodChargesReported, CodPartSettled, Courier, Fact, FulfilmentId, FulfilmentRecorded, LineId, LineItem,
-    OrderCancelled, OrderId, OrderPlaced, OrderRevised, ParcelBooked, ParcelScanned, ParcelState, PaymentState,
-    PayoutBanked, RefundId, RefundIssued, SettlementPart, TenantId, TrackedParcel,
+    ChargebackOutcome, ChargebackRecorded, CodChargesReported, CodPartSettled, CodWrittenOff, Courier, Fact,
+    FulfilmentId, FulfilmentRecorded, LineId, LineItem, OrderCancelled, OrderId, OrderPlaced, OrderRevised,
+    ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, PeriodClosed, Reason, RefundId, RefundIssued,
+    SettlementPart, StaffId, TenantId, TrackedParcel, VoucherEntered, VoucherKind, WriteOffKind,
 };
 use events::{Event, Source};
-use ledger::{Currency, Day, Money, Timestamp};
+use ledger::{Currency, Day, Entry, Money, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -100,7 +101,7 @@ impl World {
 
     fn fact(&mut self, currency: Currency) -> Fact {
         let order = OrderId(self.rng.random_range(1..=self.orders));
-        match self.rng.random_range(0..24) {
+        match self.rng.random_range(0..32) {
             0 => Fact::OrderPlaced(OrderPlaced { order, name: None, placed_at: Timestamp(0), customer: None }),
             1..=5 => Fact::OrderRevised(self.terms(order, currency)),
             6 => Fact::OrderCancelled(OrderCancelled { cancelled_at: self.time(), order, reason: None }),
@@ -110,6 +111,10 @@ impl World {
             14..=18 => Fact::ParcelScanned(self.scan(order)),
             19..=20 => Fact::CodChargesReported(self.charges(order, currency)),
             21..=22 => Fact::CodPartSettled(self.settlement(order)),
+            23 => Fact::CodWrittenOff(self.write_off(order, currency)),
+            24 => Fact::ChargebackRecorded(self.chargeback(order, currency)),
+            25 => Fact::VoucherEntered(self.voucher(currency)),
+            26 if self.rng.random_bool(0.02) => Fact::PeriodClosed(self.closed()),
             _ => Fact::PayoutBanked(PayoutBanked {
                 banked_on: self.day(),
                 courier: courier(),
@@ -147,6 +152,10 @@ impl World {
             city: None,
             country: None,
             lines: vec![line],
+            duties: total / self.rng.random_range(9..90),
+            rounding: self.rng.random_range(-2..3),
+            gift_card_paid: if self.rng.random_bool(0.1) { paid / 2 } else { 0 },
+            gift_cards_sold: if self.rng.random_bool(0.1) { total / 9 } else { 0 },
         }
     }
 
@@ -209,6 +218,60 @@ impl World {
         CodPartSettled { settled_on: self.day(), courier, tracking, part, receipt: None }
     }
 
+    fn write_off(&mut self, order: OrderId, currency: Currency) -> CodWrittenOff {
+        let TrackedParcel { courier, tracking } = self.parcel(order);
+        let kind = *[WriteOffKind::Shortfall, WriteOffKind::Lost, WriteOffKind::Claim].choose(&mut self.rng).unwrap();
+        CodWrittenOff {
+            on: self.day(),
+            courier,
+            tracking,
+            key: format!("w-{}", self.rng.random_range(1..3)).parse().unwrap(),
+            amount: Money::new(self.amount() / 10 + 1, currency),
+            kind,
+            by: staff(),
+            reason: reason(),
+        }
+    }
+
+    fn chargeback(&mut self, order: OrderId, currency: Currency) -> ChargebackRecorded {
+        use ChargebackOutcome::{Lost, Open, Won};
+        ChargebackRecorded {
+            version: self.time(),
+            order,
+            key: format!("c-{}", self.rng.random_range(1..3)).parse().unwrap(),
+            on: self.day(),
+            amount: self.amount() / 3,
+            fee: self.amount() / 90,
+            currency,
+            outcome: *[Open, Won, Lost].choose(&mut self.rng).unwrap(),
+        }
+    }
+
+    fn voucher(&mut self, currency: Currency) -> VoucherEntered {
+        let amount = Money::new(self.amount() + 1, currency);
+        let entries = vec![
+            Entry::debit("expenses:rent".parse().unwrap(), amount),
+            Entry::credit("assets:bank".parse().unwrap(), amount),
+        ];
+        VoucherEntered {
+            entered_at: self.time(),
+            voucher: format!("v-{}", self.rng.random_range(1..=self.orders)).parse().unwrap(),
+            kind: VoucherKind::Expense,
+            day: self.day(),
+            entries,
+            reverses: None,
+            by: staff(),
+            reason: reason(),
+            attachments: vec![],
+            needs_approval: self.rng.random_bool(0.2),
+        }
+    }
+
+    /// Days are closed up to anywhere, and again: what is late counts on the first open day.
+    fn closed(&mut self) -> PeriodClosed {
+        PeriodClosed { decided_at: self.time(), through: self.day(), by: staff(), reason: reason() }
+    }
+
     /// One of the order's two numbers; now and then one that other orders claim too.
     fn parcel(&mut self, order: OrderId) -> TrackedParcel {
         let near = if self.rng.random_bool(0.05) { order.0.saturating_add(1) } else { order.0 };
@@ -229,6 +292,14 @@ impl World {
     fn day(&mut self) -> Day {
         Day(self.rng.random_range(20_516..20_576))
     }
+}
+
+fn staff() -> StaffId {
+    "finance-1".parse().unwrap()
+}
+
+fn reason() -> Reason {
+    "as-agreed".parse().unwrap()
 }
 
 fn courier() -> Courier {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use commerce::{CodGateways, TenantId};
+use commerce::{CodGateways, Policy, TenantId};
 use ledger::{BusinessZone, Day, Money, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use store::books::{self, TenantRow};
@@ -33,7 +33,13 @@ impl Stage {
         let backend = Backend::fresh(Kind::Servers, 2).await;
         for tenant in ["sample-shop", "other-shop"] {
             let (zone, cod_gateways) = (BusinessZone::KARACHI, CodGateways::default());
-            let row = TenantRow { tenant: tenant.parse().unwrap(), zone, cod_gateways, created_at: Timestamp(0) };
+            let row = TenantRow {
+                tenant: tenant.parse().unwrap(),
+                zone,
+                cod_gateways,
+                created_at: Timestamp(0),
+                rules: Policy::default(),
+            };
             books::save_tenant(&backend.db, row).await.unwrap();
         }
         append(&backend.log, &sample(200, 7).0).await;

@@ -7,6 +7,8 @@ mod backend;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod damage;

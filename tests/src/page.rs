@@ -43,7 +43,13 @@ impl Site {
         let db = Db::open_sqlite(&file, Durability::Normal, &books_migrations(Dialect::Sqlite)).await.unwrap();
         for name in tenants {
             let (zone, cod_gateways) = (BusinessZone::KARACHI, CodGateways::default());
-            let row = TenantRow { tenant: name.parse().unwrap(), zone, cod_gateways, created_at: clock() };
+            let row = TenantRow {
+                tenant: name.parse().unwrap(),
+                zone,
+                cod_gateways,
+                created_at: clock(),
+                rules: Default::default(),
+            };
             books::save_tenant(&db, row).await.unwrap();
         }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -164,6 +170,10 @@ impl Seed {
             city: Some(self.city.to_owned()),
             country: Some("PK".to_owned()),
             lines: vec![],
+            duties: 0,
+            rounding: 0,
+            gift_card_paid: 0,
+            gift_cards_sold: 0,
         }
     }
 
@@ -194,6 +204,7 @@ impl Seed {
             expected: self.minor,
             remitted: 0,
             fees: 0,
+            written_off: 0,
             outstanding: self.minor,
             on_the_way: 0,
             state: CodState::Collected,

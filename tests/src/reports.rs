@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use commerce::{CodGateways, Fact, ParcelState, TenantId};
+use commerce::{CodGateways, Fact, ParcelState, Policy, TenantId};
 use events::{Event, Source};
 use ledger::statements::balances;
 use ledger::{BusinessZone, Currency, Day, Money, Timestamp};
@@ -56,6 +56,7 @@ async fn with_a_shop(kind: Kind) -> Backend {
         zone: BusinessZone::KARACHI,
         cod_gateways: CodGateways::default(),
         created_at: Timestamp(0),
+        rules: Policy::default(),
     };
     books::save_tenant(&backend.db, row).await.unwrap();
     backend

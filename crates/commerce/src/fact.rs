@@ -4,6 +4,8 @@
 //! compared field by field from the top. The source's own version stands first, so the later version wins, and equal
 //! versions are decided by content, never by arrival.
 
+mod claims;
+
 use ledger::{Currency, Day, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::{
     Courier, CustomerId, FulfilmentId, InventoryItemId, LineId, LocationId, OrderId, OrderName, PaymentState,
     ReceiptNumber, RefundId, Sku, SubjectId, TrackingNumber, VariantId,
 };
+
+pub use claims::{ChargebackOutcome, ChargebackRecorded, CodWrittenOff, WriteOffKind};
 
 /// Anything that is recorded on the log, except what the ledger posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +69,10 @@ pub enum Fact {
     PeriodReopened(PeriodReopened),
     /// An account was added to the tenant's chart.
     AccountOpened(AccountOpened),
+    /// A person gave up a parcel's cash, or claims it of the courier.
+    CodWrittenOff(CodWrittenOff),
+    /// A card payment is disputed, as of a version.
+    ChargebackRecorded(ChargebackRecorded),
 }
 
 /// An order exists. The same in every snapshot of it.
@@ -134,6 +142,14 @@ pub struct OrderRevised {
     pub country: Option<String>,
     /// The lines, by id.
     pub lines: Vec<LineItem>,
+    /// Import duties in `total`.
+    pub duties: i64,
+    /// What the till added to `total` so that it could be paid in coins; negative when it left something out.
+    pub rounding: i64,
+    /// Of what is paid, with gift cards, as far as the shop says.
+    pub gift_card_paid: i64,
+    /// Of `total`, gift cards that are sold: owed to whoever brings them.
+    pub gift_cards_sold: i64,
 }
 
 /// An order was cancelled.

@@ -146,6 +146,10 @@ text_id!(
     Sku, 80, |b| b.is_ascii_alphanumeric() || b"-_./:+#".contains(&b)
 );
 
+text_id!(
+    /// What makes a person's entry the same entry when it is sent again: a slug.
+    ClaimKey, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
 impl Courier {
     /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known courier's
     /// name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in account names too.

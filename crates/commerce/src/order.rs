@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::part::{keep_greater, keep_smaller};
 use crate::{
-    FulfilmentId, FulfilmentRecorded, OrderCancelled, OrderDeleted, OrderId, OrderPlaced, OrderRevised, RefundId,
-    RefundIssued, TrackedParcel,
+    ChargebackOutcome, ChargebackRecorded, ClaimKey, FulfilmentId, FulfilmentRecorded, OrderCancelled, OrderDeleted,
+    OrderId, OrderPlaced, OrderRevised, RefundId, RefundIssued, TrackedParcel,
 };
 
 /// How much of an order's money the shop says it has.
@@ -50,6 +50,10 @@ pub struct Order {
     pub delivered_by_shop: BTreeMap<FulfilmentId, Timestamp>,
     /// Every parcel that any version of a fulfilment has named.
     pub claims: BTreeSet<TrackedParcel>,
+    /// The most that any version said was paid with gift cards: once all is paid, the shop no longer tells the ways apart.
+    pub gift_card_paid: i64,
+    /// Disputed payments: the latest word on each, by how it stood.
+    pub chargebacks: BTreeMap<(ClaimKey, ChargebackOutcome), ChargebackRecorded>,
 }
 
 impl Order {
@@ -69,7 +73,14 @@ impl Order {
             }
             PaymentState::Unpaid | PaymentState::Unknown => false,
         };
-        keep_greater(&mut self.terms, fact) || paid
+        let more_by_gift_card = fact.gift_card_paid > self.gift_card_paid;
+        self.gift_card_paid = self.gift_card_paid.max(fact.gift_card_paid);
+        keep_greater(&mut self.terms, fact) || paid || more_by_gift_card
+    }
+
+    /// A payment of it is disputed.
+    pub fn charge_back(&mut self, fact: ChargebackRecorded) -> bool {
+        keep_greater_of(&mut self.chargebacks, (fact.key.clone(), fact.outcome), fact)
     }
 
     /// It was cancelled.
@@ -106,7 +117,9 @@ impl Order {
         let refund = || self.refunds.values().next().map(|r| r.order);
         let fulfilment = || self.fulfilments.values().next().map(|f| f.order);
         let ended = || self.cancelled.as_ref().map(|c| c.order).or(self.deleted.as_ref().map(|d| d.order));
-        self.placed.as_ref().map(|p| p.order).or_else(terms).or_else(refund).or_else(fulfilment).or_else(ended)
+        let disputed = || self.chargebacks.values().next().map(|c| c.order);
+        let told = self.placed.as_ref().map(|p| p.order).or_else(terms).or_else(refund).or_else(fulfilment);
+        told.or_else(ended).or_else(disputed)
     }
 
     /// Parcels named by fulfilments that stand.
@@ -118,6 +131,17 @@ impl Order {
     pub fn handed_over_at(&self) -> Option<Timestamp> {
         let untracked = self.fulfilments.values().filter(|f| f.stands && f.parcels.is_empty());
         untracked.map(|f| f.fulfilled_at).min()
+    }
+
+    /// When goods first left, in whatever way.
+    pub fn fulfilled_at(&self) -> Option<Timestamp> {
+        self.fulfilments.values().filter(|f| f.stands).map(|f| f.fulfilled_at).min()
+    }
+
+    /// When a fulfilment that stands first sent a parcel that `names` recognises.
+    pub fn sent_at(&self, names: impl Fn(&TrackedParcel) -> bool) -> Option<Timestamp> {
+        let sent = self.fulfilments.values().filter(|f| f.stands && f.parcels.iter().any(&names));
+        sent.map(|f| f.fulfilled_at).min()
     }
 
     /// When the shop itself first said that a fulfilment that stands was delivered.

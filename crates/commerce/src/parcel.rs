@@ -7,7 +7,10 @@ use ledger::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::part::{keep_greater, keep_smaller};
-use crate::{CodChargesReported, CodPartSettled, OrderId, OrderName, ParcelBooked, ParcelScanned, SettlementPart};
+use crate::{
+    ClaimKey, CodChargesReported, CodPartSettled, CodWrittenOff, OrderId, OrderName, ParcelBooked, ParcelScanned,
+    SettlementPart,
+};
 
 /// What a scan says about where a parcel stands. The order decides between two scans of one second: later steps win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +41,19 @@ pub enum ParcelState {
     Lost,
 }
 
+impl ParcelState {
+    /// The courier has it, and it may still be delivered or come back.
+    pub fn is_under_way(self) -> bool {
+        use ParcelState::{Attempted, InTransit, OutForDelivery, PickedUp, ReturnInTransit, UnderReview};
+        matches!(self, PickedUp | InTransit | OutForDelivery | Attempted | UnderReview | ReturnInTransit)
+    }
+
+    /// Its cash will not come.
+    pub fn is_nothing(self) -> bool {
+        matches!(self, ParcelState::Returned | ParcelState::Cancelled | ParcelState::Lost)
+    }
+}
+
 /// One scan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scan {
@@ -60,7 +76,7 @@ pub enum CodState {
     Collected,
     /// Partly paid out.
     PartlyRemitted,
-    /// Paid out in full, fees included.
+    /// Nothing is left to pay out: paid, kept back as fees, or written off.
     Remitted,
     /// Came back: nothing was or will be collected.
     Returned,
@@ -119,6 +135,8 @@ pub struct Parcel {
     pub charges: Option<CodChargesReported>,
     /// The settled parts.
     pub settled: BTreeMap<SettlementPart, CodPartSettled>,
+    /// What people wrote off, by their key.
+    pub written_off: BTreeMap<ClaimKey, CodWrittenOff>,
 }
 
 impl Parcel {
@@ -161,6 +179,21 @@ impl Parcel {
         }
     }
 
+    /// Somebody wrote off a part of the cash. Of two that bear one key the greater stands.
+    pub fn write_off(&mut self, fact: CodWrittenOff) -> bool {
+        match self.written_off.entry(fact.key.clone()) {
+            Entry::Vacant(slot) => {
+                slot.insert(fact);
+                true
+            }
+            Entry::Occupied(mut slot) if *slot.get() < fact => {
+                slot.insert(fact);
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
     /// Where it stands: its latest scan that we understand.
     pub fn state(&self) -> ParcelState {
         let known = self.scans.iter().rev().map(|s| s.state).find(|s| *s != ParcelState::Unknown);
@@ -176,6 +209,18 @@ impl Parcel {
     pub fn returned_at(&self) -> Option<Timestamp> {
         let came_back = self.state() == ParcelState::Returned;
         self.scans.iter().rev().find(|s| came_back && s.state == ParcelState::Returned).map(|s| s.at)
+    }
+
+    /// When it was first seen in the courier's hands, whatever became of it.
+    pub fn picked_up_at(&self) -> Option<Timestamp> {
+        self.scans.iter().find(|s| s.state.is_under_way()).map(|s| s.at)
+    }
+
+    /// When it came to nothing, if that is where it stands: the first of the scans in a row that say so, because a parcel that
+    /// was lost and then comes back had come to nothing when it was lost.
+    pub fn came_to_nothing_at(&self) -> Option<Timestamp> {
+        let told = self.scans.iter().rev().filter(|s| s.state != ParcelState::Unknown);
+        told.take_while(|s| s.state.is_nothing()).last().map(|s| s.at)
     }
 
     /// Failed attempts so far.

@@ -70,6 +70,8 @@ impl PartKey {
             Fact::ParcelScanned(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::CodChargesReported(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::CodPartSettled(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::CodWrittenOff(f) => vec![parcel(&f.courier, &f.tracking)],
+            Fact::ChargebackRecorded(f) => vec![PartKey::Order(f.order)],
             Fact::PayoutBanked(f) => vec![PartKey::Payout(f.courier.clone(), f.receipt.clone())],
             Fact::VoucherEntered(f) => {
                 std::iter::once(&f.voucher).chain(&f.reverses).cloned().map(PartKey::Voucher).collect()
@@ -117,6 +119,8 @@ impl Part {
             (Part::Parcel(parcel), Fact::ParcelScanned(f)) => parcel.scan(f.clone()),
             (Part::Parcel(parcel), Fact::CodChargesReported(f)) => parcel.charge(f.clone()),
             (Part::Parcel(parcel), Fact::CodPartSettled(f)) => parcel.settle(f.clone()),
+            (Part::Parcel(parcel), Fact::CodWrittenOff(f)) => parcel.write_off(f.clone()),
+            (Part::Order(order), Fact::ChargebackRecorded(f)) => order.charge_back(f.clone()),
             (Part::Payout(payout), Fact::PayoutBanked(f)) => keep_greater(&mut payout.banked, f.clone()),
             (Part::Voucher(voucher), Fact::VoucherEntered(f)) => voucher.enter(f.clone()),
             (Part::Voucher(voucher), Fact::VoucherApproved(f)) => voucher.approve(f.clone()),

@@ -2,23 +2,35 @@
 //!
 //! | fact | debit | credit | key |
 //! | --- | --- | --- | --- |
-//! | money captured before delivery | gateway receivable | customer deposits | `order/…/captured` |
+//! | a courier has a parcel with cash to collect | *pending:* cod receivable of the courier | *pending:* sales, shipping, … | `parcel/…/promised` |
+//! | it never arrives | *pending:* sales, shipping, … | *pending:* cod receivable of the courier | `parcel/…/voided` |
+//! | money captured before delivery | gateway receivable, gift cards | customer deposits | `order/…/captured` |
 //! | money captured after delivery | gateway receivable or cash | trade receivable | `order/…/captured` |
 //! | handed over without courier's cash | customer deposits, trade receivable | sales, shipping, tips, output tax | `order/…/sold` |
-//! | delivered, cash on delivery | cod receivable of the courier (and deposits, if an advance was paid) | sales, shipping, tips, output tax | `parcel/…/delivered` |
+//! | delivered, cash on delivery | cod receivable of the courier (and deposits, if an advance was paid) | sales, shipping, tips, output tax, duties, gift cards; the promise is taken back | `parcel/…/delivered` |
 //! | delivered, later returned | sales returns, shipping, tips, output tax | cod receivable of the courier | `parcel/…/taken-back` |
-//! | settled part of the cash | remittance clearing; with the first part courier fees and input tax | cod receivable of the courier | `parcel/…/settled/upfront`, `…/reserve` |
+//! | settled part of the cash | remittance clearing; with the first part courier fees, input tax and tax withheld | cod receivable of the courier | `parcel/…/settled/upfront`, `…/reserve` |
 //! | fees that no cash covers (prepaid or returned) | courier fees, return fees, input tax | courier payable | `parcel/…/fees` |
 //! | refund after delivery | sales returns, output tax | refunds payable | `order/…/refund/…` |
 //! | refund before delivery | customer deposits | refunds payable | `order/…/refund/…` |
 //! | refund paid | refunds payable | gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
+//! | cash given up or lost | cod shortfall, lost cash | cod receivable of the courier | `parcel/…/written-off/…` |
+//! | cash claimed of the courier | courier claims | cod receivable of the courier, or claims income if it collected none | `parcel/…/written-off/…` |
+//! | card payment disputed | chargebacks, chargeback fees | gateway receivable | `order/…/chargeback/…` |
+//! | dispute won | gateway receivable | chargebacks | `order/…/chargeback/…/won` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
 //! | voucher entered by a person, and approved by a second one where that is needed | as entered | as entered | `voucher/…/entered` |
+//!
+//! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery moves it
+//! to the courier's, and a parcel that never arrives is taken back.
 
 mod cash;
+mod chargeback;
+mod door;
 mod order;
 mod parcel;
 mod sale;
+mod split;
 mod voucher;
 mod writer;
 
@@ -69,7 +81,7 @@ pub enum Unpostable {
 /// The one journal that a case's facts imply.
 pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable> {
     let mut postings: Postings = case.keys().map(|key| (key.clone(), Journal::new())).collect();
-    let sale = Sale::of(case);
+    let sale = Sale::of(case, policy);
     for (key, part) in case {
         let mut writer = Writer { key, about: about(case, key)?, journal: Journal::new() };
         match part {

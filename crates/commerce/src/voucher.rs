@@ -250,6 +250,7 @@ impl Accounts {
         let control = of_courier("assets:cod-receivable:").is_some();
         let known = control
             || of_courier("liabilities:courier-payable:").is_some()
+            || of_courier("assets:courier-claims:").is_some()
             || chart.accounts().contains(&account)
             || FOR_PEOPLE.contains(&account.as_str());
         known.then_some(AccountRule { control, currency: None, never_negative })

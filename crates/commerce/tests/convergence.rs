@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
 use books::{Books, Parts, cases, merge_all};
-use commerce::{Case, Fact, Part, PartKey, Policy};
+use commerce::{Case, Fact, Parcel, Part, PartKey, Policy};
 use histories::history;
-use ledger::{Balances, Change, EntryKey, Journal, Live, TrialBalance, diff};
+use ledger::{Balances, Change, EntryKey, Journal, Layer, Live, TrialBalance, diff};
 use proptest::collection::SizeRange;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -67,6 +67,34 @@ fn posted(journal: &Journal) -> BTreeMap<EntryKey, Live> {
 fn is_balanced(balances: &Balances) -> bool {
     let totals = balances.iter().map(|((account, currency, _), total)| (account.clone(), *currency, *total));
     TrialBalance::from_totals(totals).is_ok_and(|trial| trial.is_balanced())
+}
+
+/// What is promised and neither kept nor voided, by account.
+fn pending(journal: &Journal) -> BTreeMap<String, i64> {
+    let mut nets = BTreeMap::new();
+    let entries = journal.values().flat_map(|transaction| transaction.entries());
+    for entry in entries.filter(|entry| entry.layer == Layer::Pending) {
+        let sign = if entry.side == ledger::Side::Debit { 1 } else { -1 };
+        *nets.entry(entry.account.to_string()).or_default() += sign * entry.amount.minor;
+    }
+    nets
+}
+
+fn has_ended(parcel: &Parcel) -> bool {
+    parcel.delivered_at().is_some() || parcel.state().is_nothing()
+}
+
+/// Policies that differ in everything that decides an amount.
+fn policies() -> impl Strategy<Value = Policy> {
+    let rates = || proptest::sample::select(vec!["[]", r#"[{"from":"2026-03-05","basis_points":200}]"#]);
+    let sold = proptest::sample::select(vec!["delivery", "fulfilment"]);
+    (sold, rates(), rates(), rates(), any::<bool>()).prop_map(|(sold, output, income, sales, included)| {
+        let text = format!(
+            r#"{{"recognition":"{sold}","prices_include_tax":{included},"output_tax":{output},
+                "withholding":{{"income_tax":{income},"sales_tax":{sales}}}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    })
 }
 
 /// What is left of an order's deposits once all of it was sold.
@@ -191,8 +219,28 @@ proptest! {
         let books = Books::of(&merge_all(&facts));
         prop_assert_eq!(books.held_by_sub_ledger(), books.held_by_ledger());
         for cash in &books.cash {
-            prop_assert_eq!(cash.expected, cash.remitted + cash.fees + cash.outstanding, "{:?}", cash);
+            prop_assert_eq!(cash.expected, cash.remitted + cash.fees + cash.written_off + cash.outstanding, "{:?}", cash);
         }
+    }
+
+    #[test]
+    fn nothing_stays_promised_of_a_parcel_at_its_end(facts in history(1..=40)) {
+        let parts = merge_all(&facts);
+        for case in cases(&parts) {
+            let Ok(postings) = commerce::postings(&case, &Policy::default()) else { continue };
+            for (key, part) in &case {
+                let Part::Parcel(parcel) = part else { continue };
+                let promised = pending(&postings[key]);
+                prop_assert!(!has_ended(parcel) || promised.values().all(|net| *net == 0), "{key}: {promised:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_policy_balances_and_agrees(facts in history(1..=40), policy in policies()) {
+        let books = Books::under(&policy, &merge_all(&facts));
+        prop_assert!(is_balanced(&books.balances()));
+        prop_assert_eq!(books.held_by_sub_ledger(), books.held_by_ledger());
     }
 
     #[test]
@@ -240,15 +288,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(10_000))]
+
+    #[test]
+    fn ten_thousand_retold_histories_give_the_same_balances((facts, retold) in retold(1..=30)) {
+        let nets = |facts: &[Fact]| Books::of(&merge_all(facts)).balances().nets().unwrap();
+        prop_assert_eq!(nets(&retold), nets(&facts));
+    }
+}
+
 /// The properties above would hold of histories in which nothing happens. Here much does.
 #[test]
 fn the_histories_are_eventful() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..300 {
+    for _ in 0..900 {
         let facts = history(1..=40).new_tree(&mut runner).unwrap().current();
         let books = Books::of(&merge_all(&facts));
-        let posted = books.journal.keys().map(|key| key.as_str().rsplit('/').next().unwrap().to_owned());
+        let named = ["written-off", "chargeback"];
+        let word = |key: &str| named.into_iter().find(|w| key.contains(&format!("/{w}/")) && !key.ends_with("/won"));
+        let last = |key: &EntryKey| key.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+        let posted = books.journal.keys().map(|key| word(key.as_str()).map_or_else(|| last(key), str::to_owned));
         for word in posted.chain(books.cash.iter().map(|cash| format!("{:?}", cash.state))) {
             *seen.entry(word).or_default() += 1;
         }
@@ -264,6 +325,11 @@ fn the_histories_are_eventful() {
         "reserve",
         "fees",
         "banked",
+        "promised",
+        "voided",
+        "written-off",
+        "chargeback",
+        "won",
         "parked",
         "None",
         "Expected",

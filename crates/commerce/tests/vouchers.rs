@@ -197,7 +197,7 @@ fn a_merchants_accounts_are_the_charts_the_couriers_and_its_own() {
     ] {
         assert_eq!(accounts.rule(&chart, &account(path)), rule, "{path}");
     }
-    assert_eq!(accounts.listed(&chart).len(), 15 + 3 + 1);
+    assert_eq!(accounts.listed(&chart).len(), 25 + 3 + 1);
 }
 
 #[test]

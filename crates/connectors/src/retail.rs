@@ -121,6 +121,10 @@ fn terms(invoice: &Invoice, total: i64, lines: Vec<LineItem>) -> OrderRevised {
         city: None,
         country: invoice.country.map(str::to_owned),
         lines,
+        duties: 0,
+        rounding: 0,
+        gift_card_paid: 0,
+        gift_cards_sold: 0,
     }
 }
 

@@ -8,7 +8,7 @@ use commerce::{
 };
 use connectors::shopify::{Settings, read};
 use connectors::{NotUnderstood, postex};
-use ledger::{Side, Timestamp};
+use ledger::{Layer, Side, Timestamp};
 use sample_shop::{BodySize, Delivery, Endpoint, Plan, Workload, generate};
 
 /// Received long after the last day, so that anything dated by its arrival would show.
@@ -66,7 +66,7 @@ impl Books {
         let parts = std::mem::take(&mut self.parts);
         for case in cases(&parts).values() {
             for transaction in postings(case, policy).unwrap().values().flat_map(|journal| journal.values()) {
-                for entry in transaction.entries() {
+                for entry in transaction.entries().iter().filter(|entry| entry.layer == Layer::Posted) {
                     let sign = if entry.side == Side::Debit { 1 } else { -1 };
                     *self.balances.entry(entry.account.to_string()).or_default() += sign * entry.amount.minor;
                 }

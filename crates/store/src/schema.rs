@@ -8,6 +8,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
     vec![
         migration(1, "books", include_str!("../migrations/books/0001_books.sql")),
         migration(2, "ledger", include_str!("../migrations/books/0002_ledger.sql")),
+        migration(3, "policy", include_str!("../migrations/books/0003_policy.sql")),
         migration(4, "vouchers", include_str!("../migrations/books/0004_vouchers.sql")),
         migration(6, "known", include_str!("../migrations/books/0006_known.sql")),
     ]

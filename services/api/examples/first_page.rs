@@ -32,7 +32,11 @@ async fn main() -> anyhow::Result<()> {
     let db = Db::open_sqlite(&file, Durability::Normal, &books_migrations(Dialect::Sqlite)).await?;
     for name in ["kohsar-shawls", "new-shop"] {
         let (zone, cod_gateways) = (BusinessZone::KARACHI, CodGateways::default());
-        books::save_tenant(&db, TenantRow { tenant: name.parse()?, zone, cod_gateways, created_at: clock() }).await?;
+        books::save_tenant(
+            &db,
+            TenantRow { tenant: name.parse()?, zone, cod_gateways, created_at: clock(), rules: Default::default() },
+        )
+        .await?;
     }
     let mut written = Written::new("kohsar-shawls".parse()?);
     for number in 1..=140 {
@@ -226,6 +230,10 @@ impl Story {
             city: Some(self.city.to_owned()),
             country: Some("PK".to_owned()),
             lines: vec![],
+            duties: 0,
+            rounding: 0,
+            gift_card_paid: 0,
+            gift_cards_sold: 0,
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) struct Cash {
     pub(crate) expected: i128,
     pub(crate) remitted: i128,
     pub(crate) fees: i128,
+    pub(crate) written_off: i128,
     pub(crate) outstanding: i128,
     pub(crate) on_the_way: i128,
     pub(crate) days_0_7: i128,
@@ -33,6 +34,7 @@ impl Cash {
             expected: summary.expected.into(),
             remitted: summary.remitted.into(),
             fees: summary.fees.into(),
+            written_off: summary.written_off.into(),
             outstanding: summary.outstanding.into(),
             on_the_way: summary.on_the_way.into(),
             days_0_7: summary.ageing.days_0_7.into(),
@@ -46,6 +48,7 @@ impl Cash {
         self.expected += more.expected;
         self.remitted += more.remitted;
         self.fees += more.fees;
+        self.written_off += more.written_off;
         self.outstanding += more.outstanding;
         self.on_the_way += more.on_the_way;
         self.days_0_7 += more.days_0_7;
@@ -80,6 +83,7 @@ mod tests {
             expected,
             remitted: 0,
             fees: 0,
+            written_off: 0,
             outstanding: expected,
             on_the_way: 0,
             ageing: Ageing { days_31_up, ..Ageing::default() },

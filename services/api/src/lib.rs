@@ -16,7 +16,7 @@
 //!
 //! - `trial-balance`: `{tenant, as_of, day, zone, currencies: [{currency, decimals, accounts: [{account, currency, debit,
 //!   credit}], debits, credits, balanced}]}`
-//! - `cod`: `{tenant, as_of, day, zone, currencies: [{currency, decimals, couriers: [{courier, expected, remitted, fees,
+//! - `cod`: `{tenant, as_of, day, zone, currencies: [{currency, decimals, couriers: [{courier, expected, remitted, fees, written_off,
 //!   outstanding, on_the_way, days_0_7, days_8_14, days_15_30, days_31_up}], totals: {…}}]}`
 //! - `orders`: `{tenant, as_of, day, zone, count, orders: [{order, name, placed_at, city, country, payment, currency,
 //!   total, refunded, status, parcels}]}`, latest first; `limit` is 1 to 500, 20 unless given; `payment` is `cod` or `prepaid`.

@@ -51,6 +51,10 @@ pub(crate) enum Command {
     /// Statements as of any day, as known at any time
     #[command(subcommand)]
     Report(crate::reports::Report),
+    /// Give up a parcel's cash, or claim it of the courier
+    WriteOff(crate::claims::WriteOff),
+    /// Record a card payment that a buyer disputes
+    Chargeback(crate::claims::Chargeback),
     /// Erase a person: destroy the keys of their data
     Erase(Erase),
     /// Drop read models and fold them again from the log
@@ -104,12 +108,26 @@ pub(crate) enum Tenant {
     Reader(Reader),
     /// Close a merchant's books for good: nobody enters anything any more
     Close(TenantClose),
+    /// Show or set how a merchant keeps its books: accounts, rates, when goods are sold
+    Policy(TenantPolicy),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TenantClose {
     /// Which merchant
     pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantPolicy {
+    /// Which merchant
+    pub(crate) name: String,
+    /// TOML file, or JSON if it ends so, with everything that is not as usual; an empty one means all is as usual
+    #[arg(long, value_name = "FILE", conflicts_with = "show")]
+    pub(crate) file: Option<PathBuf>,
+    /// Show the policy and change nothing; so does the command without --file
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! into an exit code: 0 when all is well, 1 when something was found or failed, 2 when the command line is wrong.
 
 mod audit;
+mod claims;
 mod cli;
 mod config;
 mod demo;
@@ -15,6 +16,7 @@ mod ledger;
 mod logging;
 mod output;
 mod platform;
+mod policy;
 mod quarantine;
 mod readers;
 mod rebuild;
@@ -82,6 +84,8 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Show(Show::Cod(asked)) => show::cod(settings, asked).await,
         Command::Show(Show::Parked(of)) => show::parked(settings, of).await,
         Command::Report(report) => reports::run(settings, report).await,
+        Command::WriteOff(asked) => claims::write_off(settings, asked).await,
+        Command::Chargeback(asked) => claims::chargeback(settings, asked).await,
         Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,

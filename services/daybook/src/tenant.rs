@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use commerce::{CodGateways, TenantId};
+use commerce::{CodGateways, Policy, TenantId};
 use ledger::BusinessZone;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::cli::{OfTenant, Tenant, TenantAdd, TenantClose, TenantSecret};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, strong};
 use crate::platform::{Platform, now, open_books};
+use crate::policy;
 
 /// The sender of Shopify's webhooks, as the key store knows it.
 pub(crate) const SHOPIFY: &str = "shopify";
@@ -47,6 +48,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::Secret(asked) => put_secret(settings, asked).await,
         Tenant::Reader(command) => crate::readers::run(settings, command).await,
         Tenant::Close(asked) => close(settings, asked).await,
+        Tenant::Policy(asked) => policy::run(settings, asked).await,
     }
 }
 
@@ -128,7 +130,7 @@ pub(crate) fn new_row(tenant: TenantId, zone: &str, cod_gateways: &[String]) -> 
         [] => CodGateways::default(),
         named => CodGateways::new(named),
     };
-    Ok(TenantRow { tenant, zone, cod_gateways, created_at: now() })
+    Ok(TenantRow { tenant, zone, cod_gateways, created_at: now(), rules: Policy::default() })
 }
 
 async fn list(settings: &Settings) -> Result<Answer> {

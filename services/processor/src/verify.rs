@@ -342,7 +342,7 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead, asked: Option<&TenantId>) -
     positions.retain(|(tenant, ..), _| concerns(asked, tenant));
     for ((tenant, courier, currency), sums) in positions {
         if sums.outstanding != sums.owed {
-            let problem = "outstanding is not expected less remitted less fees";
+            let problem = "outstanding is not expected less remitted less fees less written off";
             findings.add(format!("cash on delivery of {tenant}, {courier}, {currency}"), problem);
         }
         if sums.outstanding != 0 {
@@ -366,7 +366,7 @@ async fn sub_ledgers(db: &Db, journal: &JournalRead, asked: Option<&TenantId>) -
             .add(format!("cash on delivery of {tenant}, {courier}, {currency}"), "outstanding without a receivable");
     }
     Ok(Invariant {
-        name: "cash expected = remitted + fees + outstanding, and equals the ledger's receivable",
+        name: "cash expected = remitted + fees + written off + outstanding, and equals the ledger's receivable",
         figures: format!("{couriers} couriers' receivables, {total} minor units outstanding"),
         findings: findings.0,
     })

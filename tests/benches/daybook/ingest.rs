@@ -152,8 +152,17 @@ async fn open_ingest(
         let tenant: TenantId = format!("shop-{shop}").parse().ok().context("a tenant's name")?;
         keys.put_secret(&tenant, "shopify", &SecretString::from(SECRET)).await?;
         let zone = BusinessZone::KARACHI;
-        save_tenant(&db, TenantRow { tenant, zone, cod_gateways: CodGateways::default(), created_at: Timestamp(0) })
-            .await?;
+        save_tenant(
+            &db,
+            TenantRow {
+                tenant,
+                zone,
+                cod_gateways: CodGateways::default(),
+                created_at: Timestamp(0),
+                rules: Default::default(),
+            },
+        )
+        .await?;
     }
     Ok(ingest::Ingest::start(ingest::Config::default(), keys, log, db, shutdown))
 }

@@ -224,7 +224,13 @@ impl Drop for Shop {
 
 async fn add_tenant(books: &Db, id: &str) {
     let zone = BusinessZone::KARACHI;
-    let row = TenantRow { tenant: tenant(id), zone, cod_gateways: CodGateways::default(), created_at: clock() };
+    let row = TenantRow {
+        tenant: tenant(id),
+        zone,
+        cod_gateways: CodGateways::default(),
+        created_at: clock(),
+        rules: Default::default(),
+    };
     save_tenant(books, row).await.unwrap();
 }
 

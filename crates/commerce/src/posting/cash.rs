@@ -24,9 +24,11 @@ pub struct CodPosition {
     pub expected: i64,
     /// Paid out, net of fees.
     pub remitted: i64,
-    /// Fees and their tax, kept back by the courier.
+    /// Kept back by the courier: fees, their tax, and tax withheld for the tax office.
     pub fees: i64,
-    /// `expected - remitted - fees`: what the ledger's receivable holds for this parcel.
+    /// Given up, or claimed of the courier as damages.
+    pub written_off: i64,
+    /// `expected - remitted - fees - written_off`: what the ledger's receivable holds for this parcel.
     pub outstanding: i64,
     /// To be collected if it is delivered; 0 once it is delivered or came back.
     pub on_the_way: i64,
@@ -38,7 +40,7 @@ pub struct CodPosition {
 
 /// Where the cash of each parcel of the case stands. Parcels whose currency nobody has named have no position.
 pub fn cod_positions(case: &Case<'_>, policy: &Policy) -> BTreeMap<PartKey, CodPosition> {
-    let sale = Sale::of(case);
+    let sale = Sale::of(case, policy);
     let keys = case.keys().filter(|_| !sale.is_test());
     keys.filter_map(|key| position(&sale, key, policy).map(|position| (key.clone(), position))).collect()
 }
@@ -50,17 +52,21 @@ pub fn cod_position(case: &Case<'_>, key: &PartKey, policy: &Policy) -> Option<C
 
 fn position(sale: &Sale<'_>, key: &PartKey, policy: &Policy) -> Option<CodPosition> {
     let (PartKey::Parcel(courier, tracking), cash) = (key, sale.parcels.get(key)?) else { return None };
-    let collected = sale.by_courier && cash.delivered_at.is_some() && cash.returned_at.is_none();
+    let collected = sale.by_courier && cash.is_collected();
     let expected = if collected { cash.amount } else { 0 };
     let remitted: i128 = cash.paid_parts().iter().map(|(_, _, amount)| amount).sum();
-    let fees = if cash.settled.is_empty() || cash.amount == 0 { 0 } else { cash.fee + cash.fee_tax };
-    let outstanding = expected - remitted - fees;
+    let fees = if cash.settled.is_empty() || cash.amount == 0 { 0 } else { cash.kept_back() };
+    let off_receivable = cash.written_off.iter().filter(|w| cash.takes_off_receivable(w));
+    let written_off: i128 = off_receivable.map(|w| i128::from(w.amount.minor)).sum();
+    let outstanding = expected - remitted - fees - written_off;
     let open = cash.delivered_at.is_none() && !cash.came_to_nothing;
     let fit = |amount: i128| i64::try_from(amount).ok();
     let state = match () {
         () if cash.came_to_nothing && cash.delivered_at.is_none() || cash.returned_at.is_some() => CodState::Returned,
         () if cash.amount == 0 => CodState::None,
-        () if outstanding <= 0 && remitted + fees > 0 && cash.delivered_at.is_some() => CodState::Remitted,
+        () if outstanding <= 0 && remitted + fees + written_off > 0 && cash.delivered_at.is_some() => {
+            CodState::Remitted
+        }
         () if remitted > 0 => CodState::PartlyRemitted,
         () if cash.delivered_at.is_some() => CodState::Collected,
         () => CodState::Expected,
@@ -73,6 +79,7 @@ fn position(sale: &Sale<'_>, key: &PartKey, policy: &Policy) -> Option<CodPositi
         expected: fit(expected)?,
         remitted: fit(remitted)?,
         fees: fit(fees)?,
+        written_off: fit(written_off)?,
         outstanding: fit(outstanding)?,
         on_the_way: fit(if open { cash.amount } else { 0 })?,
         state,

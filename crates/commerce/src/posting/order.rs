@@ -1,11 +1,13 @@
 //! What an order posts: money captured, goods sold without a courier's cash, refunds.
 
-use ledger::{Account, Side, Timestamp};
+use ledger::{Side, Timestamp};
 
 use super::Unpostable;
+use super::chargeback::post_chargebacks;
 use super::sale::Sale;
-use super::writer::{Amounts, Writer};
-use crate::{Chart, Order, OrderRevised, PaymentState, Policy, RefundIssued};
+use super::split::Split;
+use super::writer::Writer;
+use crate::{Order, OrderRevised, PaymentState, Policy, RefundIssued};
 
 pub(super) fn post_order(
     writer: &mut Writer<'_>,
@@ -21,7 +23,7 @@ pub(super) fn post_order(
     for refund in order.refunds.values() {
         post_refund(writer, refund, terms, sale, policy)?;
     }
-    Ok(())
+    post_chargebacks(writer, order, policy)
 }
 
 /// Money that reached the merchant without a courier. Returns when.
@@ -41,10 +43,19 @@ fn post_capture(
     };
     let Some(at) = at.filter(|_| paid != 0) else { return Ok(None) };
     let chart = &policy.chart;
-    let into = if terms.cash_on_delivery && !sale.by_courier { &chart.cash } else { &chart.gateway_receivable };
+    // Cash over the counter pays in full; what is paid of it before any parcel is known is an advance, and came by a gateway.
+    let by_hand = terms.cash_on_delivery && !sale.by_courier && terms.payment == PaymentState::Paid;
+    let into = if by_hand { &chart.cash } else { &chart.gateway_receivable };
     let after_sale = !sale.by_courier && sale.sold_at.is_some_and(|sold| sold < at);
     let from = if after_sale { &chart.trade_receivable } else { &chart.customer_deposits };
-    let amounts = vec![(Side::Debit, into.clone(), paid), (Side::Credit, from.clone(), paid)];
+    let by_gift_card = i128::from(order.gift_card_paid).min(paid);
+    let rounding = if sale.by_courier { 0 } else { i128::from(terms.rounding) };
+    let amounts = vec![
+        (Side::Debit, into.clone(), paid - by_gift_card + rounding),
+        (Side::Debit, chart.gift_cards.clone(), by_gift_card),
+        (Side::Credit, from.clone(), paid),
+        (Side::Credit, chart.rounding.clone(), rounding),
+    ];
     writer.post("captured", at.day(policy.zone), terms.currency, amounts)?;
     Ok(Some(at))
 }
@@ -67,27 +78,9 @@ fn post_direct_sale(
         (Side::Debit, chart.customer_deposits.clone(), deposits),
         (Side::Debit, chart.trade_receivable.clone(), revenue - deposits),
     ];
-    amounts.extend(revenue_entries(Side::Credit, revenue, terms, chart, &chart.sales));
-    writer.post("sold", sold_at.day(policy.zone), terms.currency, amounts)
-}
-
-/// Splits `amount` of an order into goods, shipping, tips and tax as the whole order is split; goods take the rounding.
-pub(super) fn revenue_entries(
-    side: Side,
-    amount: i128,
-    terms: &OrderRevised,
-    chart: &Chart,
-    goods_account: &Account,
-) -> Amounts<'static> {
-    let total = i128::from(terms.total);
-    let share = |component: i64| if total == 0 { 0 } else { i128::from(component) * amount / total };
-    let (tax, shipping, tip) = (share(terms.tax), share(terms.shipping), share(terms.tip));
-    vec![
-        (side, goods_account.clone(), amount - tax - shipping - tip),
-        (side, chart.shipping_income.clone(), shipping),
-        (side, chart.tips.clone(), tip),
-        (side, chart.output_tax.clone(), tax),
-    ]
+    let day = sold_at.day(policy.zone);
+    amounts.extend(Split::of(terms, day, policy).entries(Side::Credit, revenue, &chart.sales, chart));
+    writer.post("sold", day, terms.currency, amounts)
 }
 
 fn post_refund(
@@ -99,9 +92,11 @@ fn post_refund(
 ) -> Result<(), Unpostable> {
     let chart = &policy.chart;
     let day = refund.refunded_at.day(policy.zone);
-    let (amount, tax) = (i128::from(refund.amount), i128::from(refund.tax));
-    let after_sale = sale.sold_at.is_some_and(|sold| sold <= refund.refunded_at);
-    let mut amounts = if after_sale {
+    let amount = i128::from(refund.amount);
+    let sold_at = sale.sold_at.filter(|sold| *sold <= refund.refunded_at);
+    let mut amounts = if let Some(sold_at) = sold_at {
+        let split = Split::of(terms, sold_at.day(policy.zone), policy);
+        let tax = if refund.tax == 0 { split.tax_in(amount, policy) } else { i128::from(refund.tax) };
         vec![(Side::Debit, chart.sales_returns.clone(), amount - tax), (Side::Debit, chart.output_tax.clone(), tax)]
     } else {
         vec![(Side::Debit, chart.customer_deposits.clone(), amount)]

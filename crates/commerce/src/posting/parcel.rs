@@ -1,12 +1,12 @@
-//! What a parcel posts: cash collected at the door, what the courier paid out of it, and fees that no cash covers.
+//! What a parcel posts: cash collected at the door (see `door`), what the courier paid out of it, and fees that no cash covers.
 
 use ledger::{Account, Side};
 
 use super::Unpostable;
-use super::order::revenue_entries;
+use super::door::post_cash;
 use super::sale::{ParcelCash, Sale};
 use super::writer::Writer;
-use crate::{Chart, OrderRevised, Policy, SettlementPart};
+use crate::{Chart, Policy, SettlementPart, WriteOffKind};
 
 pub(super) fn post_parcel(writer: &mut Writer<'_>, sale: &Sale<'_>, policy: &Policy) -> Result<(), Unpostable> {
     let Some(cash) = sale.parcels.get(writer.key) else { return Ok(()) };
@@ -15,38 +15,11 @@ pub(super) fn post_parcel(writer: &mut Writer<'_>, sale: &Sale<'_>, policy: &Pol
     }
     let receivable = Chart::cod_receivable(cash.courier)?;
     if let Some(terms) = sale.terms.filter(|_| sale.by_courier) {
-        post_delivery(writer, cash, terms, &receivable, policy)?;
+        post_cash(writer, cash, terms, policy)?;
     }
     post_settlements(writer, cash, &receivable, policy)?;
+    post_write_offs(writer, cash, &receivable, policy)?;
     post_uncovered_fees(writer, cash, policy)
-}
-
-/// Cash collected at the door, and given back if the parcel came back after all.
-fn post_delivery(
-    writer: &mut Writer<'_>,
-    cash: &ParcelCash<'_>,
-    terms: &OrderRevised,
-    receivable: &Account,
-    policy: &Policy,
-) -> Result<(), Unpostable> {
-    let chart = &policy.chart;
-    let Some(delivered_at) = cash.delivered_at else { return Ok(()) };
-    let cod_currency = cash.currency.unwrap_or(terms.currency);
-    let in_terms = |(side, account, minor)| (side, account, minor, terms.currency);
-    let sold = revenue_entries(Side::Credit, cash.amount + cash.advance, terms, chart, &chart.sales);
-    let amounts = std::iter::once((Side::Debit, receivable.clone(), cash.amount, cod_currency))
-        .chain(std::iter::once((Side::Debit, chart.customer_deposits.clone(), cash.advance, terms.currency)))
-        .chain(sold.into_iter().map(in_terms));
-    writer.post_mixed("delivered", delivered_at.day(policy.zone), amounts)?;
-    let Some(returned_at) = cash.returned_at else { return Ok(()) };
-    let unsold = revenue_entries(Side::Debit, cash.amount, terms, chart, &chart.sales_returns);
-    let amounts = unsold.into_iter().map(in_terms).chain(std::iter::once((
-        Side::Credit,
-        receivable.clone(),
-        cash.amount,
-        cod_currency,
-    )));
-    writer.post_mixed("taken-back", returned_at.day(policy.zone), amounts)
 }
 
 /// What the courier paid out of the parcel's cash; its fees are kept back from the first part.
@@ -61,17 +34,43 @@ fn post_settlements(
     for (index, (part, day, net)) in cash.paid_parts().into_iter().enumerate() {
         let covers_fees = index == 0 && cash.amount != 0;
         let (fee, fee_tax) = if covers_fees { (cash.fee, cash.fee_tax) } else { (0, 0) };
+        let (income_tax, sales_tax) = if covers_fees { cash.withheld } else { (0, 0) };
         let amounts = vec![
             (Side::Debit, chart.remittance_clearing.clone(), net),
             (Side::Debit, chart.courier_fees.clone(), fee),
             (Side::Debit, chart.input_tax.clone(), fee_tax),
-            (Side::Credit, receivable.clone(), net + fee + fee_tax),
+            (Side::Debit, chart.income_tax_withheld.clone(), income_tax),
+            (Side::Debit, chart.sales_tax_withheld.clone(), sales_tax),
+            (Side::Credit, receivable.clone(), net + fee + fee_tax + income_tax + sales_tax),
         ];
         let name = match part {
             SettlementPart::Upfront => "settled/upfront",
             SettlementPart::Reserve => "settled/reserve",
         };
         writer.post(name, day, currency, amounts)?;
+    }
+    Ok(())
+}
+
+/// What people gave up, or claim of the courier. Damages for a parcel that brought no cash are earned, not taken off it.
+fn post_write_offs(
+    writer: &mut Writer<'_>,
+    cash: &ParcelCash<'_>,
+    receivable: &Account,
+    policy: &Policy,
+) -> Result<(), Unpostable> {
+    let chart = &policy.chart;
+    for write_off in &cash.written_off {
+        let into = match write_off.kind {
+            WriteOffKind::Shortfall => chart.cod_shortfall.clone(),
+            WriteOffKind::Lost => chart.lost_cash.clone(),
+            WriteOffKind::Claim => Chart::courier_claims(cash.courier)?,
+        };
+        let from = if cash.takes_off_receivable(write_off) { receivable } else { &chart.claims_income };
+        let amount = i128::from(write_off.amount.minor);
+        let amounts = vec![(Side::Debit, into, amount), (Side::Credit, from.clone(), amount)];
+        let name = format!("written-off/{}", write_off.key);
+        writer.post(&name, write_off.on, write_off.amount.currency, amounts)?;
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use ledger::{Currency, Day, Timestamp};
 
 use super::Case;
 use crate::{
-    Courier, Order, OrderId, OrderRevised, Parcel, Part, PartKey, PaymentState, SettlementPart, TrackedParcel,
+    CodWrittenOff, Courier, Order, OrderId, OrderRevised, Parcel, Part, PartKey, PaymentState, Policy, Recognition,
+    SettlementPart, TrackedParcel, WriteOffKind,
 };
 
 /// What the rules need to know of a case, read off its facts once.
@@ -17,7 +18,8 @@ pub(super) struct Sale<'a> {
     pub(super) advance: i128,
     /// The buyer pays a courier.
     pub(super) by_courier: bool,
-    /// When revenue is recognised: the first delivery, or the hand-over of goods that no courier tracks.
+    /// When revenue is recognised: the first delivery, or the hand-over of goods that no courier tracks; the first fulfilment,
+    /// if the tenant sells at fulfilment.
     pub(super) sold_at: Option<Timestamp>,
     /// Given back before that: it came out of deposits and never becomes revenue.
     pub(super) refunded_before_sale: i128,
@@ -46,12 +48,24 @@ pub(super) struct ParcelCash<'a> {
     pub(super) came_to_nothing: bool,
     /// A fulfilment that stands names it; false for a tracking number that was corrected since.
     pub(super) sent: bool,
-    /// The part of an advance that this parcel's delivery earns.
+    /// The part of an advance that this parcel's sale earns.
     pub(super) advance: i128,
+    /// When its goods are sold: delivered, or sent, as the tenant has it.
+    pub(super) sold_at: Option<Timestamp>,
+    /// When it was first seen in the courier's hands, not after its delivery.
+    pub(super) picked_up_at: Option<Timestamp>,
+    /// When it came to nothing without having been delivered.
+    pub(super) ended_at: Option<Timestamp>,
+    /// What it was to bring: `amount`, also when it came to nothing and another parcel brings the cash instead.
+    pub(super) promised: i128,
+    /// Kept back by the courier for the tax office: of the income tax, of the sales tax.
+    pub(super) withheld: (i128, i128),
+    /// What people wrote off, in the parcel's currency.
+    pub(super) written_off: Vec<&'a CodWrittenOff>,
 }
 
 impl<'a> Sale<'a> {
-    pub(super) fn of(case: &'a Case<'a>) -> Sale<'a> {
+    pub(super) fn of(case: &'a Case<'a>, policy: &Policy) -> Sale<'a> {
         let order = case.iter().find_map(|(key, part)| match (key, part) {
             (PartKey::Order(id), Part::Order(order)) => Some((*id, order)),
             _ => None,
@@ -61,7 +75,7 @@ impl<'a> Sale<'a> {
             .iter()
             .filter_map(|(key, part)| match (key, part) {
                 (PartKey::Parcel(courier, _), Part::Parcel(parcel)) => {
-                    Some((key, ParcelCash::of(courier, key, parcel, order.map(|(_, o)| o))))
+                    Some((key, ParcelCash::of(courier, key, parcel, order.map(|(_, o)| o), policy)))
                 }
                 _ => None,
             })
@@ -73,16 +87,21 @@ impl<'a> Sale<'a> {
         let partly_paid = order.and_then(|(_, o)| o.partly_paid).map_or(0, |(_, paid)| i128::from(paid));
         let kept = matches!(terms.map(|t| t.payment), Some(PaymentState::PartlyPaid | PaymentState::Paid));
         let advance = if by_courier && kept { partly_paid } else { 0 };
-        let first_delivery = parcels.values().filter_map(|p| p.delivered_at).min();
+        let first_sale = parcels.values().filter_map(|p| p.sold_at).min();
         let handed_over =
             || order.and_then(|(_, o)| [o.handed_over_at(), o.delivered_by_shop_at()].into_iter().flatten().min());
-        let sold_at = if by_courier { first_delivery } else { first_delivery.or_else(handed_over) };
+        let sent = order.filter(|_| policy.recognition == Recognition::Fulfilment).and_then(|(_, o)| o.fulfilled_at());
+        let sold_at = if by_courier { first_sale } else { sent.or(first_sale).or_else(handed_over) };
         let refunded_before_sale = order.zip(sold_at).map_or(0, |((_, o), sold)| refunded_before(o, sold));
         share_cash(&mut parcels, terms, by_courier, advance);
-        // An advance is earned by the first parcel that is delivered.
-        let delivered = parcels.values_mut().filter(|p| by_courier && p.delivered_at.is_some());
-        if let Some(first) = delivered.min_by_key(|p| p.delivered_at) {
+        promise_cash(&mut parcels, terms, by_courier, advance);
+        // An advance is earned by the first parcel that is sold.
+        let sold = parcels.values_mut().filter(|p| by_courier && p.sold_at.is_some());
+        if let Some(first) = sold.min_by_key(|p| p.sold_at) {
             first.advance = advance - refunded_before_sale;
+        }
+        for parcel in parcels.values_mut() {
+            parcel.withhold(policy);
         }
         Sale { order: order.map(|(id, _)| id), terms, advance, by_courier, sold_at, refunded_before_sale, parcels }
     }
@@ -99,6 +118,7 @@ impl<'a> ParcelCash<'a> {
         key: &PartKey,
         parcel: &'a Parcel,
         order: Option<&'a Order>,
+        policy: &Policy,
     ) -> ParcelCash<'a> {
         let charges = parcel.charges.as_ref();
         let booked = parcel.booked.as_ref().and_then(|b| b.cod);
@@ -107,10 +127,13 @@ impl<'a> ParcelCash<'a> {
             [(SettlementPart::Upfront, amount_of(|c| c.upfront)), (SettlementPart::Reserve, amount_of(|c| c.reserve))];
         let returned_at = parcel.returned_at();
         let currency = booked.map(|m| m.currency).or(charges.map(|c| c.currency));
-        use crate::ParcelState::{Cancelled, Lost, Returned};
+        let currency = currency.or(order.and_then(|o| o.terms.as_ref()).map(|t| t.currency));
+        let delivered_at = parcel.delivered_at().or_else(|| shops_word(key, parcel, order));
+        let sent_at = order.and_then(|o| o.sent_at(|named| names(named, key)));
+        let written_off = parcel.written_off.values().filter(|w| Some(w.amount.currency) == currency);
         ParcelCash {
             courier,
-            currency: currency.or(order.and_then(|o| o.terms.as_ref()).map(|t| t.currency)),
+            currency,
             amount: booked.map_or(0, |m| i128::from(m.minor)),
             booked: booked.is_some(),
             fee: amount_of(|c| c.fee),
@@ -119,18 +142,50 @@ impl<'a> ParcelCash<'a> {
             return_fee_tax: amount_of(|c| c.return_fee_tax),
             reported: reported.into_iter().filter(|(_, amount)| *amount > 0).collect(),
             settled: parcel.settled.iter().map(|(part, fact)| (*part, fact.settled_on)).collect(),
-            delivered_at: parcel.delivered_at().or_else(|| shops_word(key, parcel, order)),
+            delivered_at,
             returned_at,
-            came_to_nothing: matches!(parcel.state(), Returned | Cancelled | Lost),
+            came_to_nothing: parcel.state().is_nothing(),
             sent: order.is_some_and(|o| o.parcels().any(|named| names(named, key))),
             advance: 0,
+            sold_at: match policy.recognition {
+                Recognition::Delivery => delivered_at,
+                Recognition::Fulfilment => sent_at.into_iter().chain(delivered_at).min(),
+            },
+            picked_up_at: parcel.picked_up_at().filter(|at| delivered_at.is_none_or(|delivered| *at <= delivered)),
+            ended_at: parcel.came_to_nothing_at().filter(|_| delivered_at.is_none()),
+            promised: 0,
+            withheld: (0, 0),
+            written_off: written_off.collect(),
         }
+    }
+
+    /// What the courier keeps back for the tax office, by the rates of the day of its first payment.
+    fn withhold(&mut self, policy: &Policy) {
+        if let Some(day) = self.settled.values().next().filter(|_| self.amount > 0) {
+            let (income, sales) = (&policy.withholding.income_tax, &policy.withholding.sales_tax);
+            self.withheld = (income.of(self.amount, *day), sales.of(self.amount, *day));
+        }
+    }
+
+    /// Fees, their tax, and tax withheld: what the courier keeps back from the first payment.
+    pub(super) fn kept_back(&self) -> i128 {
+        self.fee + self.fee_tax + self.withheld.0 + self.withheld.1
+    }
+
+    /// The cash reached the courier and stayed there.
+    pub(super) fn is_collected(&self) -> bool {
+        self.delivered_at.is_some() && self.returned_at.is_none()
+    }
+
+    /// A write-off takes cash off the receivable, unless it claims damages for a parcel that brought none.
+    pub(super) fn takes_off_receivable(&self, write_off: &CodWrittenOff) -> bool {
+        write_off.kind != WriteOffKind::Claim || self.is_collected()
     }
 
     /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is left.
     pub(super) fn paid_parts(&self) -> Vec<(SettlementPart, Day, i128)> {
         let known: i128 = self.settled.keys().filter_map(|part| self.reported.get(part)).sum();
-        let rest = (self.amount - self.fee - self.fee_tax - known).max(0);
+        let rest = (self.amount - self.kept_back() - known).max(0);
         let last_unreported = self.settled.keys().rev().find(|part| !self.reported.contains_key(part));
         let amount = |part: &SettlementPart| match self.reported.get(part) {
             Some(reported) => *reported,
@@ -176,5 +231,40 @@ fn share_cash(
     let bearer = kept.into_iter().min_by_key(|p| (p.delivered_at.is_none(), p.came_to_nothing, !p.sent));
     for parcel in gave_back.into_iter().chain(bearer) {
         parcel.amount = left;
+    }
+}
+
+/// What each parcel was to bring. One that came to nothing and whose courier named no amount was to bring what another brings
+/// now, if nothing else carried the cash when it ended: so a replacement does not unsay the first parcel's promise.
+fn promise_cash(
+    parcels: &mut BTreeMap<&PartKey, ParcelCash<'_>>,
+    terms: Option<&OrderRevised>,
+    by_courier: bool,
+    advance: i128,
+) {
+    let Some(terms) = terms.filter(|_| by_courier) else { return };
+    let left = (i128::from(terms.total) - advance).max(0);
+    let promised: Vec<i128> = parcels
+        .iter()
+        .map(|(key, parcel)| match parcel.ended_at.filter(|_| !parcel.booked) {
+            None => parcel.amount,
+            Some(ended) if parcels.iter().any(|(other, q)| other != key && q.carries_at(ended, other < key)) => 0,
+            Some(_) => left,
+        })
+        .collect();
+    for (parcel, promised) in parcels.values_mut().zip(promised) {
+        parcel.promised = promised;
+    }
+}
+
+impl ParcelCash<'_> {
+    /// Whether this parcel, rather than another without a booked amount, was to bring the cash at that time.
+    fn carries_at(&self, time: Timestamp, is_first: bool) -> bool {
+        let under_way = self.picked_up_at.is_some_and(|at| at <= time) && self.ended_at.is_none_or(|at| at > time);
+        let delivered = self.delivered_at.is_some_and(|at| at <= time);
+        match self.booked {
+            true => self.amount > 0 && (under_way || delivered),
+            false => delivered || under_way && is_first,
+        }
     }
 }

@@ -16,7 +16,10 @@ pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
 }
 
-/// Entries as signed amounts: a negative amount stands on the other side, a zero is left out.
+/// An entry as a signed amount: a negative amount stands on the other side, a zero is left out.
+pub(super) type Amount = (Side, Account, i128, Currency);
+
+/// Signed amounts of one currency.
 pub(super) type Amounts<'a> = Vec<(Side, Account, i128)>;
 
 impl Writer<'_> {
@@ -34,15 +37,24 @@ impl Writer<'_> {
         &mut self,
         name: &str,
         day: Day,
-        amounts: impl Iterator<Item = (Side, Account, i128, Currency)>,
+        amounts: impl Iterator<Item = Amount>,
+    ) -> Result<(), Unpostable> {
+        self.post_layers(name, day, amounts.map(|amount| (Layer::Posted, amount)))
+    }
+
+    pub(super) fn post_layers(
+        &mut self,
+        name: &str,
+        day: Day,
+        amounts: impl Iterator<Item = (Layer, Amount)>,
     ) -> Result<(), Unpostable> {
         let key = format!("{}/{name}", self.key);
         let mut entries = Vec::new();
-        for (side, account, minor, currency) in amounts.filter(|(_, _, minor, _)| *minor != 0) {
+        for (layer, (side, account, minor, currency)) in amounts.filter(|(_, (_, _, minor, _))| *minor != 0) {
             let side = if minor < 0 { side.opposite() } else { side };
             let minor = i64::try_from(minor.unsigned_abs()).ok().filter(|minor| *minor <= LARGEST);
             let minor = minor.ok_or_else(|| Unpostable::Overflow { key: key.clone() })?;
-            entries.push(Entry { layer: Layer::Posted, account, side, amount: Money::new(minor, currency) });
+            entries.push(Entry { layer, account, side, amount: Money::new(minor, currency) });
         }
         if entries.is_empty() {
             return Ok(());

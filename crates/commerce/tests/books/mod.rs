@@ -64,13 +64,17 @@ pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
 impl Books {
     /// The books of merged facts.
     pub(crate) fn of(parts: &Parts) -> Books {
-        let policy = Policy::default();
+        Books::under(&Policy::default(), parts)
+    }
+
+    /// The books of merged facts for a tenant of this policy.
+    pub(crate) fn under(policy: &Policy, parts: &Parts) -> Books {
         let mut books = Books { journal: Journal::new(), cash: Vec::new(), parked: Vec::new() };
         for case in cases(parts) {
-            match postings(&case, &policy) {
+            match postings(&case, policy) {
                 Ok(postings) => {
                     books.journal.extend(postings.into_values().flatten());
-                    books.cash.extend(cod_positions(&case, &policy).into_values());
+                    books.cash.extend(cod_positions(&case, policy).into_values());
                 }
                 Err(unpostable) => books.parked.push(unpostable),
             }

@@ -7,10 +7,10 @@ use commerce::ParcelState::{
     UnderReview, Unknown,
 };
 use commerce::{
-    CodChargesReported, CodPartSettled, Courier, Fact, FulfilmentId, FulfilmentRecorded, LineId, LineItem,
-    OrderCancelled, OrderDeleted, OrderId, OrderName, OrderPlaced, OrderRevised, ParcelBooked, ParcelScanned,
-    ParcelState, PaymentState, PayoutBanked, ReceiptNumber, RefundId, RefundIssued, SettlementPart, TrackedParcel,
-    TrackingNumber,
+    ChargebackOutcome, ChargebackRecorded, ClaimKey, CodChargesReported, CodPartSettled, CodWrittenOff, Courier, Fact,
+    FulfilmentId, FulfilmentRecorded, LineId, LineItem, OrderCancelled, OrderDeleted, OrderId, OrderName, OrderPlaced,
+    OrderRevised, ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, ReceiptNumber, RefundId,
+    RefundIssued, SettlementPart, TrackedParcel, TrackingNumber, WriteOffKind,
 };
 use ledger::{Currency, Day, Money, Timestamp};
 use proptest::collection::{SizeRange, vec};
@@ -37,6 +37,8 @@ fn fact() -> impl Strategy<Value = Fact> {
         6 => (parcel(), time(), state(), option::of(name())).prop_map(scanned),
         2 => charges().prop_map(Fact::CodChargesReported),
         3 => (parcel(), day(), part(), option::of(receipt())).prop_map(settled),
+        2 => (parcel(), day(), claim_key(), amount(), currency(), kind()).prop_map(written_off),
+        2 => (order(), time(), day(), claim_key(), amount(), outcome()).prop_map(disputed),
         1 => (courier(), receipt(), day(), amount()).prop_map(|(courier, receipt, banked_on, minor)| {
             Fact::PayoutBanked(PayoutBanked { banked_on, courier, receipt, amount: Money::new(minor, Currency::PKR) })
         }),
@@ -89,7 +91,7 @@ fn part() -> impl Strategy<Value = SettlementPart> {
     select(vec![SettlementPart::Upfront, SettlementPart::Reserve])
 }
 
-/// Deliveries and returns more often than the rest.
+/// Pick-ups, deliveries and returns more often than the rest.
 fn state() -> impl Strategy<Value = ParcelState> {
     let all = [
         Unknown,
@@ -105,7 +107,7 @@ fn state() -> impl Strategy<Value = ParcelState> {
         Cancelled,
         Lost,
     ];
-    prop_oneof![2 => select(all.to_vec()), 3 => Just(Delivered), 1 => Just(Returned)]
+    prop_oneof![2 => select(all.to_vec()), 3 => Just(Delivered), 2 => Just(Returned), 2 => Just(PickedUp)]
 }
 
 fn placed((order, name, placed_at): (OrderId, Option<OrderName>, Timestamp)) -> Fact {
@@ -124,6 +126,7 @@ prop_compose! {
         ]),
         test in prop::bool::weighted(0.05),
         quantity in 1..4_i64,
+        extras in select(vec![(0, 0, 0, 0), (0, 0, 0, 0), (100, 5, 17_400, 1_000), (0, -3, 100, 0)]),
     ) -> OrderRevised {
         let paid = match payment {
             PaymentState::Unknown | PaymentState::Unpaid => 0,
@@ -149,6 +152,10 @@ prop_compose! {
             city: None,
             country: None,
             lines: vec![line],
+            duties: extras.0.min(total),
+            rounding: extras.1,
+            gift_card_paid: extras.2,
+            gift_cards_sold: extras.3.min(total),
         }
     }
 }
@@ -217,4 +224,38 @@ prop_compose! {
 fn settled((parcel, settled_on, part, receipt): (TrackedParcel, Day, SettlementPart, Option<ReceiptNumber>)) -> Fact {
     let (courier, tracking) = (parcel.courier, parcel.tracking);
     Fact::CodPartSettled(CodPartSettled { settled_on, courier, tracking, part, receipt })
+}
+
+fn claim_key() -> impl Strategy<Value = ClaimKey> {
+    select(vec!["first", "second"]).prop_map(|text| text.parse().expect("a key"))
+}
+
+fn kind() -> impl Strategy<Value = WriteOffKind> {
+    select(vec![WriteOffKind::Shortfall, WriteOffKind::Lost, WriteOffKind::Claim])
+}
+
+fn outcome() -> impl Strategy<Value = ChargebackOutcome> {
+    select(vec![ChargebackOutcome::Open, ChargebackOutcome::Won, ChargebackOutcome::Lost])
+}
+
+type WriteOff = (TrackedParcel, Day, ClaimKey, i64, Currency, WriteOffKind);
+
+fn written_off((parcel, on, key, minor, currency, kind): WriteOff) -> Fact {
+    Fact::CodWrittenOff(CodWrittenOff {
+        on,
+        courier: parcel.courier,
+        tracking: parcel.tracking,
+        key,
+        amount: Money::new(minor, currency),
+        kind,
+        by: "accounts-2".parse().expect("a slug"),
+        reason: "checked".parse().expect("a slug"),
+    })
+}
+
+fn disputed(
+    (order, version, on, key, amount, outcome): (OrderId, Timestamp, Day, ClaimKey, i64, ChargebackOutcome),
+) -> Fact {
+    let (fee, currency) = (amount / 10, Currency::PKR);
+    Fact::ChargebackRecorded(ChargebackRecorded { version, order, key, on, amount, fee, currency, outcome })
 }

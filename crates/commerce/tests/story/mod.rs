@@ -10,24 +10,68 @@ use std::fmt::Write;
 use chrono::{NaiveDate, NaiveDateTime};
 use commerce::ParcelState::{Delivered, Returned};
 use commerce::{
-    CodChargesReported, CodPartSettled, CodPosition, Courier, Fact, FulfilmentId, FulfilmentRecorded, OrderCancelled,
-    OrderId, OrderName, OrderPlaced, OrderRevised, ParcelBooked, ParcelScanned, ParcelState, PaymentState,
-    PayoutBanked, ReceiptNumber, RefundId, RefundIssued, SettlementPart, TrackedParcel, TrackingNumber,
+    ChargebackOutcome, ChargebackRecorded, CodChargesReported, CodPartSettled, CodPosition, CodWrittenOff, Courier,
+    Fact, FulfilmentId, FulfilmentRecorded, OrderCancelled, OrderId, OrderName, OrderPlaced, OrderRevised,
+    ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, Policy, ReceiptNumber, RefundId,
+    RefundIssued, SettlementPart, TrackedParcel, TrackingNumber, WriteOffKind,
 };
-use ledger::{Currency, Day, Money, Side, Timestamp, Transaction};
+use ledger::{Currency, Day, Journal, Layer, Money, Side, Timestamp, Transaction};
 
 use crate::books::{Books, merge_all};
 
 /// The facts must lead to this journal and this cash, whatever the layout of the two texts.
 #[track_caller]
 pub(crate) fn expect(facts: &[Fact], journal: &str, cash: &str) {
-    let books = Books::of(&merge_all(facts));
+    expect_under(&Policy::default(), facts, journal, cash);
+}
+
+/// The facts must lead to this journal and this cash for a tenant of this policy.
+#[track_caller]
+pub(crate) fn expect_under(policy: &Policy, facts: &[Fact], journal: &str, cash: &str) {
+    let books = Books::under(policy, &merge_all(facts));
     assert_eq!(books.parked, vec![], "every case can be posted");
     let posted: String = books.journal.values().map(transaction_text).collect();
     assert_same_words(&posted, journal, "journal");
     let positions: String = books.cash.iter().map(cash_text).collect();
     assert_same_words(&positions, cash, "cash");
     assert_eq!(books.held_by_sub_ledger(), books.held_by_ledger(), "the sub-ledger is the ledger's receivable");
+    expect_told_once(policy, facts);
+}
+
+/// Told in this order, nothing that was posted is ever reversed, unless terms or tracking numbers change on the way.
+#[track_caller]
+fn expect_told_once(policy: &Policy, facts: &[Fact]) {
+    let revisions = facts.iter().filter(|fact| matches!(fact, Fact::OrderRevised(_))).count();
+    let orders = facts.iter().filter(|fact| matches!(fact, Fact::OrderPlaced(_))).count().max(1);
+    if revisions > orders {
+        return;
+    }
+    let (mut told, mut stands) = (facts.to_vec(), Journal::new());
+    told.sort_by_key(day_of);
+    for count in 1..=told.len() {
+        let now = Books::under(policy, &merge_all(&told[..count])).journal;
+        for (key, transaction) in &stands {
+            assert_eq!(now.get(key), Some(transaction), "{key} is reversed by {:?}", told[count - 1]);
+        }
+        stands = now;
+    }
+}
+
+/// When a fact is told. What couriers book and charge is known before it happens.
+fn day_of(fact: &Fact) -> Timestamp {
+    let noon = |day: Day| Timestamp(i64::from(day.0) * 86_400_000_000 + 25_200_000_000);
+    match fact {
+        Fact::OrderRevised(f) => f.version,
+        Fact::OrderCancelled(f) => f.cancelled_at,
+        Fact::RefundIssued(f) => f.refunded_at,
+        Fact::FulfilmentRecorded(f) => f.version,
+        Fact::ParcelScanned(f) => f.scanned_at,
+        Fact::CodPartSettled(f) => noon(f.settled_on),
+        Fact::PayoutBanked(f) => noon(f.banked_on),
+        Fact::CodWrittenOff(f) => noon(f.on),
+        Fact::ChargebackRecorded(f) => noon(f.on),
+        _ => Timestamp(0),
+    }
 }
 
 #[track_caller]
@@ -40,7 +84,8 @@ fn transaction_text(transaction: &Transaction) -> String {
     let mut text = format!("{} {}\n", transaction.effective(), transaction.key());
     for entry in transaction.entries() {
         let side = if entry.side == Side::Debit { "Dr" } else { "Cr" };
-        writeln!(text, "    {side} {} {}", entry.account, money_text(entry.amount)).unwrap();
+        let layer = if entry.layer == Layer::Pending { "pending " } else { "" };
+        writeln!(text, "    {layer}{side} {} {}", entry.account, money_text(entry.amount)).unwrap();
     }
     text
 }
@@ -52,6 +97,7 @@ fn cash_text(cash: &CodPosition) -> String {
         ("expected", cash.expected),
         ("remitted", cash.remitted),
         ("fees", cash.fees),
+        ("written off", cash.written_off),
         ("outstanding", cash.outstanding),
     ];
     for (name, minor) in amounts.into_iter().filter(|(_, minor)| *minor != 0) {
@@ -128,6 +174,10 @@ pub(crate) fn order(order: u64, total: &str) -> Terms {
         city: Some("Karachi".to_owned()),
         country: Some("PK".to_owned()),
         lines: vec![],
+        duties: 0,
+        rounding: 0,
+        gift_card_paid: 0,
+        gift_cards_sold: 0,
     })
 }
 
@@ -160,6 +210,31 @@ impl Terms {
     /// The shop has some of the money.
     pub(crate) fn advance(self, amount: &str) -> Terms {
         Terms(OrderRevised { payment: PaymentState::PartlyPaid, paid: money(amount).minor, ..self.0 })
+    }
+
+    /// Already taken off the total.
+    pub(crate) fn discounts(self, amount: &str) -> Terms {
+        Terms(OrderRevised { discounts: money(amount).minor, ..self.0 })
+    }
+
+    /// Of the total, import duties.
+    pub(crate) fn duties(self, amount: &str) -> Terms {
+        Terms(OrderRevised { duties: money(amount).minor, ..self.0 })
+    }
+
+    /// The till rounds the total by this much.
+    pub(crate) fn rounding(self, amount: &str) -> Terms {
+        Terms(OrderRevised { rounding: money(amount).minor, ..self.0 })
+    }
+
+    /// Of what is paid, with gift cards.
+    pub(crate) fn by_gift_card(self, amount: &str) -> Terms {
+        Terms(OrderRevised { gift_card_paid: money(amount).minor, ..self.0 })
+    }
+
+    /// Of the total, gift cards that are sold.
+    pub(crate) fn gift_cards(self, amount: &str) -> Terms {
+        Terms(OrderRevised { gift_cards_sold: money(amount).minor, ..self.0 })
     }
 
     /// Somebody is trying the shop out.
@@ -291,6 +366,35 @@ pub(crate) fn refunded(order: u64, refund: u64, at: &str, amount: &str, tax: &st
         amount: money(amount).minor,
         tax: money(tax).minor,
         restocked: vec![],
+    })
+}
+
+/// Somebody gave up cash of a parcel, or claims it of the courier.
+pub(crate) fn written_off(text: &str, kind: WriteOffKind, key: &str, on: &str, amount: &str) -> Fact {
+    let (courier, tracking) = parcel(text);
+    Fact::CodWrittenOff(CodWrittenOff {
+        on: day(on),
+        courier,
+        tracking,
+        key: key.parse().unwrap(),
+        amount: money(amount),
+        kind,
+        by: "accounts-2".parse().unwrap(),
+        reason: "checked".parse().unwrap(),
+    })
+}
+
+/// The buyer's bank disputes a payment: 2,000 of an order, for a fee of 1,500.
+pub(crate) fn disputed(order: u64, outcome: ChargebackOutcome, on: &str) -> Fact {
+    Fact::ChargebackRecorded(ChargebackRecorded {
+        version: time(on),
+        order: OrderId(order),
+        key: "dispute-1".parse().unwrap(),
+        on: day(on),
+        amount: money("2,000").minor,
+        fee: money("1,500").minor,
+        currency: Currency::PKR,
+        outcome,
     })
 }
 

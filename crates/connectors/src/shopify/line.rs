@@ -1,7 +1,7 @@
 //! What an order is made of: its line items and its shipping lines.
 
 use commerce::{LineId, LineItem, Sku, VariantId};
-use ledger::Currency;
+use ledger::{Currency, MoneyError};
 use serde::Deserialize;
 
 use super::json::{Loose, Many, Place};
@@ -23,6 +23,7 @@ pub(super) struct Line<'a> {
     total_discount: Amount<'a>,
     total_discount_set: Option<PriceSet<'a>>,
     discount_allocations: Many<Allocation<'a>>,
+    gift_card: Loose<'a>,
     pub(super) properties: Loose<'a>,
 }
 
@@ -67,6 +68,17 @@ pub(super) fn item(line: &Line<'_>, currency: Currency, place: Place<'_>) -> Res
         unit_price: shop_amount(&line.price, &line.price_set, currency, place.key("price"))?.unwrap_or(0),
         discount: discount(line, currency, place)?,
     })
+}
+
+/// What the line adds to the gift cards that are sold: nothing unless it is one. Gift cards are not taxed.
+pub(super) fn gift_card(line: &Line<'_>, currency: Currency, place: Place<'_>) -> Result<i64, NotUnderstood> {
+    if !line.gift_card.is_true() {
+        return Ok(0);
+    }
+    let item = item(line, currency, place)?;
+    let price = item.unit_price.checked_mul(item.quantity);
+    let price = price.ok_or_else(|| place.key("price").wrong(MoneyError::Overflow))?;
+    subtract(price, item.discount, place)
 }
 
 /// A line by id with its pieces, as fulfilments and refunds name it.

@@ -35,6 +35,9 @@ pub(super) struct Order<'a> {
     total_discounts_set: Option<PriceSet<'a>>,
     total_tip_received: Amount<'a>,
     total_outstanding: Amount<'a>,
+    current_total_duties_set: Option<PriceSet<'a>>,
+    original_total_duties_set: Option<PriceSet<'a>>,
+    total_cash_rounding_payment_adjustment_set: Option<PriceSet<'a>>,
     taxes_included: Loose<'a>,
     financial_status: Loose<'a>,
     gateway: Loose<'a>,
@@ -171,6 +174,8 @@ fn revised(order: &Order<'_>, frame: Frame, settings: &Settings<'_>) -> Result<O
     let shipping = order.shipping_lines.at(&shipping_lines).map(|(line, place)| line::shipping(line, frame, place));
     let line_items = BODY.key("line_items");
     let lines = order.line_items.at(&line_items).map(|(line, place)| line::item(line, frame.currency, place));
+    let gift_cards = order.line_items.at(&line_items).map(|(line, place)| line::gift_card(line, frame.currency, place));
+    let paid = paid(order, payment, total, frame.currency)?;
     Ok(OrderRevised {
         version: frame.version,
         order: frame.order,
@@ -184,12 +189,45 @@ fn revised(order: &Order<'_>, frame: Frame, settings: &Settings<'_>) -> Result<O
         presentment: presentment(order, frame.currency)?,
         cash_on_delivery: cash_on_delivery(order, settings),
         payment,
-        paid: paid(order, payment, total, frame.currency)?,
+        paid,
         test: order.test.is_true(),
         city: city(order),
         country: country(order),
         lines: lines.collect::<Result<_, _>>()?,
+        duties: duties(order, frame.currency)?,
+        rounding: rounding(order, frame.currency)?,
+        gift_card_paid: gift_card_paid(order, payment, paid, settings),
+        gift_cards_sold: sum(gift_cards, line_items)?,
     })
+}
+
+/// Import duties as they stand now; older payloads have only what they were at first.
+fn duties(order: &Order<'_>, currency: Currency) -> Result<i64, NotUnderstood> {
+    let now = (&order.current_total_duties_set, BODY.key("current_total_duties"));
+    let at_first = (&order.original_total_duties_set, BODY.key("original_total_duties"));
+    for (set, place) in [now, at_first] {
+        if let Some(duties) = shop_amount(&Amount::default(), set, currency, place)? {
+            return Ok(duties);
+        }
+    }
+    Ok(0)
+}
+
+/// What the till added to the payment, or left out of it.
+fn rounding(order: &Order<'_>, currency: Currency) -> Result<i64, NotUnderstood> {
+    let place = BODY.key("total_cash_rounding_payment_adjustment");
+    let set = &order.total_cash_rounding_payment_adjustment_set;
+    Ok(shop_amount(&Amount::default(), set, currency, place)?.unwrap_or(0))
+}
+
+/// What was paid with gift cards. The order's body names the ways of payment without their amounts, so it is known only when
+/// gift cards are the one way by which anything was paid yet: alone, or before cash on delivery is collected.
+fn gift_card_paid(order: &Order<'_>, payment: PaymentState, paid: i64, settings: &Settings<'_>) -> i64 {
+    let gateways: Vec<String> = order.payment_gateway_names.0.iter().filter_map(|name| name.owned()).collect();
+    let is_gift_card = |name: &String| name.trim().eq_ignore_ascii_case("gift_card");
+    let (gift_cards, others): (Vec<_>, Vec<_>) = gateways.iter().partition(|name| is_gift_card(name));
+    let none_paid_yet = payment == PaymentState::PartlyPaid && others.iter().all(|n| settings.cod_gateways.contains(n));
+    if !gift_cards.is_empty() && (others.is_empty() || none_paid_yet) { paid } else { 0 }
 }
 
 fn presentment(order: &Order<'_>, shop: Currency) -> Result<Option<Money>, NotUnderstood> {

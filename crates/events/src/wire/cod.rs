@@ -1,6 +1,6 @@
 //! Cash on delivery: charges, settlements, payouts.
 
-use commerce::{CodChargesReported, CodPartSettled, PayoutBanked, SettlementPart};
+use commerce::{CodChargesReported, CodPartSettled, CodWrittenOff, PayoutBanked, SettlementPart, WriteOffKind};
 use ledger::{Day, Timestamp};
 
 use super::field::{Read, checked, currency, id, maybe_id, money, text};
@@ -109,6 +109,58 @@ impl TryFrom<wire::PayoutBanked> for PayoutBanked {
             courier: id(wire.courier, "courier")?,
             receipt: id(wire.receipt, "receipt")?,
             amount: money(wire.amount, "amount")?,
+        })
+    }
+}
+
+impl From<WriteOffKind> for wire::WriteOffKind {
+    fn from(kind: WriteOffKind) -> Self {
+        match kind {
+            WriteOffKind::Shortfall => wire::WriteOffKind::Shortfall,
+            WriteOffKind::Lost => wire::WriteOffKind::Lost,
+            WriteOffKind::Claim => wire::WriteOffKind::Claim,
+        }
+    }
+}
+
+fn kind(number: i32) -> Read<WriteOffKind> {
+    match checked(wire::WriteOffKind::try_from(number), "kind")? {
+        wire::WriteOffKind::Unspecified => Err(DecodeError::Malformed { field: "kind" }),
+        wire::WriteOffKind::Shortfall => Ok(WriteOffKind::Shortfall),
+        wire::WriteOffKind::Lost => Ok(WriteOffKind::Lost),
+        wire::WriteOffKind::Claim => Ok(WriteOffKind::Claim),
+    }
+}
+
+impl From<&CodWrittenOff> for wire::CodWrittenOff {
+    fn from(fact: &CodWrittenOff) -> Self {
+        wire::CodWrittenOff {
+            on: fact.on.0,
+            courier: fact.courier.to_string(),
+            tracking: fact.tracking.to_string(),
+            key: fact.key.to_string(),
+            amount: Some(fact.amount.into()),
+            kind: wire::WriteOffKind::from(fact.kind).into(),
+            by: fact.by.to_string(),
+            reason: fact.reason.to_string(),
+            sealed: vec![],
+        }
+    }
+}
+
+impl TryFrom<wire::CodWrittenOff> for CodWrittenOff {
+    type Error = DecodeError;
+
+    fn try_from(wire: wire::CodWrittenOff) -> Read<Self> {
+        Ok(CodWrittenOff {
+            on: Day(wire.on),
+            courier: id(wire.courier, "courier")?,
+            tracking: id(wire.tracking, "tracking")?,
+            key: id(wire.key, "key")?,
+            amount: money(wire.amount, "amount")?,
+            kind: kind(wire.kind)?,
+            by: id(wire.by, "by")?,
+            reason: id(wire.reason, "reason")?,
         })
     }
 }

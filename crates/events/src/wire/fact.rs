@@ -51,9 +51,10 @@ macro_rules! facts {
 }
 
 facts! {
-    Order, order: OrderPlaced OrderRevised OrderCancelled OrderDeleted RefundIssued FulfilmentRecorded;
+    Order, order: OrderPlaced OrderRevised OrderCancelled OrderDeleted RefundIssued FulfilmentRecorded
+        ChargebackRecorded;
     Shipment, shipment: ParcelBooked ParcelScanned;
-    Cod, cod: CodChargesReported CodPartSettled PayoutBanked;
+    Cod, cod: CodChargesReported CodPartSettled PayoutBanked CodWrittenOff;
     Inventory, inventory: StockCounted ProductCosted;
     Privacy, privacy: CustomerRecorded RedactionRequested DataRequested ShopRedactionRequested SubjectErased;
     Voucher, voucher: VoucherEntered VoucherApproved VoucherWithdrawn PeriodClosed PeriodReopened AccountOpened;

@@ -1,10 +1,11 @@
 //! Orders, refunds and fulfilments.
 
 use commerce::{
-    CustomerId, FulfilmentId, FulfilmentRecorded, LineId, LineItem, OrderCancelled, OrderDeleted, OrderId, OrderPlaced,
-    OrderRevised, PaymentState, RefundId, RefundIssued, TrackedParcel, VariantId,
+    ChargebackOutcome, ChargebackRecorded, CustomerId, FulfilmentId, FulfilmentRecorded, LineId, LineItem,
+    OrderCancelled, OrderDeleted, OrderId, OrderPlaced, OrderRevised, PaymentState, RefundId, RefundIssued,
+    TrackedParcel, VariantId,
 };
-use ledger::Timestamp;
+use ledger::{Day, Timestamp};
 
 use super::field::{Read, checked, currency, id, maybe_id, maybe_money, text};
 use super::v1::order::v1 as wire;
@@ -104,6 +105,10 @@ impl From<&OrderRevised> for wire::OrderRevised {
             city: fact.city.clone(),
             country: fact.country.clone(),
             lines: fact.lines.iter().map(Into::into).collect(),
+            duties: fact.duties,
+            rounding: fact.rounding,
+            gift_card_paid: fact.gift_card_paid,
+            gift_cards_sold: fact.gift_cards_sold,
             sealed: vec![],
         }
     }
@@ -131,6 +136,10 @@ impl TryFrom<wire::OrderRevised> for OrderRevised {
             city: wire.city,
             country: wire.country,
             lines: wire.lines.into_iter().map(LineItem::try_from).collect::<Read<_>>()?,
+            duties: wire.duties,
+            rounding: wire.rounding,
+            gift_card_paid: wire.gift_card_paid,
+            gift_cards_sold: wire.gift_cards_sold,
         })
     }
 }
@@ -257,6 +266,58 @@ impl TryFrom<wire::FulfilmentRecorded> for FulfilmentRecorded {
             delivered: wire.delivered,
             parcels: wire.parcels.into_iter().map(TrackedParcel::try_from).collect::<Read<_>>()?,
             lines: pairs(wire.lines),
+        })
+    }
+}
+
+impl From<ChargebackOutcome> for wire::ChargebackOutcome {
+    fn from(outcome: ChargebackOutcome) -> Self {
+        match outcome {
+            ChargebackOutcome::Open => wire::ChargebackOutcome::Open,
+            ChargebackOutcome::Won => wire::ChargebackOutcome::Won,
+            ChargebackOutcome::Lost => wire::ChargebackOutcome::Lost,
+        }
+    }
+}
+
+fn outcome(number: i32) -> Read<ChargebackOutcome> {
+    match checked(wire::ChargebackOutcome::try_from(number), "outcome")? {
+        wire::ChargebackOutcome::Unspecified => Err(DecodeError::Malformed { field: "outcome" }),
+        wire::ChargebackOutcome::Open => Ok(ChargebackOutcome::Open),
+        wire::ChargebackOutcome::Won => Ok(ChargebackOutcome::Won),
+        wire::ChargebackOutcome::Lost => Ok(ChargebackOutcome::Lost),
+    }
+}
+
+impl From<&ChargebackRecorded> for wire::ChargebackRecorded {
+    fn from(fact: &ChargebackRecorded) -> Self {
+        wire::ChargebackRecorded {
+            version: fact.version.0,
+            order: fact.order.0,
+            key: fact.key.to_string(),
+            on: fact.on.0,
+            amount: fact.amount,
+            fee: fact.fee,
+            currency: fact.currency.code().to_owned(),
+            outcome: wire::ChargebackOutcome::from(fact.outcome).into(),
+            sealed: vec![],
+        }
+    }
+}
+
+impl TryFrom<wire::ChargebackRecorded> for ChargebackRecorded {
+    type Error = DecodeError;
+
+    fn try_from(wire: wire::ChargebackRecorded) -> Read<Self> {
+        Ok(ChargebackRecorded {
+            version: Timestamp(wire.version),
+            order: OrderId(wire.order),
+            key: id(wire.key, "key")?,
+            on: Day(wire.on),
+            amount: wire.amount,
+            fee: wire.fee,
+            currency: currency(&wire.currency, "currency")?,
+            outcome: outcome(wire.outcome)?,
         })
     }
 }

@@ -29,7 +29,9 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let shop = [placed(), revised(), cancelled(), deleted(), refund(), fulfilment(), stock(), cost(), customer()];
     let notices = [redaction(), data_request(), shop_redaction()];
     let courier = [booked(), scanned(), charges(), settled(), banked()];
-    let all = shop.into_iter().chain(notices).chain(courier).chain([erased(), posted(), quarantined(), redriven()]);
+    let claims = [written_off(), chargeback()];
+    let ours = [erased(), posted(), quarantined(), redriven()];
+    let all = shop.into_iter().chain(notices).chain(courier).chain(claims).chain(ours);
     let all = all.chain(crate::vouchers::examples());
     all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event)).collect()
 }
@@ -72,6 +74,10 @@ fn revised() -> Event {
         city: Some("لاہور".to_owned()),
         country: Some("PK".to_owned()),
         lines: vec![scarf, gone],
+        duties: 0,
+        rounding: 0,
+        gift_card_paid: 0,
+        gift_cards_sold: 0,
     };
     from(Source::SHOPIFY, Fact::OrderRevised(fact), vec![sealed("buyer")])
 }
@@ -168,6 +174,34 @@ fn banked() -> Event {
     let amount = Money::new(8_812_345, Currency::PKR);
     let fact = PayoutBanked { banked_on: Day(20_552), courier: id("postex"), receipt: id("CPR-2026/0415"), amount };
     from(Source::POSTEX, Fact::PayoutBanked(fact), vec![])
+}
+
+fn written_off() -> Event {
+    let fact = CodWrittenOff {
+        on: Day(20_560),
+        courier: id("postex"),
+        tracking: id("PX-7719042"),
+        key: id("short-april"),
+        amount: Money::new(4_360, Currency::PKR),
+        kind: WriteOffKind::Shortfall,
+        by: id("accounts-2"),
+        reason: id("short-paid"),
+    };
+    from(Source::DAYBOOK, Fact::CodWrittenOff(fact), vec![])
+}
+
+fn chargeback() -> Event {
+    let fact = ChargebackRecorded {
+        version: EVENING,
+        order: ORDER,
+        key: id("dispute-1"),
+        on: Day(20_561),
+        amount: 355_000,
+        fee: 150_000,
+        currency: Currency::PKR,
+        outcome: ChargebackOutcome::Open,
+    };
+    from(Source::DAYBOOK, Fact::ChargebackRecorded(fact), vec![])
 }
 
 fn stock() -> Event {

@@ -66,7 +66,17 @@ pub(crate) fn sealed() -> impl Strategy<Value = SealedBox> {
 
 /// Any fact.
 pub(crate) fn fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![orders(), revised(), fulfilled(), parcels(), cod(), stock(), notices(), crate::vouchers::facts()]
+    prop_oneof![
+        orders(),
+        revised(),
+        fulfilled(),
+        parcels(),
+        cod(),
+        claims(),
+        stock(),
+        notices(),
+        crate::vouchers::facts()
+    ]
 }
 
 fn orders() -> impl Strategy<Value = Fact> {
@@ -104,10 +114,11 @@ fn revised() -> impl Strategy<Value = Fact> {
     use PaymentState::{Paid, PartlyPaid, Unknown, Unpaid};
     let payment = select(vec![Unknown, Unpaid, PartlyPaid, Paid]);
     let texts = (of("\\PC{0,20}"), of("[A-Z]{2}"));
-    let numbers = (any::<[i64; 6]>(), any::<[bool; 3]>());
+    let numbers = (any::<[i64; 10]>(), any::<[bool; 3]>());
     (time(), order(), currency(), of(money()), payment, texts, numbers, lines()).prop_map(
         |(version, order, currency, presentment, payment, (city, country), (amounts, flags), lines)| {
-            let [total, shipping, tax, tip, discounts, paid] = amounts;
+            let [total, shipping, tax, tip, discounts, paid, duties, rounding, gift_card_paid, gift_cards_sold] =
+                amounts;
             let [taxes_included, cash_on_delivery, test] = flags;
             Fact::OrderRevised(OrderRevised {
                 version,
@@ -127,6 +138,10 @@ fn revised() -> impl Strategy<Value = Fact> {
                 city,
                 country,
                 lines,
+                duties,
+                rounding,
+                gift_card_paid,
+                gift_cards_sold,
             })
         },
     )
@@ -210,6 +225,27 @@ fn cod() -> impl Strategy<Value = Fact> {
         Fact::PayoutBanked(PayoutBanked { banked_on: Day(day), courier, receipt, amount })
     });
     prop_oneof![charges, settled, banked]
+}
+
+fn slug<T: TryFrom<String> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    "[a-z0-9-]{1,40}".prop_map(|text| id(&text))
+}
+
+fn claims() -> impl Strategy<Value = Fact> {
+    let kind = select(vec![WriteOffKind::Shortfall, WriteOffKind::Lost, WriteOffKind::Claim]);
+    let written_off = (any::<i32>(), courier(), tracking(), slug(), money(), kind, slug(), slug()).prop_map(
+        |(day, courier, tracking, key, amount, kind, by, reason)| {
+            Fact::CodWrittenOff(CodWrittenOff { on: Day(day), courier, tracking, key, amount, kind, by, reason })
+        },
+    );
+    let outcome = select(vec![ChargebackOutcome::Open, ChargebackOutcome::Won, ChargebackOutcome::Lost]);
+    let disputed = (time(), order(), slug(), any::<i32>(), any::<[i64; 2]>(), currency(), outcome).prop_map(
+        |(version, order, key, day, [amount, fee], currency, outcome)| {
+            let on = Day(day);
+            Fact::ChargebackRecorded(ChargebackRecorded { version, order, key, on, amount, fee, currency, outcome })
+        },
+    );
+    prop_oneof![written_off, disputed]
 }
 
 fn stock() -> impl Strategy<Value = Fact> {

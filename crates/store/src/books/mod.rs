@@ -35,7 +35,7 @@ pub use quarantine::{
 };
 pub use read::{
     Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
-    parked, people_about, people_of, recent_journal, trial_balance,
+    parked, part, people_about, people_of, recent_journal, trial_balance,
 };
 pub use reset::{Projection, reset};
 pub use scan::{
@@ -54,7 +54,7 @@ use serde::de::DeserializeOwned;
 use crate::db::DbError;
 
 /// The first byte of every stored state. Another number means that the read models must be rebuilt.
-const STATE_FORMAT: u8 = 2;
+const STATE_FORMAT: u8 = 3;
 
 fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, DbError> {
     postcard::to_extend(value, vec![STATE_FORMAT]).map_err(|_| DbError::Misfit { what: what.to_owned() })

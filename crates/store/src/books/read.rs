@@ -40,6 +40,8 @@ pub struct CodSummary {
     pub remitted: i64,
     /// Kept back as fees and their tax.
     pub fees: i64,
+    /// Given up, or claimed of the courier as damages.
+    pub written_off: i64,
     /// Still owed by the courier.
     pub outstanding: i64,
     /// With parcels that are under way.
@@ -72,8 +74,9 @@ pub async fn trial_balance(db: &Db, tenant: &TenantId) -> Result<TrialBalance, D
 
 /// Cash by courier and currency, aged to `today`.
 pub async fn cod_by_courier(db: &Db, tenant: &TenantId, today: Day) -> Result<Vec<CodSummary>, DbError> {
-    let sql = "SELECT courier, currency, expected, remitted, fees, outstanding, on_the_way, delivered_on FROM cod_position \
-               WHERE tenant = $1 AND (expected <> 0 OR remitted <> 0 OR fees <> 0 OR on_the_way <> 0)";
+    let sql = "SELECT courier, currency, expected, remitted, fees, outstanding, on_the_way, delivered_on, written_off \
+               FROM cod_position WHERE tenant = $1 \
+               AND (expected <> 0 OR remitted <> 0 OR fees <> 0 OR written_off <> 0 OR on_the_way <> 0)";
     let rows = db.query(sql, vec![tenant.as_str().into()]).await?;
     let mut summaries: BTreeMap<(String, String), CodSummary> = BTreeMap::new();
     for row in &rows {
@@ -84,6 +87,7 @@ pub async fn cod_by_courier(db: &Db, tenant: &TenantId, today: Day) -> Result<Ve
             expected: 0,
             remitted: 0,
             fees: 0,
+            written_off: 0,
             outstanding: 0,
             on_the_way: 0,
             ageing: Ageing::default(),
@@ -108,6 +112,7 @@ impl CodSummary {
         add(&mut self.expected, row.int(2)?)?;
         add(&mut self.remitted, row.int(3)?)?;
         add(&mut self.fees, row.int(4)?)?;
+        add(&mut self.written_off, row.int(8)?)?;
         add(&mut self.outstanding, outstanding)?;
         add(&mut self.on_the_way, row.int(6)?)
     }
@@ -158,6 +163,13 @@ pub async fn case_of(db: &Db, tenant: &TenantId, order: OrderId) -> Result<Vec<P
                WHERE tenant = $1 AND order_id = $3)";
     let args = vec![tenant.as_str().into(), PartKey::Order(order).to_string().into(), order.to_string().into()];
     db.query(sql, args).await?.iter().map(part_row).collect()
+}
+
+/// One part, if any fact of it was folded.
+pub async fn part(db: &Db, tenant: &TenantId, key: &PartKey) -> Result<Option<PartRow>, DbError> {
+    let sql =
+        "SELECT tenant, part, order_name, quoted_name, state, posted, parked FROM part WHERE tenant = $1 AND part = $2";
+    db.query(sql, vec![tenant.as_str().into(), key.to_string().into()]).await?.first().map(part_row).transpose()
 }
 
 /// Parts whose cases cannot be posted, with the reason.

@@ -213,14 +213,14 @@ pub async fn relays(db: &Db) -> Result<BTreeMap<u32, Relay>, DbError> {
 pub struct CashSums {
     /// Of what is stored as outstanding.
     pub outstanding: i64,
-    /// Of expected less remitted less fees.
+    /// Of expected less remitted less fees less written off.
     pub owed: i64,
 }
 
 /// Cash by tenant, courier and currency.
 pub async fn outstanding(db: &Db) -> Result<BTreeMap<(TenantId, String, String), CashSums>, DbError> {
     let sql = "SELECT tenant, courier, currency, CAST(SUM(outstanding) AS BIGINT), \
-               CAST(SUM(expected - remitted - fees) AS BIGINT) FROM cod_position GROUP BY tenant, courier, currency";
+               CAST(SUM(expected - remitted - fees - written_off) AS BIGINT) FROM cod_position GROUP BY tenant, courier, currency";
     let rows = db.query(sql, vec![]).await?;
     let total = |row: &Row| {
         let courier = (parsed("cod_position.tenant", row.text(0)?)?, row.text(1)?.to_owned(), row.text(2)?.to_owned());

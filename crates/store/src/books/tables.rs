@@ -10,6 +10,7 @@ pub(crate) static TENANT: Table = Table {
         Column::replace("zone", Text),
         Column::replace("cod_gateways", Text),
         Column::keep("created_at", Int),
+        Column::replace("policy", Text),
     ],
 };
 
@@ -107,6 +108,7 @@ pub(crate) static COD_POSITION: Table = Table {
         Column::replace("expected", Int),
         Column::replace("remitted", Int),
         Column::replace("fees", Int),
+        Column::replace("written_off", Int),
         Column::replace("outstanding", Int),
         Column::replace("on_the_way", Int),
         Column::replace("state", Text),

@@ -20,12 +20,14 @@ pub struct TenantRow {
     pub cod_gateways: CodGateways,
     /// Since when.
     pub created_at: Timestamp,
+    /// What it wrote of how it keeps its books, but for zone and gateways.
+    pub rules: Policy,
 }
 
 impl TenantRow {
     /// Its posting policy.
     pub fn policy(&self) -> Policy {
-        Policy { zone: self.zone, cod_gateways: self.cod_gateways.clone(), ..Policy::default() }
+        Policy { zone: self.zone, cod_gateways: self.cod_gateways.clone(), ..self.rules.clone() }
     }
 }
 
@@ -34,11 +36,13 @@ pub async fn save_tenant(db: &Db, tenant: TenantRow) -> Result<(), DbError> {
     db.run_tx("save-tenant", move |tx| {
         let tenant = tenant.clone();
         Box::pin(async move {
-            let sql = "INSERT INTO tenant (tenant, zone, cod_gateways, created_at) VALUES ($1, $2, $3, $4) \
-                       ON CONFLICT (tenant) DO UPDATE SET zone = excluded.zone, cod_gateways = excluded.cod_gateways";
+            let sql = "INSERT INTO tenant (tenant, zone, cod_gateways, created_at, policy) VALUES ($1, $2, $3, $4, $5) \
+                       ON CONFLICT (tenant) DO UPDATE SET zone = excluded.zone, cod_gateways = excluded.cod_gateways, \
+                       policy = excluded.policy";
             let gateways = serde_json::to_string(tenant.cod_gateways.names()).unwrap_or_default();
             let created = tenant.created_at.0;
-            let args = vec![tenant.tenant.as_str().into(), tenant.zone.name().into(), gateways.into(), created.into()];
+            let (name, zone) = (tenant.tenant.as_str().into(), tenant.zone.name().into());
+            let args = vec![name, zone, gateways.into(), created.into(), rules_text(&tenant.rules).into()];
             tx.execute(sql, args).await.map(|_| ())
         })
     })
@@ -47,13 +51,13 @@ pub async fn save_tenant(db: &Db, tenant: TenantRow) -> Result<(), DbError> {
 
 /// A tenant, if it was added.
 pub async fn tenant(db: &Db, tenant: &TenantId) -> Result<Option<TenantRow>, DbError> {
-    let sql = "SELECT tenant, zone, cod_gateways, created_at FROM tenant WHERE tenant = $1";
+    let sql = "SELECT tenant, zone, cod_gateways, created_at, policy FROM tenant WHERE tenant = $1";
     db.query(sql, vec![tenant.as_str().into()]).await?.first().map(read).transpose()
 }
 
 /// Every tenant, by name.
 pub async fn tenants(db: &Db) -> Result<Vec<TenantRow>, DbError> {
-    let sql = "SELECT tenant, zone, cod_gateways, created_at FROM tenant ORDER BY tenant";
+    let sql = "SELECT tenant, zone, cod_gateways, created_at, policy FROM tenant ORDER BY tenant";
     db.query(sql, vec![]).await?.iter().map(read).collect()
 }
 
@@ -71,6 +75,12 @@ pub async fn policies(tx: &mut Tx, tenants: &BTreeSet<TenantId>) -> Result<BTree
     Ok(policies)
 }
 
+/// As JSON; empty when it is the usual one, so that a tenant who changed nothing follows it.
+fn rules_text(rules: &Policy) -> String {
+    let usual = Policy { zone: rules.zone, cod_gateways: rules.cod_gateways.clone(), ..Policy::default() };
+    if *rules == usual { String::new() } else { serde_json::to_string(rules).unwrap_or_default() }
+}
+
 fn read(row: &Row) -> Result<TenantRow, DbError> {
     let names: Vec<String> = serde_json::from_str(row.text(2)?).map_err(|_| corrupt("tenant.cod_gateways"))?;
     Ok(TenantRow {
@@ -78,5 +88,9 @@ fn read(row: &Row) -> Result<TenantRow, DbError> {
         zone: parsed("tenant.zone", row.text(1)?)?,
         cod_gateways: CodGateways::new(names),
         created_at: Timestamp(row.int(3)?),
+        rules: match row.text(4)? {
+            "" => Policy::default(),
+            text => serde_json::from_str(text).map_err(|_| corrupt("tenant.policy"))?,
+        },
     })
 }

@@ -69,8 +69,8 @@ struct AccountLine {
 #[derive(Debug, PartialEq, Eq)]
 struct CashTable {
     currency: Currency,
-    couriers: Vec<(String, [String; 9])>,
-    totals: [String; 9],
+    couriers: Vec<(String, [String; 10])>,
+    totals: [String; 10],
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -195,11 +195,12 @@ fn cash_tables(summaries: &[CodSummary]) -> Vec<CashTable> {
     cash::by_currency(summaries).into_iter().map(table).collect()
 }
 
-fn cells(cash: Cash, currency: Currency) -> [String; 9] {
+fn cells(cash: Cash, currency: Currency) -> [String; 10] {
     let columns = [
         cash.expected,
         cash.remitted,
         cash.fees,
+        cash.written_off,
         cash.outstanding,
         cash.on_the_way,
         cash.days_0_7,
@@ -279,13 +280,14 @@ mod tests {
             expected: 100_000,
             remitted: 60_000,
             fees: 5_000,
+            written_off: 0,
             outstanding: 35_000,
             on_the_way: 0,
             ageing,
         };
         let tables = cash_tables(&[row("mnp"), row("postex")]);
         assert_eq!(tables[0].couriers.len(), 2);
-        let expected = ["2,000.00", "1,200.00", "100.00", "700.00", "–", "–", "–", "–", "(10.00)"];
+        let expected = ["2,000.00", "1,200.00", "100.00", "–", "700.00", "–", "–", "–", "–", "(10.00)"];
         assert_eq!(tables[0].totals, expected.map(str::to_owned));
         assert_eq!(cash_tables(&[]), []);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use commerce::{Case, CodPosition, Parcel, Part, PartKey, Policy};
-use ledger::{BusinessZone, Currency, Posted, Side};
+use ledger::{BusinessZone, Currency, Layer, Posted, Side};
 use store::books::{JournalLine, PartRow, cod_state, parcel_state};
 
 use super::clock::{self, Moment};
@@ -59,7 +59,7 @@ struct CashTable {
 #[derive(Debug, PartialEq, Eq)]
 struct CashLine {
     parcel: String,
-    cells: [String; 5],
+    cells: [String; 6],
     state: String,
     tone: &'static str,
 }
@@ -155,7 +155,14 @@ fn cash(parts: &[PartRow], policy: &Policy) -> Vec<CashTable> {
 }
 
 fn cash_line(position: &CodPosition) -> CashLine {
-    let columns = [position.expected, position.remitted, position.fees, position.outstanding, position.on_the_way];
+    let columns = [
+        position.expected,
+        position.remitted,
+        position.fees,
+        position.written_off,
+        position.outstanding,
+        position.on_the_way,
+    ];
     let state = words(cod_state(position.state));
     CashLine {
         parcel: format!("{} {}", position.courier, position.tracking),
@@ -180,7 +187,9 @@ fn transaction_lines(posted: &Posted) -> TransactionLines {
             Side::Debit => (text, String::new()),
             Side::Credit => (String::new(), text),
         };
-        EntryLine { account: books::account_name(&entry.account), path: entry.account.to_string(), debit, credit }
+        let promised = if entry.layer == Layer::Pending { " (promised)" } else { "" };
+        let account = books::account_name(&entry.account) + promised;
+        EntryLine { account, path: entry.account.to_string(), debit, credit }
     };
     TransactionLines {
         number: posted.number,

@@ -47,13 +47,16 @@ fn sums(couriers: &[CodSummary]) -> Table {
         (Align::Right, "expected"),
         (Align::Right, "remitted"),
         (Align::Right, "fees"),
+        (Align::Right, "written off"),
         (Align::Right, "outstanding"),
         (Align::Right, "on the way"),
     ]);
     for one in couriers {
-        let [expected, remitted, fees, outstanding, on_the_way] =
-            [one.expected, one.remitted, one.fees, one.outstanding, one.on_the_way].map(|m| amount(m, &one.currency));
-        table.row([one.courier.clone(), one.currency.clone(), expected, remitted, fees, outstanding, on_the_way]);
+        let columns = [one.expected, one.remitted, one.fees, one.written_off, one.outstanding, one.on_the_way];
+        let [expected, remitted, fees, written_off, outstanding, on_the_way] =
+            columns.map(|minor| amount(minor, &one.currency));
+        let (courier, currency) = (one.courier.clone(), one.currency.clone());
+        table.row([courier, currency, expected, remitted, fees, written_off, outstanding, on_the_way]);
     }
     table
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{Posted, Side};
+use ledger::{Layer, Posted, Side};
 use serde::Serialize;
 
 use crate::output::{Align, Table, amount, strong};
@@ -35,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) debit: Option<i64>,
     /// Amount, if it is a credit.
     pub(crate) credit: Option<i64>,
+    /// Only promised: it counts in no balance.
+    pub(crate) pending: bool,
 }
 
 /// The transactions in the order of their numbers.
@@ -48,9 +50,10 @@ fn line(posted: &Posted, reversed_by: Option<u64>) -> Line {
     let transaction = &posted.transaction;
     let entry = |entry: &ledger::Entry| {
         let (minor, account) = (entry.amount.minor, entry.account.to_string());
+        let pending = entry.layer == Layer::Pending;
         match entry.side {
-            Side::Debit => Entry { account, debit: Some(minor), credit: None },
-            Side::Credit => Entry { account, debit: None, credit: Some(minor) },
+            Side::Debit => Entry { account, debit: Some(minor), credit: None, pending },
+            Side::Credit => Entry { account, debit: None, credit: Some(minor), pending },
         }
     };
     Line {
@@ -69,7 +72,8 @@ pub(crate) fn text(lines: &[Line]) -> String {
     let mut table = Table::plain([Align::Left, Align::Right, Align::Right]).indented(6);
     for entry in lines.iter().flat_map(|line| line.entries.iter().map(move |entry| (entry, &line.currency))) {
         let side = |minor: Option<i64>| minor.map_or(String::new(), |minor| amount(minor, entry.1));
-        table.row([entry.0.account.clone(), side(entry.0.debit), side(entry.0.credit)]);
+        let promised = if entry.0.pending { " (promised)" } else { "" };
+        table.row([format!("{}{promised}", entry.0.account), side(entry.0.debit), side(entry.0.credit)]);
     }
     // One table for all entries, so that the columns of all transactions line up.
     let (mut text, all) = (String::new(), table.to_string());

@@ -59,6 +59,7 @@ struct Cash {
     expected: i64,
     remitted: i64,
     fees: i64,
+    written_off: i64,
     outstanding: i64,
     on_the_way: i64,
 }
@@ -164,6 +165,7 @@ fn cash(parts: &[PartRow], row: &TenantRow) -> Vec<Cash> {
         expected: position.expected,
         remitted: position.remitted,
         fees: position.fees,
+        written_off: position.written_off,
         outstanding: position.outstanding,
         on_the_way: position.on_the_way,
     };
@@ -226,13 +228,14 @@ impl Page {
         for one in &self.cash {
             let money = |minor: i64| amount(minor, &one.currency);
             let line = format!(
-                "  {} {}: {}; expected {}, remitted {}, fees {}, outstanding {} {}",
+                "  {} {}: {}; expected {}, remitted {}, fees {}, written off {}, outstanding {} {}",
                 one.courier,
                 one.tracking,
                 one.state.replace('_', " "),
                 money(one.expected + one.on_the_way),
                 money(one.remitted),
                 money(one.fees),
+                money(one.written_off),
                 money(one.outstanding),
                 one.currency
             );

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::parcel::ParcelState;
 use crate::{
-    Courier, CustomerId, FulfilmentId, InventoryItemId, LineId, LocationId, OrderId, OrderName, PaymentState,
-    ReceiptNumber, RefundId, Sku, SubjectId, TrackingNumber, VariantId,
+    Courier, CustomerId, FulfilmentId, GoodsReceipt, InventoryItemId, LineId, LocationId, OrderId, OrderName,
+    PaymentState, ReceiptNumber, RefundId, Sku, Staff, SubjectId, TrackingNumber, VariantId,
 };
 
 /// Anything that is recorded on the log, except what the ledger posts.
@@ -42,6 +42,8 @@ pub enum Fact {
     StockCounted(StockCounted),
     /// A variant's SKU and cost, as of a version.
     ProductCosted(ProductCosted),
+    /// Goods came in at a cost.
+    StockReceived(StockReceived),
     /// A customer record, as of a version; the details are sealed beside it.
     CustomerRecorded(CustomerRecorded),
     /// The shop asks for a customer's erasure.
@@ -314,6 +316,29 @@ pub struct ProductCosted {
     pub sku: Option<Sku>,
     /// What one piece cost the merchant, if the shop knows.
     pub cost: Option<Money>,
+}
+
+/// Goods came in, as somebody of the merchant's recorded it. Of two under one receipt the greater stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StockReceived {
+    /// When they came in.
+    pub received_at: Timestamp,
+    /// The document they came with, as the merchant names it.
+    pub receipt: GoodsReceipt,
+    /// What came in.
+    pub variant: VariantId,
+    /// Its inventory item, if known.
+    pub item: Option<InventoryItemId>,
+    /// Its SKU, if known.
+    pub sku: Option<Sku>,
+    /// Where it was put, if known.
+    pub location: Option<LocationId>,
+    /// Pieces, more than none.
+    pub quantity: i64,
+    /// What one piece cost, not negative.
+    pub unit_cost: Money,
+    /// Who recorded it.
+    pub by: Staff,
 }
 
 /// A customer record exists, as of `version`.

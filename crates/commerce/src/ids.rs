@@ -141,6 +141,15 @@ text_id!(
     Sku, 80, |b| b.is_ascii_alphanumeric() || b"-_./:+#".contains(&b)
 );
 
+text_id!(
+    /// The document that goods came in with, as the merchant names it: lower-case letters, digits, hyphens and dots.
+    GoodsReceipt, 60, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b)
+);
+text_id!(
+    /// Somebody of the merchant's by a short name that is no personal name: `warehouse`, `staff-12`.
+    Staff, 40, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+
 impl Courier {
     /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known courier's
     /// name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in account names too.

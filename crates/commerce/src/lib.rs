@@ -12,20 +12,21 @@ mod parcel;
 mod part;
 mod policy;
 mod posting;
+pub mod stock;
 
 pub use fact::{
     CodChargesReported, CodPartSettled, CustomerRecorded, DataRequested, Fact, FulfilmentRecorded, LineItem,
     OrderCancelled, OrderDeleted, OrderPlaced, OrderRevised, ParcelBooked, ParcelScanned, PayoutBanked, ProductCosted,
-    RedactionRequested, RefundIssued, SettlementPart, ShopRedactionRequested, StockCounted, SubjectErased,
-    TrackedParcel,
+    RedactionRequested, RefundIssued, SettlementPart, ShopRedactionRequested, StockCounted, StockReceived,
+    SubjectErased, TrackedParcel,
 };
 pub use ids::{
-    Courier, CustomerId, FulfilmentId, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName, ReceiptNumber,
-    RefundId, Sku, SubjectId, TenantId, TrackingNumber, VariantId,
+    Courier, CustomerId, FulfilmentId, GoodsReceipt, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName,
+    ReceiptNumber, RefundId, Sku, Staff, SubjectId, TenantId, TrackingNumber, VariantId,
 };
 pub use order::{Order, PaymentState};
 pub use ownership::owner;
 pub use parcel::{Claims, CodState, Parcel, ParcelState, Scan};
-pub use part::{Part, PartKey, Payout};
-pub use policy::{Chart, CodGateways, Policy};
+pub use part::{Part, PartKey, Payout, Receipt};
+pub use policy::{Chart, CodGateways, Costing, Policy};
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};

@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Courier, Fact, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber, TrackingNumber};
+use crate::{
+    Courier, Fact, GoodsReceipt, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber,
+    StockReceived, TrackingNumber,
+};
 
 /// Which part: the natural key under which its facts meet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +20,8 @@ pub enum PartKey {
     Parcel(Courier, TrackingNumber),
     /// A courier's payout.
     Payout(Courier, ReceiptNumber),
+    /// Goods that came in.
+    Receipt(GoodsReceipt),
 }
 
 /// A courier's payout.
@@ -24,6 +29,13 @@ pub enum PartKey {
 pub struct Payout {
     /// What reached the bank.
     pub banked: Option<PayoutBanked>,
+}
+
+/// Goods that came in under one receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What came in.
+    pub received: Option<StockReceived>,
 }
 
 /// A part's merged facts.
@@ -35,6 +47,8 @@ pub enum Part {
     Parcel(Parcel),
     /// A payout's.
     Payout(Payout),
+    /// A receipt's.
+    Receipt(Receipt),
 }
 
 impl PartKey {
@@ -56,6 +70,7 @@ impl PartKey {
             Fact::CodChargesReported(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::CodPartSettled(f) => vec![parcel(&f.courier, &f.tracking)],
             Fact::PayoutBanked(f) => vec![PartKey::Payout(f.courier.clone(), f.receipt.clone())],
+            Fact::StockReceived(f) => vec![PartKey::Receipt(f.receipt.clone())],
             Fact::StockCounted(_)
             | Fact::ProductCosted(_)
             | Fact::CustomerRecorded(_)
@@ -72,6 +87,7 @@ impl PartKey {
             PartKey::Order(_) => Part::Order(Order::default()),
             PartKey::Parcel(..) => Part::Parcel(Parcel::default()),
             PartKey::Payout(..) => Part::Payout(Payout::default()),
+            PartKey::Receipt(_) => Part::Receipt(Receipt::default()),
         }
     }
 }
@@ -93,6 +109,7 @@ impl Part {
             (Part::Parcel(parcel), Fact::CodChargesReported(f)) => parcel.charge(f.clone()),
             (Part::Parcel(parcel), Fact::CodPartSettled(f)) => parcel.settle(f.clone()),
             (Part::Payout(payout), Fact::PayoutBanked(f)) => keep_greater(&mut payout.banked, f.clone()),
+            (Part::Receipt(receipt), Fact::StockReceived(f)) => keep_greater(&mut receipt.received, f.clone()),
             _ => false,
         }
     }
@@ -101,7 +118,7 @@ impl Part {
     pub fn order_name(&self) -> Option<&OrderName> {
         match self {
             Part::Order(order) => order.placed.as_ref()?.name.as_ref(),
-            Part::Parcel(_) | Part::Payout(_) => None,
+            Part::Parcel(_) | Part::Payout(_) | Part::Receipt(_) => None,
         }
     }
 
@@ -109,18 +126,19 @@ impl Part {
     pub fn quoted_name(&self) -> Option<&OrderName> {
         match self {
             Part::Parcel(parcel) => parcel.reference.as_ref(),
-            Part::Order(_) | Part::Payout(_) => None,
+            Part::Order(_) | Part::Payout(_) | Part::Receipt(_) => None,
         }
     }
 }
 
-/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`.
+/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `receipt/grn-17`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PartKey::Order(order) => write!(f, "order/{order}"),
             PartKey::Parcel(courier, tracking) => write!(f, "parcel/{courier}/{tracking}"),
             PartKey::Payout(courier, receipt) => write!(f, "payout/{courier}/{receipt}"),
+            PartKey::Receipt(receipt) => write!(f, "receipt/{receipt}"),
         }
     }
 }
@@ -134,6 +152,7 @@ impl FromStr for PartKey {
             (Some("order"), Some(order), None) => Ok(PartKey::Order(order.parse()?)),
             (Some("parcel"), Some(courier), Some(tracking)) => Ok(PartKey::Parcel(courier.parse()?, tracking.parse()?)),
             (Some("payout"), Some(courier), Some(receipt)) => Ok(PartKey::Payout(courier.parse()?, receipt.parse()?)),
+            (Some("receipt"), Some(receipt), None) => Ok(PartKey::Receipt(receipt.parse()?)),
             _ => Err(IdError("PartKey")),
         }
     }

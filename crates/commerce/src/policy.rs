@@ -45,6 +45,18 @@ pub struct Policy {
     pub cod_gateways: CodGateways,
     /// Where postings go.
     pub chart: Chart,
+    /// What goods cost when they are sold. After a change the books are rebuilt.
+    pub costing: Costing,
+}
+
+/// How what goods cost when they came in becomes what they cost when they are sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Costing {
+    /// Every piece costs the average of what is in stock.
+    #[default]
+    MovingAverage,
+    /// First in, first out: the oldest pieces in stock are sold first.
+    Fifo,
 }
 
 /// The accounts postings go to. Accounts that are kept per courier have the courier's slug appended.
@@ -80,6 +92,14 @@ pub struct Chart {
     pub courier_fees: Account,
     /// Couriers' fees for bringing parcels back.
     pub return_fees: Account,
+    /// Goods in stock, at cost.
+    pub inventory: Account,
+    /// What goods that were sold have cost.
+    pub cost_of_goods: Account,
+    /// What goods that were lost on the way have cost.
+    pub lost_goods: Account,
+    /// Goods that came in and whose bill has not been entered.
+    pub goods_received: Account,
 }
 
 impl Chart {
@@ -117,13 +137,22 @@ impl Default for Chart {
             tips: account("income:tips"),
             courier_fees: account("expenses:courier-fees"),
             return_fees: account("expenses:courier-return-fees"),
+            inventory: account("assets:inventory"),
+            cost_of_goods: account("expenses:cost-of-goods-sold"),
+            lost_goods: account("expenses:lost-goods"),
+            goods_received: account("liabilities:goods-received"),
         }
     }
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { zone: BusinessZone::KARACHI, cod_gateways: CodGateways::default(), chart: Chart::default() }
+        Policy {
+            zone: BusinessZone::KARACHI,
+            cod_gateways: CodGateways::default(),
+            chart: Chart::default(),
+            costing: Costing::default(),
+        }
     }
 }
 

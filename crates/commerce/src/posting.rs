@@ -13,8 +13,13 @@
 //! | refund before delivery | customer deposits | refunds payable | `order/…/refund/…` |
 //! | refund paid | refunds payable | gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
+//! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
+//! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
+//! | goods lost on the way | lost goods | inventory | `order/…/cost/…/lost` |
+//! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 
 mod cash;
+mod goods;
 mod order;
 mod parcel;
 mod sale;
@@ -24,11 +29,15 @@ use std::collections::BTreeMap;
 
 use ledger::{AccountError, Journal, Rejected, Side, TextError};
 
+use crate::stock::CardLine;
 use crate::{Part, PartKey, Payout, Policy};
+use goods::post_goods;
 use order::post_order;
 use parcel::post_parcel;
 use sale::Sale;
 use writer::{Writer, about};
+
+pub(crate) use sale::{names, shops_word};
 
 pub use cash::{CodPosition, cod_position, cod_positions};
 
@@ -63,8 +72,8 @@ pub enum Unpostable {
     Account(#[from] AccountError),
 }
 
-/// The one journal that a case's facts imply.
-pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable> {
+/// The one journal that a case's facts imply. `goods` are the movements of its goods with what they cost.
+pub fn postings(case: &Case<'_>, policy: &Policy, goods: &[&CardLine]) -> Result<Postings, Unpostable> {
     let mut postings: Postings = case.keys().map(|key| (key.clone(), Journal::new())).collect();
     let sale = Sale::of(case);
     for (key, part) in case {
@@ -73,7 +82,9 @@ pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable
             Part::Order(order) => post_order(&mut writer, order, &sale, policy)?,
             Part::Parcel(_) => post_parcel(&mut writer, &sale, policy)?,
             Part::Payout(payout) => post_payout(&mut writer, payout, policy)?,
+            Part::Receipt(_) => {}
         }
+        post_goods(&mut writer, goods, policy)?;
         postings.insert(key.clone(), writer.journal);
     }
     Ok(postings)

@@ -8,6 +8,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
     vec![
         migration(1, "books", include_str!("../migrations/books/0001_books.sql")),
         migration(2, "ledger", include_str!("../migrations/books/0002_ledger.sql")),
+        migration(5, "stock", include_str!("../migrations/books/0005_stock.sql")),
     ]
 }
 

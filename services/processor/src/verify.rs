@@ -3,6 +3,7 @@
 
 mod hash;
 pub(crate) mod log;
+mod stock;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +99,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         balanced(&journal)?,
         stored_balances(db, &journal).await?,
         sub_ledgers(db, &journal).await?,
+        stock::goods_are_worth_what_the_ledger_says(db, &journal, progress).await?,
         desired_is_posted(log, db, progress).await?,
         standing_is_held(db, &journal).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,

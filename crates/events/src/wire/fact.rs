@@ -54,7 +54,7 @@ facts! {
     Order, order: OrderPlaced OrderRevised OrderCancelled OrderDeleted RefundIssued FulfilmentRecorded;
     Shipment, shipment: ParcelBooked ParcelScanned;
     Cod, cod: CodChargesReported CodPartSettled PayoutBanked;
-    Inventory, inventory: StockCounted ProductCosted;
+    Inventory, inventory: StockCounted ProductCosted StockReceived;
     Privacy, privacy: CustomerRecorded RedactionRequested DataRequested ShopRedactionRequested SubjectErased;
 }
 

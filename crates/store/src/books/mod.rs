@@ -4,6 +4,7 @@
 mod checkpoint;
 mod inventory;
 mod journal;
+mod movements;
 mod parts;
 mod people;
 mod quarantine;
@@ -19,6 +20,10 @@ pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, add_balances, append_journal, entries_json, heads, relay, relayed,
     save_heads, save_position, unrelayed,
+};
+pub use movements::{
+    CardPlaces, MovementKey, Movements, delete_movements, movements_before, movements_by_key, movements_by_part,
+    movements_from, movements_page, save_movements,
 };
 pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{

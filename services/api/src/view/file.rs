@@ -138,7 +138,7 @@ fn parcels(parts: &[PartRow]) -> impl Iterator<Item = (&PartKey, &Parcel)> {
 fn parcel_line(key: &PartKey, parcel: &Parcel, zone: BusinessZone) -> ParcelLine {
     let (courier, tracking) = match key {
         PartKey::Parcel(courier, tracking) => (courier.to_string(), tracking.to_string()),
-        PartKey::Order(_) | PartKey::Payout(..) => Default::default(),
+        PartKey::Order(_) | PartKey::Payout(..) | PartKey::Receipt(_) => Default::default(),
     };
     let state = words(parcel_state(parcel.state()));
     let last_scan = parcel.scans.last().map(|scan| clock::moment(scan.at, zone));

@@ -27,4 +27,6 @@ mod page;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod store_db;

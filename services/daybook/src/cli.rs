@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Goods that came in, and what is in stock
+    #[command(subcommand)]
+    Stock(crate::stock::Stock),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to

@@ -16,6 +16,7 @@ mod quarantine;
 mod rebuild;
 mod roles;
 mod show;
+mod stock;
 mod tenant;
 mod verify;
 
@@ -80,6 +81,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,
         Command::Quarantine(command) => quarantine::run(settings, command).await,
+        Command::Stock(command) => stock::run(settings, command).await,
         Command::Lag => rebuild::lag(settings).await,
         Command::Doctor => doctor::run(settings).await,
     }

@@ -138,21 +138,14 @@ fn unit_cost(asked: &StockReceive, known: &OnHand) -> Result<Money> {
         (None, Some(currency)) => currency,
         (None, None) => bail!("what currency does it cost in? Say so with --currency"),
     };
-    if known.stock.currency.is_some_and(|known| known != currency) {
-        bail!(
-            "the item's cost is kept in another currency, {}",
-            known.stock.currency.map_or("", |c| currency_code(&c))
-        );
+    if let Some(kept) = known.stock.currency.filter(|kept| *kept != currency) {
+        bail!("what the item costs is kept in {kept}: its goods come in at an amount of {kept}");
     }
     let cost = Money::parse(&asked.unit_cost, currency).context("--unit-cost is an amount such as 612.50")?;
     if cost.minor < 0 {
         bail!("--unit-cost is not negative");
     }
     Ok(cost)
-}
-
-fn currency_code(currency: &Currency) -> &str {
-    currency.code()
 }
 
 /// A day's first instant in the tenant's zone, or an instant with its offset.

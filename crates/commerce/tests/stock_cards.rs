@@ -245,7 +245,7 @@ fn any_card() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec((1..20_i64, told), 1..25).prop_map(|told| {
         let named = |(index, (day, text)): (usize, (i64, String))| {
             // What comes back comes back after the last of the days, in the order in which it is told.
-            let day = if text.starts_with("back") { 100 + index as i64 } else { day };
+            let day = if text.starts_with("back") { 100 + i64::try_from(index).unwrap() } else { day };
             format!("{day} {}", text.replace("NAME", &format!("n{index}")))
         };
         told.into_iter().enumerate().map(named).collect()

@@ -9,9 +9,12 @@ use super::writer::Writer;
 use crate::stock::{CardLine, Movement, Value};
 use crate::{Chart, Policy};
 
+/// Signed debits in several currencies.
+type Amounts = Vec<(Side, Account, i128, Currency)>;
+
 /// One transaction for all goods of a part that moved together. Movements without a value post nothing.
 pub(super) fn post_goods(writer: &mut Writer<'_>, goods: &[&CardLine], policy: &Policy) -> Result<(), Unpostable> {
-    let mut together: BTreeMap<String, (Timestamp, Vec<(Side, Account, i128, Currency)>)> = BTreeMap::new();
+    let mut together: BTreeMap<String, (Timestamp, Amounts)> = BTreeMap::new();
     for line in goods.iter().filter(|line| line.part.as_ref() == Some(writer.key)) {
         let Some((value, name)) = line.value.zip(line.origin.posting(writer.key)) else { continue };
         let (_, amounts) = together.entry(name).or_insert_with(|| (line.at, Vec::new()));
@@ -41,7 +44,7 @@ fn entries(movement: &Movement, value: Value, chart: &Chart) -> Vec<(Account, i1
 }
 
 /// One entry an account and currency, whatever the number of lines.
-fn add(amounts: &mut Vec<(Side, Account, i128, Currency)>, account: Account, minor: i128, currency: Currency) {
+fn add(amounts: &mut Amounts, account: Account, minor: i128, currency: Currency) {
     match amounts.iter_mut().find(|(_, known, _, of)| *known == account && *of == currency) {
         Some((_, _, sum, _)) => *sum += minor,
         None => amounts.push((Side::Debit, account, minor, currency)),

@@ -212,3 +212,23 @@ async fn the_demo_holds() {
     assert_eq!(demo["erasure"]["books_unchanged"], true);
     assert!(std::fs::read_dir(data.path()).unwrap().next().is_none(), "the demo cleans up after itself");
 }
+
+#[tokio::test]
+async fn goods_are_received_once_and_shown() {
+    let data = scratch();
+    daybook(data.path(), &["tenant", "add", "zaynab"]).await.text();
+    let receive =
+        ["stock", "receive", "--receipt", "grn-1", "--variant", "4401", "--quantity", "24", "--unit-cost", "612.50"];
+    let ran = daybook(data.path(), &[&receive[..], &["--by", "warehouse"]].concat()).await;
+    assert!(ran.code == Some(1) && ran.err.contains("--currency"), "{}", ran.err);
+    let receive = [&receive[..], &["--by", "warehouse", "--currency", "PKR", "--json"]].concat();
+    for outcome in ["recorded", "recorded already"] {
+        assert_eq!(daybook(data.path(), &receive).await.json()["outcome"], outcome);
+    }
+    let other = [&receive[..], &["--location", "7"]].concat();
+    let ran = daybook(data.path(), &other).await;
+    assert!(ran.code == Some(1) && ran.err.contains("grn-1"), "{}", ran.err);
+    let shown = daybook(data.path(), &["stock", "show", "--json"]).await.json();
+    assert_eq!((&shown["items"][0]["pieces"], &shown["items"][0]["value"]), (&24.into(), &1_470_000.into()));
+    daybook(data.path(), &["verify"]).await.text();
+}

@@ -4,8 +4,9 @@
 use commerce::{
     ChargebackOutcome, ChargebackRecorded, CodChargesReported, CodPartSettled, CodWrittenOff, Courier, Fact,
     FulfilmentId, FulfilmentRecorded, LineId, LineItem, OrderCancelled, OrderId, OrderPlaced, OrderRevised,
-    ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, PeriodClosed, Reason, RefundId, RefundIssued,
-    SettlementPart, StaffId, TenantId, TrackedParcel, VoucherEntered, VoucherKind, WriteOffKind,
+    ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, PeriodClosed, ProductCosted, Reason,
+    RefundId, RefundIssued, SettlementPart, StaffId, StockReceived, TenantId, TrackedParcel, VariantId, VoucherEntered,
+    VoucherKind, WriteOffKind,
 };
 use events::{Event, Source};
 use ledger::{Currency, Day, Entry, Money, Timestamp};
@@ -114,6 +115,8 @@ impl World {
             23 => Fact::CodWrittenOff(self.write_off(order, currency)),
             24 => Fact::ChargebackRecorded(self.chargeback(order, currency)),
             25 => Fact::VoucherEntered(self.voucher(currency)),
+            27 => Fact::ProductCosted(self.cost(currency)),
+            28 => Fact::StockReceived(self.goods(currency)),
             26 if self.rng.random_bool(0.02) => Fact::PeriodClosed(self.closed()),
             _ => Fact::PayoutBanked(PayoutBanked {
                 banked_on: self.day(),
@@ -133,7 +136,8 @@ impl World {
             PaymentState::PartlyPaid => total / 3,
             PaymentState::Unpaid | PaymentState::Unknown => 0,
         };
-        let line = LineItem { line: LineId(1), variant: None, sku: None, quantity: 1, unit_price: total, discount: 0 };
+        let variant = Some(self.variant());
+        let line = LineItem { line: LineId(1), variant, sku: None, quantity: 1, unit_price: total, discount: 0 };
         OrderRevised {
             version: self.time(),
             order,
@@ -265,6 +269,30 @@ impl World {
             attachments: vec![],
             needs_approval: self.rng.random_bool(0.2),
         }
+    }
+
+    fn cost(&mut self, currency: Currency) -> ProductCosted {
+        let (version, variant) = (self.time(), self.variant());
+        let cost = Some(Money::new(self.amount() / 2, currency));
+        ProductCosted { version, variant, item: None, sku: None, cost }
+    }
+
+    fn goods(&mut self, currency: Currency) -> StockReceived {
+        StockReceived {
+            received_at: self.time(),
+            receipt: format!("grn-{}", self.rng.random_range(1..=self.orders)).parse().unwrap(),
+            variant: self.variant(),
+            item: None,
+            sku: None,
+            location: None,
+            quantity: self.rng.random_range(1..20),
+            unit_cost: Money::new(self.amount() / 2, currency),
+            by: staff(),
+        }
+    }
+
+    fn variant(&mut self) -> VariantId {
+        VariantId(self.rng.random_range(1..4))
     }
 
     /// Days are closed up to anywhere, and again: what is late counts on the first open day.

@@ -37,6 +37,8 @@ mod reports;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod store_db;
 #[cfg(test)]
 mod vouchers;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::parcel::ParcelState;
 use crate::voucher::{AccountOpened, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherWithdrawn};
 use crate::{
-    Courier, CustomerId, FulfilmentId, InventoryItemId, LineId, LocationId, OrderId, OrderName, PaymentState,
-    ReceiptNumber, RefundId, Sku, SubjectId, TrackingNumber, VariantId,
+    Courier, CustomerId, FulfilmentId, GoodsReceipt, InventoryItemId, LineId, LocationId, OrderId, OrderName,
+    PaymentState, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TrackingNumber, VariantId,
 };
 
 pub use claims::{ChargebackOutcome, ChargebackRecorded, CodWrittenOff, WriteOffKind};
@@ -47,6 +47,8 @@ pub enum Fact {
     StockCounted(StockCounted),
     /// A variant's SKU and cost, as of a version.
     ProductCosted(ProductCosted),
+    /// Goods came in at a cost.
+    StockReceived(StockReceived),
     /// A customer record, as of a version; the details are sealed beside it.
     CustomerRecorded(CustomerRecorded),
     /// The shop asks for a customer's erasure.
@@ -343,6 +345,29 @@ pub struct ProductCosted {
     pub sku: Option<Sku>,
     /// What one piece cost the merchant, if the shop knows.
     pub cost: Option<Money>,
+}
+
+/// Goods came in, as somebody of the merchant's recorded it. Of two under one receipt the greater stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StockReceived {
+    /// When they came in.
+    pub received_at: Timestamp,
+    /// The document they came with, as the merchant names it.
+    pub receipt: GoodsReceipt,
+    /// What came in.
+    pub variant: VariantId,
+    /// Its inventory item, if known.
+    pub item: Option<InventoryItemId>,
+    /// Its SKU, if known.
+    pub sku: Option<Sku>,
+    /// Where it was put, if known.
+    pub location: Option<LocationId>,
+    /// Pieces, more than none.
+    pub quantity: i64,
+    /// What one piece cost, not negative.
+    pub unit_cost: Money,
+    /// Who recorded it.
+    pub by: StaffId,
 }
 
 /// A customer record exists, as of `version`.

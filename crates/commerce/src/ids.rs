@@ -150,6 +150,11 @@ text_id!(
     /// What makes a person's entry the same entry when it is sent again: a slug.
     ClaimKey, 64, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
+text_id!(
+    /// The document that goods came in with, as the merchant names it: lower-case letters, digits, hyphens and dots.
+    GoodsReceipt, 60, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b)
+);
+
 impl Courier {
     /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known courier's
     /// name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in account names too.

@@ -12,22 +12,24 @@ mod parcel;
 mod part;
 mod policy;
 mod posting;
+pub mod stock;
 mod voucher;
 
 pub use fact::{
     ChargebackOutcome, ChargebackRecorded, CodChargesReported, CodPartSettled, CodWrittenOff, CustomerRecorded,
     DataRequested, Fact, FulfilmentRecorded, LineItem, OrderCancelled, OrderDeleted, OrderPlaced, OrderRevised,
     ParcelBooked, ParcelScanned, PayoutBanked, ProductCosted, RedactionRequested, RefundIssued, SettlementPart,
-    ShopRedactionRequested, StockCounted, SubjectErased, TrackedParcel, WriteOffKind,
+    ShopRedactionRequested, StockCounted, StockReceived, SubjectErased, TrackedParcel, WriteOffKind,
 };
 pub use ids::{
-    ClaimKey, Courier, CustomerId, FulfilmentId, IdError, InventoryItemId, LineId, LocationId, OrderId, OrderName,
-    Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TrackingNumber, VariantId, VoucherId,
+    ClaimKey, Courier, CustomerId, FulfilmentId, GoodsReceipt, IdError, InventoryItemId, LineId, LocationId, OrderId,
+    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TrackingNumber, VariantId,
+    VoucherId,
 };
 pub use order::{Order, PaymentState};
 pub use ownership::owner;
 pub use parcel::{Claims, CodState, Parcel, ParcelState, Scan};
-pub use part::{Part, PartKey, Payout};
+pub use part::{Part, PartKey, Payout, Receipt};
 pub use policy::{Chart, CodGateways, Costing, Policy, Rate, Rates, Recognition, Withholding};
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};
 pub use voucher::{

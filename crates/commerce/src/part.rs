@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::voucher::{Accounts, Calendar, Voucher};
 use crate::{
-    Courier, Fact, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber, TrackingNumber, VoucherId,
+    Courier, Fact, GoodsReceipt, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber,
+    StockReceived, TrackingNumber, VoucherId,
 };
 
 /// Which part: the natural key under which its facts meet.
@@ -26,6 +27,8 @@ pub enum PartKey {
     Calendar,
     /// The accounts that were added to the chart; one a tenant.
     Accounts,
+    /// Goods that came in.
+    Receipt(GoodsReceipt),
 }
 
 /// A courier's payout.
@@ -33,6 +36,13 @@ pub enum PartKey {
 pub struct Payout {
     /// What reached the bank.
     pub banked: Option<PayoutBanked>,
+}
+
+/// Goods that came in under one receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What came in.
+    pub received: Option<StockReceived>,
 }
 
 /// A part's merged facts.
@@ -50,6 +60,8 @@ pub enum Part {
     Calendar(Calendar),
     /// The added accounts.
     Accounts(Accounts),
+    /// A receipt's.
+    Receipt(Receipt),
 }
 
 impl PartKey {
@@ -80,6 +92,7 @@ impl PartKey {
             Fact::VoucherWithdrawn(f) => vec![PartKey::Voucher(f.voucher.clone())],
             Fact::PeriodClosed(_) | Fact::PeriodReopened(_) => vec![PartKey::Calendar],
             Fact::AccountOpened(_) => vec![PartKey::Accounts],
+            Fact::StockReceived(f) => vec![PartKey::Receipt(f.receipt.clone())],
             Fact::StockCounted(_)
             | Fact::ProductCosted(_)
             | Fact::CustomerRecorded(_)
@@ -99,6 +112,7 @@ impl PartKey {
             PartKey::Voucher(id) => Part::Voucher(Voucher::of(id.clone())),
             PartKey::Calendar => Part::Calendar(Calendar::default()),
             PartKey::Accounts => Part::Accounts(Accounts::default()),
+            PartKey::Receipt(_) => Part::Receipt(Receipt::default()),
         }
     }
 }
@@ -128,6 +142,7 @@ impl Part {
             (Part::Calendar(calendar), Fact::PeriodClosed(f)) => calendar.close(f.clone()),
             (Part::Calendar(calendar), Fact::PeriodReopened(f)) => calendar.reopen(f.clone()),
             (Part::Accounts(accounts), Fact::AccountOpened(f)) => accounts.open(f.clone()),
+            (Part::Receipt(receipt), Fact::StockReceived(f)) => keep_greater(&mut receipt.received, f.clone()),
             _ => false,
         }
     }
@@ -149,7 +164,8 @@ impl Part {
     }
 }
 
-/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`, `calendar`.
+/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`, `calendar`,
+/// `accounts`, `receipt/grn-17`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,6 +175,7 @@ impl fmt::Display for PartKey {
             PartKey::Voucher(id) => write!(f, "voucher/{id}"),
             PartKey::Calendar => f.write_str("calendar"),
             PartKey::Accounts => f.write_str("accounts"),
+            PartKey::Receipt(receipt) => write!(f, "receipt/{receipt}"),
         }
     }
 }
@@ -175,6 +192,7 @@ impl FromStr for PartKey {
             (Some("voucher"), Some(id), None) => Ok(PartKey::Voucher(id.parse()?)),
             (Some("calendar"), None, None) => Ok(PartKey::Calendar),
             (Some("accounts"), None, None) => Ok(PartKey::Accounts),
+            (Some("receipt"), Some(receipt), None) => Ok(PartKey::Receipt(receipt.parse()?)),
             _ => Err(IdError("PartKey")),
         }
     }

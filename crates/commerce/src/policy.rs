@@ -54,15 +54,15 @@ pub enum Recognition {
     Fulfilment,
 }
 
-/// Which of several pieces is the one that was sold.
+/// How what goods cost when they came in becomes what they cost when they are sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Costing {
-    /// The oldest.
+    /// Every piece costs the average of what is in stock.
     #[default]
-    Fifo,
-    /// None: all cost the same.
     MovingAverage,
+    /// First in, first out: the oldest pieces in stock are sold first.
+    Fifo,
 }
 
 /// Tax that couriers keep back from what they collected, as parts of the cash of a parcel.

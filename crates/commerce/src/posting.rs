@@ -20,6 +20,10 @@
 //! | dispute won | gateway receivable | chargebacks | `order/…/chargeback/…/won` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
 //! | voucher entered by a person, and approved by a second one where that is needed | as entered | as entered | `voucher/…/entered` |
+//! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
+//! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
+//! | goods lost on the way | lost goods | inventory | `order/…/cost/…/lost` |
+//! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 //!
 //! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery moves it
 //! to the courier's, and a parcel that never arrives is taken back.
@@ -27,6 +31,7 @@
 mod cash;
 mod chargeback;
 mod door;
+mod goods;
 mod order;
 mod parcel;
 mod sale;
@@ -38,12 +43,16 @@ use std::collections::BTreeMap;
 
 use ledger::{AccountError, Journal, Rejected, Side, TextError};
 
+use crate::stock::CardLine;
 use crate::{Part, PartKey, Payout, Policy};
+use goods::post_goods;
 use order::post_order;
 use parcel::post_parcel;
 use sale::Sale;
 use voucher::post_voucher;
 use writer::{Writer, about};
+
+pub(crate) use sale::{names, shops_word};
 
 pub use cash::{CodPosition, cod_position, cod_positions};
 
@@ -78,8 +87,8 @@ pub enum Unpostable {
     Account(#[from] AccountError),
 }
 
-/// The one journal that a case's facts imply.
-pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable> {
+/// The one journal that a case's facts imply. `goods` are the movements of its goods with what they cost.
+pub fn postings(case: &Case<'_>, policy: &Policy, goods: &[&CardLine]) -> Result<Postings, Unpostable> {
     let mut postings: Postings = case.keys().map(|key| (key.clone(), Journal::new())).collect();
     let sale = Sale::of(case, policy);
     for (key, part) in case {
@@ -90,7 +99,9 @@ pub fn postings(case: &Case<'_>, policy: &Policy) -> Result<Postings, Unpostable
             Part::Payout(payout) => post_payout(&mut writer, payout, policy)?,
             Part::Voucher(voucher) => post_voucher(&mut writer, voucher)?,
             Part::Calendar(_) | Part::Accounts(_) => {}
+            Part::Receipt(_) => {}
         }
+        post_goods(&mut writer, goods, policy)?;
         postings.insert(key.clone(), writer.journal);
     }
     Ok(postings)

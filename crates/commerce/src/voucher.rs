@@ -247,7 +247,7 @@ impl Accounts {
             let slug = account.as_str().strip_prefix(start)?;
             Courier::from_name(slug).filter(|courier| courier.as_str() == slug)
         };
-        let control = of_courier("assets:cod-receivable:").is_some();
+        let control = of_courier("assets:cod-receivable:").is_some() || *account == chart.inventory;
         let known = control
             || of_courier("liabilities:courier-payable:").is_some()
             || of_courier("assets:courier-claims:").is_some()

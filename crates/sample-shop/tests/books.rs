@@ -65,7 +65,7 @@ impl Books {
     fn post(&mut self, policy: &Policy) {
         let parts = std::mem::take(&mut self.parts);
         for case in cases(&parts).values() {
-            for transaction in postings(case, policy).unwrap().values().flat_map(|journal| journal.values()) {
+            for transaction in postings(case, policy, &[]).unwrap().values().flat_map(|journal| journal.values()) {
                 for entry in transaction.entries().iter().filter(|entry| entry.layer == Layer::Posted) {
                     let sign = if entry.side == Side::Debit { 1 } else { -1 };
                     *self.balances.entry(entry.account.to_string()).or_default() += sign * entry.amount.minor;

@@ -88,7 +88,7 @@ impl Written {
         }
         let case: Case<'_> = parts.iter().map(|(key, part)| (key.clone(), part)).collect();
         let policy = commerce::Policy::default();
-        for (key, journal) in commerce::postings(&case, &policy)? {
+        for (key, journal) in commerce::postings(&case, &policy, &[])? {
             for transaction in journal.into_values() {
                 self.post(&key, transaction)?;
             }

@@ -166,7 +166,12 @@ pub(crate) async fn chargeback(settings: &Settings, asked: &Chargeback) -> Resul
     let stored = books::part(&platform.db, &row.tenant, &part).await?;
     let known = stored.as_ref().and_then(|row| match &row.part {
         Part::Order(order) => order.chargebacks.get(&(fact.key.clone(), fact.outcome)).cloned(),
-        Part::Parcel(_) | Part::Payout(_) | Part::Voucher(_) | Part::Calendar(_) | Part::Accounts(_) => None,
+        Part::Parcel(_)
+        | Part::Payout(_)
+        | Part::Voucher(_)
+        | Part::Calendar(_)
+        | Part::Accounts(_)
+        | Part::Receipt(_) => None,
     });
     if let Some(known) = &known {
         // The same words again are the same fact: they do not become a later version.

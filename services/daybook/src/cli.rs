@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// What people enter into the books themselves, and which periods are closed
     #[command(subcommand)]
     Ledger(crate::ledger::Ledger),
+    /// Goods that came in, and what is in stock
+    #[command(subcommand)]
+    Stock(crate::stock::Stock),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to

@@ -23,6 +23,7 @@ mod rebuild;
 mod reports;
 mod roles;
 mod show;
+mod stock;
 mod tenant;
 mod verify;
 
@@ -93,6 +94,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Export(command) => export::run(settings, command, cli.json).await,
         Command::Quarantine(command) => quarantine::run(settings, command).await,
         Command::Ledger(command) => ledger::run(settings, command).await,
+        Command::Stock(command) => stock::run(settings, command).await,
         Command::Lag => rebuild::lag(settings).await,
         Command::Doctor => doctor::run(settings).await,
     }

@@ -1,8 +1,10 @@
 //! Rebuilding a projection from the log.
 //!
-//! The books come back in three steps: what the ledger topic says was posted, then every fact without posting anything,
-//! then each case once more, posting only what still differs. Normally that is nothing; after a corrected rule it is
+//! The books come back in steps: what the ledger topic says was posted, then every fact without posting anything,
+//! then what moved in stock and what it cost, and then each case once more, posting only what still differs. Normally that is nothing; after a corrected rule it is
 //! exactly the corrections. The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
+
+mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -151,6 +153,8 @@ async fn finish_from(
     fold_topics(context, projection, &mut held, topics(projection), progress).await?;
     let Some(from) = held.remove(&partition) else { return Ok(()) };
     if projection == Projection::Books {
+        stock::note_all(context, partition, &from, progress).await?;
+        stock::value_all(context, partition, &from, progress).await?;
         settle_all(context, partition, &from, progress).await?;
     }
     let to = Checkpoint { stage: Stage::Live, ..from.clone() };

@@ -6,6 +6,7 @@ mod hash;
 pub(crate) mod log;
 mod places;
 mod reversals;
+mod stock;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +104,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         balanced(&journal)?,
         stored_balances(db, &journal, None).await?,
         sub_ledgers(db, &journal, None).await?,
+        stock::goods_are_worth_what_the_ledger_says(db, &journal, progress).await?,
         desired_is_posted(log, db, None, progress).await?,
         standing_is_held(db, &journal, None).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,

@@ -96,7 +96,7 @@ impl ProcessError {
 /// The topics a projection folds.
 pub(crate) fn topics(projection: Projection) -> &'static [Topic] {
     match projection {
-        Projection::Books => &[Topic::Order, Topic::Shipment, Topic::Cod, Topic::Voucher],
+        Projection::Books => &[Topic::Order, Topic::Shipment, Topic::Cod, Topic::Inventory, Topic::Voucher],
         Projection::People => &[Topic::Order, Topic::Privacy],
         Projection::Stock => &[Topic::Inventory],
         Projection::Quarantine => &[Topic::Quarantine],

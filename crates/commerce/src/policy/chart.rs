@@ -60,11 +60,19 @@ pub struct Chart {
     pub chargebacks: Account,
     /// What gateways charge for disputes.
     pub chargeback_fees: Account,
+    /// Goods in stock, at cost.
+    pub inventory: Account,
+    /// What goods that were sold have cost.
+    pub cost_of_goods: Account,
+    /// What goods that were lost on the way have cost.
+    pub lost_goods: Account,
+    /// Goods that came in and whose bill has not been entered.
+    pub goods_received: Account,
 }
 
 impl Chart {
     /// Every account of the chart that is not kept by courier.
-    pub fn accounts(&self) -> [&Account; 25] {
+    pub fn accounts(&self) -> [&Account; 29] {
         [
             &self.bank,
             &self.cash,
@@ -91,6 +99,10 @@ impl Chart {
             &self.lost_cash,
             &self.chargebacks,
             &self.chargeback_fees,
+            &self.inventory,
+            &self.cost_of_goods,
+            &self.lost_goods,
+            &self.goods_received,
         ]
     }
 
@@ -143,6 +155,10 @@ impl Default for Chart {
             lost_cash: account("expenses:lost-cash"),
             chargebacks: account("expenses:chargebacks"),
             chargeback_fees: account("expenses:chargeback-fees"),
+            inventory: account("assets:inventory"),
+            cost_of_goods: account("expenses:cost-of-goods-sold"),
+            lost_goods: account("expenses:lost-goods"),
+            goods_received: account("liabilities:goods-received"),
         }
     }
 }

@@ -197,13 +197,13 @@ impl<'a> ParcelCash<'a> {
 }
 
 /// For a parcel whose courier tells us nothing, the shop's word that its fulfilment was delivered.
-fn shops_word(key: &PartKey, parcel: &Parcel, order: Option<&Order>) -> Option<Timestamp> {
+pub(crate) fn shops_word(key: &PartKey, parcel: &Parcel, order: Option<&Order>) -> Option<Timestamp> {
     let order = order.filter(|_| parcel.scans.is_empty())?;
     let of_parcel = order.fulfilments.values().filter(|f| f.parcels.iter().any(|p| names(p, key)));
     of_parcel.filter_map(|f| order.shops_word(f)).min()
 }
 
-fn names(named: &TrackedParcel, key: &PartKey) -> bool {
+pub(crate) fn names(named: &TrackedParcel, key: &PartKey) -> bool {
     matches!(key, PartKey::Parcel(courier, tracking) if *courier == named.courier && *tracking == named.tracking)
 }
 

@@ -71,7 +71,7 @@ impl Books {
     pub(crate) fn under(policy: &Policy, parts: &Parts) -> Books {
         let mut books = Books { journal: Journal::new(), cash: Vec::new(), parked: Vec::new() };
         for case in cases(parts) {
-            match postings(&case, policy) {
+            match postings(&case, policy, &[]) {
                 Ok(postings) => {
                     books.journal.extend(postings.into_values().flatten());
                     books.cash.extend(cod_positions(&case, policy).into_values());

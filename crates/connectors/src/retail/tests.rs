@@ -31,7 +31,7 @@ fn posted(invoice: &Invoice, policy: &Policy) -> Vec<String> {
         part.merge(&fact);
     }
     let case: Case<'_> = [(key.clone(), &part)].into_iter().collect();
-    let journal = postings(&case, policy).unwrap().remove(&key).unwrap();
+    let journal = postings(&case, policy, &[]).unwrap().remove(&key).unwrap();
     let entry = |e: &ledger::Entry| format!("{:?} {} {}", e.side, e.account, e.amount.minor);
     let line = |t: &ledger::Transaction| {
         let entries: Vec<String> = t.entries().iter().map(entry).collect();

@@ -55,7 +55,7 @@ facts! {
         ChargebackRecorded;
     Shipment, shipment: ParcelBooked ParcelScanned;
     Cod, cod: CodChargesReported CodPartSettled PayoutBanked CodWrittenOff;
-    Inventory, inventory: StockCounted ProductCosted;
+    Inventory, inventory: StockCounted ProductCosted StockReceived;
     Privacy, privacy: CustomerRecorded RedactionRequested DataRequested ShopRedactionRequested SubjectErased;
     Voucher, voucher: VoucherEntered VoucherApproved VoucherWithdrawn PeriodClosed PeriodReopened AccountOpened;
 }

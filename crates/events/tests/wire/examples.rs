@@ -26,7 +26,8 @@ pub(crate) fn from(source: Source, fact: Fact, boxes: Vec<SealedBox>) -> Event {
 
 /// Every example with its name: the type's, unless the type has several.
 pub(crate) fn examples() -> Vec<(&'static str, Event)> {
-    let shop = [placed(), revised(), cancelled(), deleted(), refund(), fulfilment(), stock(), cost(), customer()];
+    let shop =
+        [placed(), revised(), cancelled(), deleted(), refund(), fulfilment(), stock(), cost(), received(), customer()];
     let notices = [redaction(), data_request(), shop_redaction()];
     let courier = [booked(), scanned(), charges(), settled(), banked()];
     let claims = [written_off(), chargeback()];
@@ -219,6 +220,21 @@ fn cost() -> Event {
         cost: Some(Money::new(61_250, Currency::PKR)),
     };
     from(Source::SHOPIFY, Fact::ProductCosted(fact), vec![])
+}
+
+fn received() -> Event {
+    let fact = StockReceived {
+        received_at: EVENING,
+        receipt: id("grn-17"),
+        variant: VariantId(4_401),
+        item: Some(InventoryItemId(301)),
+        sku: Some(id("SCARF/SILK:R+1#2")),
+        location: Some(LocationId(17)),
+        quantity: 24,
+        unit_cost: Money::new(61_250, Currency::PKR),
+        by: id("warehouse"),
+    };
+    from(Source::DAYBOOK, Fact::StockReceived(fact), vec![])
 }
 
 fn customer() -> Event {

@@ -259,7 +259,23 @@ fn stock() -> impl Strategy<Value = Fact> {
             Fact::ProductCosted(ProductCosted { version, variant, item, sku, cost })
         },
     );
-    prop_oneof![counted, costed]
+    let ids = (any::<u64>(), of(any::<u64>()), of(any::<u64>()));
+    let received = (time(), select(vec!["grn-17", "po.2026-4"]), ids, of(sku()), any::<i64>(), money()).prop_map(
+        |(received_at, receipt, (variant, item, location), sku, quantity, unit_cost)| {
+            Fact::StockReceived(StockReceived {
+                received_at,
+                receipt: receipt.parse().unwrap(),
+                variant: VariantId(variant),
+                item: item.map(InventoryItemId),
+                sku,
+                location: location.map(LocationId),
+                quantity,
+                unit_cost,
+                by: "warehouse".parse().unwrap(),
+            })
+        },
+    );
+    prop_oneof![counted, costed, received]
 }
 
 fn notices() -> impl Strategy<Value = Fact> {

@@ -6,6 +6,8 @@ mod audit;
 mod checkpoint;
 mod inventory;
 mod journal;
+mod movements;
+mod on_hand;
 mod parts;
 mod people;
 mod quarantine;
@@ -25,6 +27,11 @@ pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, add_balances, append_journal, entries_json, heads, relay, relayed,
     save_heads, save_position, unrelayed,
 };
+pub use movements::{
+    CardPlaces, MovementKey, Movements, delete_movements, movements_before, movements_by_key, movements_by_part,
+    movements_from, movements_page, save_movements,
+};
+pub use on_hand::{OnHand, on_hand};
 pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, redactions_waiting, save_erased,

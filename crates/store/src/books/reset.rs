@@ -6,7 +6,7 @@ use crate::db::{DbError, Dialect, Tx};
 /// What a consumer folds the log into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Projection {
-    /// Cases, journal, balances, orders, shipments, cash positions.
+    /// Cases, journal, balances, orders, shipments, cash positions, goods at cost.
     Books,
     /// Sealed details, tombstones, privacy requests.
     People,
@@ -33,9 +33,17 @@ impl Projection {
     /// The tables that are its fold.
     pub fn tables(self) -> &'static [&'static str] {
         match self {
-            Projection::Books => {
-                &["part", "journal", "journal_head", "relay", "balance", "order_view", "shipment", "cod_position"]
-            }
+            Projection::Books => &[
+                "part",
+                "journal",
+                "journal_head",
+                "relay",
+                "balance",
+                "order_view",
+                "shipment",
+                "cod_position",
+                "stock_movement",
+            ],
             Projection::People => &["person", "erased_subject", "privacy_request"],
             Projection::Stock => &["stock", "product_cost"],
             Projection::Quarantine => &["quarantine", "redriven"],

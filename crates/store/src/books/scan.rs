@@ -10,7 +10,7 @@ use super::journal::{Head, JournalRow, Relay, journal_row, link};
 use super::parts::{PartRow, row as part_row};
 use super::tables::{
     BALANCE, COD_POSITION, ERASED_SUBJECT, JOURNAL, ORDER_VIEW, PART, PERSON, PRIVACY_REQUEST, PRODUCT_COST,
-    QUARANTINE, REDRIVEN, SHIPMENT, STOCK,
+    QUARANTINE, REDRIVEN, SHIPMENT, STOCK, STOCK_MOVEMENT,
 };
 use super::{corrupt, parsed, unsigned};
 use crate::db::{Db, DbError, Role, Row, Table, Value};
@@ -122,7 +122,7 @@ impl SetHash {
 /// Hashes of the read models that both back ends must agree on, by table.
 pub async fn read_model_hashes(db: &Db) -> Result<BTreeMap<&'static str, SetHash>, DbError> {
     let mut hashes = BTreeMap::new();
-    for table in [&ORDER_VIEW, &SHIPMENT, &COD_POSITION, &STOCK, &PRODUCT_COST] {
+    for table in [&ORDER_VIEW, &SHIPMENT, &COD_POSITION, &STOCK, &PRODUCT_COST, &STOCK_MOVEMENT] {
         hashes.insert(table.name, table_hash(db, table).await?);
     }
     Ok(hashes)

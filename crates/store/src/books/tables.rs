@@ -169,6 +169,27 @@ pub(crate) static PRODUCT_COST: Table = Table {
     ],
 };
 
+pub(crate) static STOCK_MOVEMENT: Table = Table {
+    name: "stock_movement",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("item", Text),
+        Column::key("occurred", Int),
+        Column::key("origin", Text),
+        Column::replace("part", Text),
+        Column::replace("kind", Text),
+        Column::replace("quantity", Int),
+        Column::replace("unit_cost", Int),
+        Column::replace("unit_currency", Text),
+        Column::replace("issue", Text),
+        Column::replace("earlier", Int),
+        Column::replace("cost", Int),
+        Column::replace("correction", Int),
+        Column::replace("currency", Text),
+        Column::replace("state", Blob),
+    ],
+};
+
 pub(crate) static QUARANTINE: Table = Table {
     name: "quarantine",
     columns: &[

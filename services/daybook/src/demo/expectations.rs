@@ -128,7 +128,7 @@ impl Counted {
                 self.returned += u64::from(parcel.returned_at().is_some());
             }
             Part::Payout(payout) => self.payouts += u64::from(payout.banked.is_some()),
-            Part::Voucher(_) | Part::Calendar(_) | Part::Accounts(_) => {}
+            Part::Voucher(_) | Part::Calendar(_) | Part::Accounts(_) | Part::Receipt(_) => {}
         }
     }
 }

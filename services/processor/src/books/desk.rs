@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use commerce::stock::CardLine;
 use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, owner};
 use ledger::{ChainHash, Change, Day, EntryKey, Journal, Live, Posted, Reference, Timestamp};
 use store::books::Head;
@@ -142,7 +143,7 @@ impl Desk {
                         Some(order) => drop(cases.get_mut(&order).map(|case| case.insert(key.clone()))),
                     }
                 }
-                (PartKey::Payout(..) | PartKey::Voucher(_), _) => {
+                (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_), _) => {
                     drop(cases.insert(key.clone(), BTreeSet::from([key.clone()])))
                 }
                 _ => {}
@@ -189,10 +190,11 @@ impl Desk {
         &mut self,
         keys: &BTreeSet<PartKey>,
         policy: &Policy,
+        goods: &[&CardLine],
         recorded: Timestamp,
         head: &mut Head,
     ) -> Result<Vec<Numbered>, Unpostable> {
-        let (postings, parked) = match commerce::postings(&self.case(keys), policy) {
+        let (postings, parked) = match commerce::postings(&self.case(keys), policy, goods) {
             Ok(postings) => (postings, None),
             Err(unpostable) => {
                 (keys.iter().map(|key| (key.clone(), Journal::new())).collect(), Some(unpostable.to_string()))
@@ -215,8 +217,8 @@ impl Desk {
     }
 
     /// Parts of a case for which something else stands in the books than its facts imply.
-    pub(crate) fn differing(&self, keys: &BTreeSet<PartKey>, policy: &Policy) -> Vec<PartKey> {
-        let postings = commerce::postings(&self.case(keys), policy).unwrap_or_default();
+    pub(crate) fn differing(&self, keys: &BTreeSet<PartKey>, policy: &Policy, goods: &[&CardLine]) -> Vec<PartKey> {
+        let postings = commerce::postings(&self.case(keys), policy, goods).unwrap_or_default();
         let nothing = Journal::new();
         let differs = |key: &&PartKey| {
             let desired = postings.get(*key).unwrap_or(&nothing);

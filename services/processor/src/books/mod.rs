@@ -1,6 +1,7 @@
 //! The bookkeeper: facts of a batch, merged into cases, and the books brought to what the cases imply.
 
 pub(crate) mod desk;
+pub(crate) mod stock;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use commerce::{PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
-use store::books::{self, BalancesByDayKnown, Head, JournalRow, PartRow, Stage};
+use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, Stage};
 use store::db::{DbError, Tx};
 
 use crate::work::Work;
@@ -31,10 +32,11 @@ pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage) -> Result<usize
     lay_named(tx, &mut tenancies, keys).await?;
     merge(&mut tenancies, work);
     complete(tx, &mut tenancies).await?;
-    if tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
+    let noted = stock::costs_noted(work);
+    if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
         return Ok(0);
     }
-    finish(tx, tenancies, stage == Stage::Live).await
+    finish(tx, tenancies, noted, stage == Stage::Live).await
 }
 
 /// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded.
@@ -48,7 +50,19 @@ pub(crate) async fn settle(
     let named = with_calendars(&tenancies, keys.clone());
     lay_named(tx, &mut tenancies, named).await?;
     complete(tx, &mut tenancies).await?;
-    finish(tx, tenancies, true).await
+    finish(tx, tenancies, Movements::new(), true).await
+}
+
+/// Notes which goods of these parts' cases moved, without valuing them: what a rebuild does before it settles anything.
+pub(crate) async fn note_goods(
+    tx: &mut Tx,
+    partitions: &BTreeMap<TenantId, u32>,
+    keys: &BTreeSet<(TenantId, PartKey)>,
+) -> Result<(), DbError> {
+    let mut tenancies = desks(partitions, Timestamp::default());
+    lay_named(tx, &mut tenancies, keys.clone()).await?;
+    complete(tx, &mut tenancies).await?;
+    stock::note_goods(tx, &tenancies).await
 }
 
 /// Which of these parts' cases should have posted something else than they did. Parked cases are left out: they are listed.
@@ -62,11 +76,11 @@ pub(crate) async fn differing(
     complete(tx, &mut tenancies).await?;
     let policies = books::policies(tx, &tenancies.keys().cloned().collect()).await?;
     let default = Policy::default();
-    let mut places = Vec::new();
+    let (mut cases, goods, mut places) = stock::compare(tx, &tenancies).await?;
     for (tenant, tenancy) in &tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
-        for case in tenancy.desk.cases() {
-            let differing = tenancy.desk.differing(&case, policy);
+        for case in cases.remove(tenant).unwrap_or_default() {
+            let differing = tenancy.desk.differing(&case, policy, &goods.of(tenant, &case));
             places.extend(differing.into_iter().map(|key| format!("{tenant}, {key}")));
         }
     }
@@ -200,19 +214,22 @@ fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
 }
 
 /// Settles every case on the desks (unless posting waits for the end of a rebuild) and writes what changed.
-async fn finish(tx: &mut Tx, mut tenancies: Tenancies, posting: bool) -> Result<usize, DbError> {
+async fn finish(tx: &mut Tx, mut tenancies: Tenancies, noted: Movements, posting: bool) -> Result<usize, DbError> {
     let tenants: BTreeSet<TenantId> = tenancies.keys().cloned().collect();
     let policies = books::policies(tx, &tenants).await?;
     let mut heads = books::heads(tx, &tenants).await?;
     let default = Policy::default();
+    // While a rebuild folds facts, nothing is valued, posted or shown: it settles every case once they are all there.
+    let (mut cases, goods) = match posting {
+        true => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
+        false => stock::note_costs(tx, &noted).await.map(|()| Default::default())?,
+    };
     let (mut written, mut views) = (Written::default(), Views::default());
     for (tenant, tenancy) in &mut tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         let Some(head) = heads.get_mut(tenant) else { continue };
-        // While a rebuild folds facts, nothing is posted or shown: it settles every case once they are all there.
-        let cases = if posting { tenancy.desk.cases() } else { Vec::new() };
-        for case in cases {
-            match tenancy.desk.settle(&case, policy, tenancy.recorded, head) {
+        for case in cases.remove(tenant).unwrap_or_default() {
+            match tenancy.desk.settle(&case, policy, &goods.of(tenant, &case), tenancy.recorded, head) {
                 Ok(numbered) => {
                     for transaction in numbered {
                         written.add(tenant, tenancy.partition, transaction)?;

@@ -1,0 +1,69 @@
+//! Goods in a rebuild: first the movements that the cases imply, then what they cost, each card from its beginning. Only then
+//! can cases be settled: what one of them posts may depend on goods of any other. Both passes may be run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use commerce::{PartKey, TenantId};
+use store::books::{self, Checkpoint, Fenced, Projection};
+
+use super::{PAGE, Progress};
+use crate::books::stock::{Reading, settle_page};
+use crate::{Context, ProcessError, books as bookkeeper};
+
+/// Lines of cards valued in one transaction.
+const LINES: u32 = 4_000;
+
+/// Notes what moved in every case of a partition, a page of parts at a time, each page under the partition's lock.
+pub(super) async fn note_all(
+    context: &Context,
+    partition: u32,
+    from: &Checkpoint,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(), ProcessError> {
+    let mut after = None;
+    loop {
+        let keys = books::all_keys(&context.db, after.take(), PAGE).await?;
+        let Some(last) = keys.last().cloned() else { return Ok(()) };
+        let mine: BTreeSet<(TenantId, PartKey)> =
+            keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
+        progress(Progress { projection: Projection::Books.name(), done: mine.len() as u64 });
+        let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
+        let shared = Arc::new((partitions, mine, from.clone()));
+        let noted = context.db.run_tx("note-rebuilt-goods", move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (partitions, keys, from) = &*shared;
+                books::lock(tx, Projection::Books.name(), partition, from).await?;
+                bookkeeper::note_goods(tx, partitions, keys).await.map_err(Fenced::from)
+            })
+        });
+        noted.await.map_err(ProcessError::from)?;
+        after = Some(last);
+    }
+}
+
+/// Values every card of a partition from its beginning, a page of lines at a time.
+pub(super) async fn value_all(
+    context: &Context,
+    partition: u32,
+    from: &Checkpoint,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(), ProcessError> {
+    let mut reading = Some(Reading::default());
+    while let Some(at) = reading.take() {
+        let shared = Arc::new((context.log.clone(), at, from.clone()));
+        let valued = context.db.run_tx("value-rebuilt-goods", move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (log, at, from) = &*shared;
+                books::lock(tx, Projection::Books.name(), partition, from).await?;
+                let mine = |tenant: &TenantId| log.partition_of(tenant) == partition;
+                settle_page(tx, at, mine, LINES).await.map_err(Fenced::from)
+            })
+        });
+        reading = valued.await.map_err(ProcessError::from)?;
+        progress(Progress { projection: Projection::Books.name(), done: u64::from(LINES) });
+    }
+    Ok(())
+}

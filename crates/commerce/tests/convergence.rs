@@ -227,7 +227,7 @@ proptest! {
     fn nothing_stays_promised_of_a_parcel_at_its_end(facts in history(1..=40)) {
         let parts = merge_all(&facts);
         for case in cases(&parts) {
-            let Ok(postings) = commerce::postings(&case, &Policy::default()) else { continue };
+            let Ok(postings) = commerce::postings(&case, &Policy::default(), &[]) else { continue };
             for (key, part) in &case {
                 let Part::Parcel(parcel) = part else { continue };
                 let promised = pending(&postings[key]);

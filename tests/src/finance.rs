@@ -122,7 +122,7 @@ async fn every_view_agrees_with_the_books() {
         "SELECT account, (debit_balance - credit_balance)::text FROM finance.trial_balance",
         "SELECT account, SUM(movement)::text FROM finance.balance_by_day GROUP BY account",
         "SELECT DISTINCT ON (account) account, closing_balance::text FROM finance.balance_by_day ORDER BY account, day DESC",
-        "SELECT account, SUM(debit - credit)::text FROM finance.account_statement GROUP BY account",
+        "SELECT account, SUM(debit - credit)::text FROM finance.account_statement WHERE status = 'posted' GROUP BY account",
         "SELECT DISTINCT ON (account) account, running_balance::text FROM finance.account_statement \
          ORDER BY account, day DESC, number DESC, line DESC",
     ] {

@@ -11,6 +11,7 @@ mod catalogue;
 mod expected;
 mod life;
 mod malformed;
+mod opening;
 mod order;
 mod paisa;
 mod people;
@@ -23,6 +24,7 @@ mod shopify;
 mod signature;
 
 pub use expected::Expected;
+pub use opening::{Opening, opening_stock};
 pub use plan::{BodySize, Plan};
 pub use shop::{Delivery, Endpoint, Planted, Shop, Workload, generate, stream};
 pub use signature::sign_shopify;

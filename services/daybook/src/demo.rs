@@ -73,6 +73,7 @@ async fn show_everything(stage: &Stage, url: &str, plan: &Plan, as_json: bool) -
         plan.days
     );
     say(&intro, as_json);
+    stage.open_with(&sample_shop::opening_stock(plan)).await?;
     let plan_too = plan.clone();
     let mut workload = tokio::task::spawn_blocking(move || generate(&plan_too)).await?;
     let deliveries = std::mem::take(&mut workload.deliveries);

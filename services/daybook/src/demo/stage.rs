@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use commerce::{Fact, StockReceived, VariantId};
+use events::{Event, Source};
+use ledger::{Currency, Money, Timestamp};
+use sample_shop::Opening;
 use secrecy::SecretString;
 use store::books::{self, TenantRow};
 use tempfile::TempDir;
@@ -50,6 +54,28 @@ impl Stage {
             platform.keys.put_secret(&tenant.tenant, sender, &SecretString::from(secret.as_str())).await?;
         }
         Ok(Stage { settings, platform, tenant, shopify_secret, courier_secret, folder })
+    }
+
+    /// Puts goods on the shelves, as the merchant's people do when they open their books.
+    pub(super) async fn open_with(&self, goods: &[Opening]) -> Result<()> {
+        let tenant = &self.tenant.tenant;
+        let received = goods.iter().zip(1..).map(|(goods, number): (&Opening, u32)| {
+            let fact = StockReceived {
+                received_at: Timestamp(goods.at),
+                receipt: format!("opening-{number}").parse()?,
+                variant: VariantId(goods.variant),
+                item: None,
+                sku: None,
+                location: None,
+                quantity: goods.quantity,
+                unit_cost: Money::new(goods.unit_cost, Currency::PKR),
+                by: "demo".parse()?,
+            };
+            let at = Timestamp(goods.at);
+            Ok(Event::fact(tenant.clone(), Source::DAYBOOK, at, Fact::StockReceived(fact), Vec::new()).encode())
+        });
+        self.platform.log.append(received.collect::<Result<_>>()?).await?;
+        Ok(())
     }
 
     /// What stays behind, in words; nothing when the demo cleans up after itself.

@@ -104,7 +104,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         balanced(&journal)?,
         stored_balances(db, &journal, None).await?,
         sub_ledgers(db, &journal, None).await?,
-        stock::goods_are_worth_what_the_ledger_says(db, &journal, progress).await?,
+        stock::goods_are_worth_what_the_ledger_says(db, &journal, None, progress).await?,
         desired_is_posted(log, db, None, progress).await?,
         standing_is_held(db, &journal, None).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,

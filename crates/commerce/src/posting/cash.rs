@@ -56,8 +56,7 @@ fn position(sale: &Sale<'_>, key: &PartKey, policy: &Policy) -> Option<CodPositi
     let expected = if collected { cash.amount } else { 0 };
     let remitted: i128 = cash.paid_parts().iter().map(|(_, _, amount)| amount).sum();
     let fees = if cash.settled.is_empty() || cash.amount == 0 { 0 } else { cash.kept_back() };
-    let off_receivable = cash.written_off.iter().filter(|w| cash.takes_off_receivable(w));
-    let written_off: i128 = off_receivable.map(|w| i128::from(w.amount.minor)).sum();
+    let written_off = cash.given_up();
     let outstanding = expected - remitted - fees - written_off;
     let open = cash.delivered_at.is_none() && !cash.came_to_nothing;
     let fit = |amount: i128| i64::try_from(amount).ok();

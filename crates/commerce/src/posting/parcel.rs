@@ -60,13 +60,14 @@ fn post_write_offs(
     policy: &Policy,
 ) -> Result<(), Unpostable> {
     let chart = &policy.chart;
-    for write_off in &cash.written_off {
+    let collected = cash.is_collected();
+    for write_off in cash.written_off.iter().filter(|write_off| collected || write_off.kind == WriteOffKind::Claim) {
         let into = match write_off.kind {
             WriteOffKind::Shortfall => chart.cod_shortfall.clone(),
             WriteOffKind::Lost => chart.lost_cash.clone(),
             WriteOffKind::Claim => Chart::courier_claims(cash.courier)?,
         };
-        let from = if cash.takes_off_receivable(write_off) { receivable } else { &chart.claims_income };
+        let from = if collected { receivable } else { &chart.claims_income };
         let amount = i128::from(write_off.amount.minor);
         let amounts = vec![(Side::Debit, into, amount), (Side::Credit, from.clone(), amount)];
         let name = format!("written-off/{}", write_off.key);

@@ -7,7 +7,7 @@ use ledger::{Currency, Day, Timestamp};
 use super::Case;
 use crate::{
     CodWrittenOff, Courier, Order, OrderId, OrderRevised, Parcel, Part, PartKey, PaymentState, Policy, Recognition,
-    SettlementPart, TrackedParcel, WriteOffKind,
+    SettlementPart, TrackedParcel,
 };
 
 /// What the rules need to know of a case, read off its facts once.
@@ -177,15 +177,17 @@ impl<'a> ParcelCash<'a> {
         self.delivered_at.is_some() && self.returned_at.is_none()
     }
 
-    /// A write-off takes cash off the receivable, unless it claims damages for a parcel that brought none.
-    pub(super) fn takes_off_receivable(&self, write_off: &CodWrittenOff) -> bool {
-        write_off.kind != WriteOffKind::Claim || self.is_collected()
+    /// Cash that was collected and given up or claimed. What was never collected cannot be given up: of such a parcel only damages
+    /// can be claimed, and they are no part of its cash.
+    pub(super) fn given_up(&self) -> i128 {
+        let given_up = self.written_off.iter().filter(|_| self.is_collected());
+        given_up.map(|write_off| i128::from(write_off.amount.minor)).sum()
     }
 
     /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is left.
     pub(super) fn paid_parts(&self) -> Vec<(SettlementPart, Day, i128)> {
         let known: i128 = self.settled.keys().filter_map(|part| self.reported.get(part)).sum();
-        let rest = (self.amount - self.kept_back() - known).max(0);
+        let rest = (self.amount - self.kept_back() - self.given_up() - known).max(0);
         let last_unreported = self.settled.keys().rev().find(|part| !self.reported.contains_key(part));
         let amount = |part: &SettlementPart| match self.reported.get(part) {
             Some(reported) => *reported,

@@ -87,6 +87,40 @@ fn lost_before_delivery_and_claimed() {
 }
 
 #[test]
+fn cash_that_was_never_collected_cannot_be_given_up() {
+    let facts = [
+        scanned("postex/111", Lost, "03-06"),
+        written_off("postex/111", LostCash, "robbed", "03-20", "2,750"),
+        written_off("postex/111", Shortfall, "short-march", "03-31", "76"),
+    ];
+    expect(&then(cod_order(), facts), "", "postex/111 returned");
+}
+
+#[test]
+fn a_settlement_of_unknown_amount_is_what_was_not_let_go() {
+    let facts = [
+        charged("postex/111", Charges { upfront: "0", reserve: "0", ..Charges::USUAL }),
+        written_off("postex/111", Shortfall, "short-march", "03-09", "76"),
+        settled("postex/111", Upfront, "03-10"),
+    ];
+    expect(
+        &then(delivered_order(), facts),
+        &format!(
+            "{DELIVERED}
+             2026-03-10 parcel/postex/111/settled/upfront
+                Dr assets:input-tax                 24.00
+                Dr assets:remittance-clearing    2,500.00
+                Dr expenses:courier-fees           150.00
+                Cr assets:cod-receivable:postex  2,674.00
+             2026-03-09 parcel/postex/111/written-off/short-march
+                Dr expenses:cod-shortfall           76.00
+                Cr assets:cod-receivable:postex     76.00"
+        ),
+        "postex/111 remitted, expected 2,750.00, remitted 2,500.00, fees 174.00, written off 76.00",
+    );
+}
+
+#[test]
 fn a_write_off_that_is_sent_again_is_one_write_off() {
     let once = written_off("postex/111", LostCash, "robbed", "03-20", "750");
     let other = written_off("postex/111", LostCash, "robbed-again", "03-21", "100");

@@ -6,8 +6,8 @@ use store::books;
 use store::db::Db;
 
 use super::{
-    PASSES, Report, balanced, chain, concerns, desired_is_posted, read_journal, standing_is_held, stored_balances,
-    sub_ledgers,
+    PASSES, Report, balanced, chain, concerns, desired_is_posted, read_journal, standing_is_held, stock,
+    stored_balances, sub_ledgers,
 };
 use crate::ProcessError;
 
@@ -46,6 +46,7 @@ async fn pass(
         balanced(&journal)?,
         stored_balances(db, &journal, tenant).await?,
         sub_ledgers(db, &journal, tenant).await?,
+        stock::goods_are_worth_what_the_ledger_says(db, &journal, tenant, progress).await?,
         desired_is_posted(log, db, tenant, progress).await?,
         standing_is_held(db, &journal, tenant).await?,
     ];

@@ -9,7 +9,7 @@ use ledger::{Currency, TrialBalance};
 use store::books;
 use store::db::{Db, DbError};
 
-use super::{Findings, Invariant, JournalRead, totals};
+use super::{Findings, Invariant, JournalRead, concerns, totals};
 use crate::ProcessError;
 use crate::books::stock::{CardPage, Reading, value_page};
 
@@ -22,6 +22,7 @@ type Worth = BTreeMap<(TenantId, Currency), i128>;
 pub(super) async fn goods_are_worth_what_the_ledger_says(
     db: &Db,
     journal: &JournalRead,
+    of: Option<&TenantId>,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Invariant, ProcessError> {
     let parked = parked(db).await?;
@@ -31,7 +32,7 @@ pub(super) async fn goods_are_worth_what_the_ledger_says(
         let page = page(db, at).await?;
         lines += page.stored.len() as u64;
         progress(page.stored.len() as u64);
-        for (key, line) in &page.stored {
+        for (key, line) in page.stored.iter().filter(|((tenant, ..), _)| concerns(of, tenant)) {
             let (tenant, item, at, origin) = key;
             if page.valued.get(key) != Some(line) {
                 let place = format!("stock of {tenant}, item {item}, {at}, {origin}");

@@ -10,6 +10,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(2, "ledger", include_str!("../migrations/books/0002_ledger.sql")),
         migration(4, "vouchers", include_str!("../migrations/books/0004_vouchers.sql")),
         migration(6, "known", include_str!("../migrations/books/0006_known.sql")),
+        migration(7, "months", include_str!("../migrations/books/0007_months.sql")),
     ]
 }
 

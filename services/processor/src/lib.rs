@@ -3,7 +3,7 @@
 //! A worker holds some partitions of one projection. Per batch, whatever its size, it runs one database transaction: compare
 //! and lock the checkpoints, load what the facts touch, merge, decide, write, move the checkpoints. For the books that is
 //! seven look-ups of parts, one each of policies and chain heads, and one bulk write each of parts, journal, heads,
-//! balances, orders, parcels and cash positions; for every partition in the batch three small statements more. While a
+//! balances by day and by month, orders, parcels and cash positions; for every partition in the batch three small statements more. While a
 //! batch is written the next is read and decoded. Memory is bounded by two batches and the parts they touch.
 
 mod books;

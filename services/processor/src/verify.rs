@@ -3,6 +3,7 @@
 
 mod hash;
 pub(crate) mod log;
+mod months;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         log::relayed(log, records.chains, &heads, &books::relays(db).await?),
         balanced(&journal)?,
         stored_balances(db, &journal).await?,
+        months::summed(db, &journal.balances).await?,
         sub_ledgers(db, &journal).await?,
         desired_is_posted(log, db, progress).await?,
         standing_is_held(db, &journal).await?,

@@ -5,8 +5,10 @@ mod as_of;
 mod checkpoint;
 mod inventory;
 mod journal;
+mod months;
 mod parts;
 mod people;
+mod pieces;
 mod quarantine;
 mod read;
 mod reset;
@@ -23,6 +25,7 @@ pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, add_balances, append_journal, entries_json, heads, relay, relayed,
     save_heads, save_position, unrelayed,
 };
+pub use months::{BalancesByMonth, MonthKey, balances_by_month, by_month};
 pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, redactions_waiting, save_erased,

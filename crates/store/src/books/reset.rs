@@ -33,9 +33,17 @@ impl Projection {
     /// The tables that are its fold.
     pub fn tables(self) -> &'static [&'static str] {
         match self {
-            Projection::Books => {
-                &["part", "journal", "journal_head", "relay", "balance", "order_view", "shipment", "cod_position"]
-            }
+            Projection::Books => &[
+                "part",
+                "journal",
+                "journal_head",
+                "relay",
+                "balance",
+                "balance_month",
+                "order_view",
+                "shipment",
+                "cod_position",
+            ],
             Projection::People => &["person", "erased_subject", "privacy_request"],
             Projection::Stock => &["stock", "product_cost"],
             Projection::Quarantine => &["quarantine", "redriven"],

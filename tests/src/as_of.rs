@@ -8,10 +8,11 @@ use ledger::statements::AccountTotals;
 use ledger::{Balances, BusinessZone, Currency, Day, Entry, Money, Posted, Reference, Timestamp, Total, Transaction};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use store::books::{self, AsOf, BalancesByDayKnown, Head, JournalRow};
+use store::books::{self, AsOf, BalancesByDayKnown, Head, JournalRow, Projection};
 use store::db::{Db, DbError};
 
 use crate::backend::{Backend, Kind};
+use crate::books::{append, config, findings, sample};
 
 /// 2024-01-01, and some days into another year.
 const FIRST: i32 = 19_723;
@@ -142,6 +143,35 @@ async fn totals_are_the_sums_of_what_was_posted() {
             let found = books::totals(&backend.db, &tenant, as_of).await.unwrap();
             let found: AccountTotals = found.into_iter().filter(|(_, total)| *total != Total::default()).collect();
             assert_eq!(found, sums(&journal, as_of), "{kind:?}, seed {seed}: {as_of:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_is_not_the_sum_of_its_days_is_named() {
+    let (events, _) = sample(30, 29);
+    for kind in [Kind::Embedded, Kind::Servers] {
+        let backend = Backend::fresh(kind, 1).await;
+        append(&backend.log, &events).await;
+        processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
+        assert_eq!(findings(&backend).await, Vec::<String>::new(), "{kind:?}");
+        for (damage, problem) in [
+            ("UPDATE balance_month SET debits = debits + 1, credits = credits + 1", "is not the sum of its days"),
+            ("DELETE FROM balance_month", "is missing"),
+            ("UPDATE balance_month SET known_month = 24001", "no transaction accounts for it"),
+        ] {
+            let damage = format!("{damage} WHERE account = 'income:sales'");
+            let tamper = backend.db.run_tx("tamper", move |tx| {
+                let damage = damage.clone();
+                Box::pin(async move { tx.execute(&damage, vec![]).await })
+            });
+            assert!(tamper.await.map_err(|error: DbError| error).unwrap() > 0);
+            let found = findings(&backend).await;
+            let named = |found: &String| found.contains("income:sales") && found.contains(problem);
+            assert!(found.iter().any(named), "{kind:?}: {found:?}");
+            assert!(found.iter().all(|one| one.starts_with("balances by month")), "{kind:?}: {found:?}");
+            processor::rebuild(config(500), &backend.log, &backend.db, Projection::Books, &mut |_| {}).await.unwrap();
+            assert_eq!(findings(&backend).await, Vec::<String>::new(), "{kind:?}: they are a fold of the log");
         }
     }
 }

@@ -9,7 +9,8 @@ use ledger::{Balances, BusinessZone, Currency, Day, Entry, Money, Posted, Refere
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use store::books::{self, AsOf, BalancesByDayKnown, Head, JournalRow, Projection};
-use store::db::{Db, DbError};
+use store::db::{Db, DbError, Dialect, Durability};
+use store::schema::books_migrations;
 
 use crate::backend::{Backend, Kind};
 use crate::books::{append, config, findings, sample};
@@ -174,4 +175,26 @@ async fn a_month_that_is_not_the_sum_of_its_days_is_named() {
             assert_eq!(findings(&backend).await, Vec::<String>::new(), "{kind:?}: they are a fold of the log");
         }
     }
+}
+
+/// Books that were folded before there were balances by month.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_from_before_the_months_are_folded_again() {
+    let (events, _) = sample(30, 29);
+    let backend = Backend::fresh(Kind::Embedded, 1).await;
+    append(&backend.log, &events).await;
+    processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
+    let trial = books::trial_balance(&backend.db, &"sample-shop".parse().unwrap()).await.unwrap();
+    assert!(!trial.rows.is_empty());
+    let back = "DROP INDEX balance_by_day; DROP INDEX balance_by_known; DROP TABLE balance_month; \
+                DELETE FROM _sqlx_migrations WHERE version >= 7";
+    let file = backend.folder.path().join("books.db");
+    let mut raw =
+        sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&file)).await.unwrap();
+    sqlx::raw_sql(back).execute(&mut raw).await.unwrap();
+    sqlx::Connection::close(raw).await.unwrap();
+    let db = Db::open_sqlite(&file, Durability::Normal, &books_migrations(Dialect::Sqlite)).await.unwrap();
+    processor::catch_up(config(500), &backend.log, &db).await.unwrap();
+    assert_eq!(books::trial_balance(&db, &"sample-shop".parse().unwrap()).await.unwrap(), trial);
+    assert_eq!(findings(&backend).await, Vec::<String>::new());
 }

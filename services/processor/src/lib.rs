@@ -3,8 +3,9 @@
 //! A worker holds some partitions of one projection. Per batch, whatever its size, it runs one database transaction: compare
 //! and lock the checkpoints, load what the facts touch, merge, decide, write, move the checkpoints. For the books that is
 //! seven look-ups of parts, one each of policies and chain heads, and one bulk write each of parts, journal, heads,
-//! balances, orders, parcels and cash positions; for every partition in the batch three small statements more. Goods at cost take one look-up, and where cards change up to
-//! six look-ups, a write and a removal; cases of other orders whose goods then cost something else are fetched as the first were. While a
+//! balances by day and by month, orders, parcels and cash positions; for every partition in the batch three small statements
+//! more. Goods at cost take one look-up, and where cards change up to six look-ups, a write and a removal; cases of other orders
+//! whose goods then cost something else are fetched as the first were. While a
 //! batch is written the next is read and decoded. Memory is bounded by two batches and the parts they touch.
 
 mod books;

@@ -4,6 +4,7 @@
 mod alone;
 mod hash;
 pub(crate) mod log;
+mod months;
 mod places;
 mod reversals;
 mod stock;
@@ -103,6 +104,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         journal.reversals.invariant(),
         balanced(&journal)?,
         stored_balances(db, &journal, None).await?,
+        months::summed(db, &journal.balances).await?,
         sub_ledgers(db, &journal, None).await?,
         stock::goods_are_worth_what_the_ledger_says(db, &journal, None, progress).await?,
         desired_is_posted(log, db, None, progress).await?,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use commerce::TenantId;
 use ledger::{Balances, ChainHash, Day, Entry, GENESIS, Layer, Side, Timestamp, Transaction};
 
+use super::months::add_months;
 use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD};
 use super::{corrupt, parsed, signed, unsigned};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
@@ -117,7 +118,7 @@ pub fn entries_json(transaction: &Transaction) -> String {
 /// What is added to a tenant's balances, by the day (UTC) on which it was recorded.
 pub type BalancesByDayKnown = BTreeMap<(TenantId, Day), Balances>;
 
-/// Adds to the balances of each tenant.
+/// Adds to the balances of each tenant, by day and by month.
 pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<(), DbError> {
     let mut rows = Rows::new(&BALANCE);
     for ((tenant, known), balances) in balances {
@@ -135,7 +136,8 @@ pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<
             ]);
         }
     }
-    tx.upsert(&rows).await.map(|_| ())
+    tx.upsert(&rows).await?;
+    add_months(tx, balances).await
 }
 
 /// How far a partition's journal reaches, inside a transaction that holds the partition's checkpoint.

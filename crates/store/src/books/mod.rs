@@ -6,10 +6,12 @@ mod audit;
 mod checkpoint;
 mod inventory;
 mod journal;
+mod months;
 mod movements;
 mod on_hand;
 mod parts;
 mod people;
+mod pieces;
 mod quarantine;
 mod read;
 mod reset;
@@ -27,6 +29,7 @@ pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, add_balances, append_journal, entries_json, heads, relay, relayed,
     save_heads, save_position, unrelayed,
 };
+pub use months::{BalancesByMonth, MonthKey, balances_by_month, by_month};
 pub use movements::{
     CardPlaces, MovementKey, Movements, delete_movements, movements_before, movements_by_key, movements_by_part,
     movements_from, movements_page, save_movements,

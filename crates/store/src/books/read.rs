@@ -59,7 +59,7 @@ pub struct JournalLine {
 
 /// Net balances of a tenant's accounts.
 pub async fn trial_balance(db: &Db, tenant: &TenantId) -> Result<TrialBalance, DbError> {
-    let sql = "SELECT account, currency, CAST(SUM(debits) AS BIGINT), CAST(SUM(credits) AS BIGINT) FROM balance \
+    let sql = "SELECT account, currency, CAST(SUM(debits) AS BIGINT), CAST(SUM(credits) AS BIGINT) FROM balance_month \
                WHERE tenant = $1 GROUP BY account, currency";
     let rows = db.query(sql, vec![tenant.as_str().into()]).await?;
     let totals: Vec<_> = rows

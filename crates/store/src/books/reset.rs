@@ -39,6 +39,7 @@ impl Projection {
                 "journal_head",
                 "relay",
                 "balance",
+                "balance_month",
                 "order_view",
                 "shipment",
                 "cod_position",

@@ -19,7 +19,7 @@ use crate::db::{Db, DbError, Role, Row, Table, Value};
 const PAGE: u32 = 2_000;
 
 /// A table's rows in key order, a page at a time.
-struct Scan<'a> {
+pub(super) struct Scan<'a> {
     db: &'a Db,
     table: &'static Table,
     after: Option<Vec<Value>>,
@@ -27,11 +27,12 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(db: &'a Db, table: &'static Table) -> Scan<'a> {
+    pub(super) fn new(db: &'a Db, table: &'static Table) -> Scan<'a> {
         Scan { db, table, after: None, done: false }
     }
 
-    async fn next(&mut self) -> Result<Vec<Row>, DbError> {
+    /// The next page; empty at the end.
+    pub(super) async fn next(&mut self) -> Result<Vec<Row>, DbError> {
         if self.done {
             return Ok(Vec::new());
         }

@@ -63,6 +63,21 @@ pub(crate) static BALANCE: Table = Table {
     ],
 };
 
+pub(crate) static BALANCE_MONTH: Table = Table {
+    name: "balance_month",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("account", Text),
+        Column::key("currency", Text),
+        Column::key("month", Int),
+        Column::key("known_month", Int),
+        Column::add("debits"),
+        Column::add("credits"),
+        Column::add("pending_debits"),
+        Column::add("pending_credits"),
+    ],
+};
+
 pub(crate) static ORDER_VIEW: Table = Table {
     name: "order_view",
     columns: &[

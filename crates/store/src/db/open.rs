@@ -162,6 +162,8 @@ fn bounded(options: PgConnectOptions) -> PgConnectOptions {
         ("statement_timeout", "60s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
+        // A statement reads a few thousand rows, in a millisecond or two; starting helpers for it takes several.
+        ("max_parallel_workers_per_gather", "0"),
     ])
 }
 

@@ -279,7 +279,7 @@ async fn views_survive_migrations_and_are_made_once() {
     let version = migrations.last().unwrap().version + 1;
     let sql = "ALTER TABLE balance ALTER COLUMN debits TYPE NUMERIC; ALTER TABLE balance ALTER COLUMN debits TYPE BIGINT; \
                DROP TABLE cod_position; CREATE TABLE cod_position AS SELECT tenant, tracking AS courier, tracking, currency, \
-               balance.day AS expected, day AS remitted, day AS fees, day AS outstanding, day AS on_the_way, \
+               balance.day AS expected, day AS remitted, day AS fees, day AS outstanding, day AS on_the_way, day AS written_off, \
                day AS delivered_on FROM balance JOIN shipment USING (tenant) WHERE false";
     migrations.push(Migration { version, name: "reshape", sql: sql.to_owned() });
     let newer = Db::open_postgres(url, BOOKS, 2, &migrations).await.unwrap();

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::audit::Audit;
 use crate::config::Flags;
 use crate::export::Export;
 use crate::readers::Reader;
@@ -61,16 +60,13 @@ pub(crate) enum Command {
     Rebuild(Rebuild),
     /// Check every invariant and say where it does not hold
     Verify,
-    /// Re-check the books from what is stored, and sign checkpoints of them
-    #[command(subcommand)]
-    Audit(Audit),
     /// Write the journal for auditors and for plain-text accounting
     #[command(subcommand)]
     Export(Export),
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),
-    /// What people enter into the books themselves, and which periods are closed
+    /// What people enter into the books themselves, closed periods, and the check of the whole ledger
     #[command(subcommand)]
     Ledger(crate::ledger::Ledger),
     /// Goods that came in, and what is in stock

@@ -168,6 +168,8 @@ pub(crate) enum Import {
     ShopifyOrders(ImportOrders),
     /// Invoices in the columns of the UCI Online Retail data sets, CSV or CSV.gz
     Retail(ImportRetail),
+    /// A journal from `daybook export journal`, into a merchant whose journal is empty
+    Journal(ImportJournal),
 }
 
 #[derive(Debug, Args)]
@@ -190,6 +192,18 @@ pub(crate) struct ImportRetail {
     /// Which merchant; added if it is not there
     #[arg(long, default_value = "retail")]
     pub(crate) tenant: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportJournal {
+    /// The file, in the format jsonl and of all days
+    pub(crate) file: PathBuf,
+    /// Which merchant: one that is there, and in whose books nothing stands yet
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// Who: a slug such as `finance-2`, never a name
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) by: commerce::StaffId,
 }
 
 #[derive(Debug, Subcommand)]

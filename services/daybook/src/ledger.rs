@@ -13,6 +13,7 @@ mod period;
 use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
+pub(crate) use counter::{Counter, refusal};
 
 use crate::config::Settings;
 use crate::output::Answer;

@@ -224,7 +224,7 @@ impl Import<'_> {
         let known = self.counter.vouchers(ids).await?;
         let (mut already, mut missing) = (0, Vec::new());
         for posted in brought_in {
-            let place = || format!("number {} of the journal; nothing was written", posted.number);
+            let place = || format!("nothing was written: number {} of the journal", posted.number);
             let voucher = self.landing.voucher(posted).with_context(place)?;
             match known.get(&voucher.voucher).and_then(|known: &Voucher| known.entered.as_ref()) {
                 None => missing.push(voucher),

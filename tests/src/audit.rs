@@ -121,13 +121,13 @@ async fn agree(data: &Path, tenant: &str, environment: &[(&str, &str)]) {
     }
     export("jsonl", &file("j.jsonl")).await;
     let key = file("checkpoint.key");
-    let made = good(data, &["audit", "checkpoint-key", "new", key.to_str().unwrap(), "--json"], environment).await;
+    let made = good(data, &["ledger", "checkpoint-key", "new", key.to_str().unwrap(), "--json"], environment).await;
     let made: Value = serde_json::from_str(&made).unwrap();
     let checkpoint = file("checkpoint.json");
-    let args = ["audit", "checkpoint", "--tenant", tenant, "--key", key.to_str().unwrap(), "--out"];
+    let args = ["ledger", "checkpoint", "--tenant", tenant, "--key", key.to_str().unwrap(), "--out"];
     good(data, &[&args[..], &[checkpoint.to_str().unwrap()]].concat(), environment).await;
     confirmed(&file("j.jsonl"), &checkpoint, made["public_key"].as_str().unwrap());
-    let verified = good(data, &["audit", "verify", "--tenant", tenant], environment).await;
+    let verified = good(data, &["ledger", "verify", "--tenant", tenant], environment).await;
     assert!(verified.ends_with("every invariant holds\n"), "{verified}");
 }
 

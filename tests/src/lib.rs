@@ -27,6 +27,8 @@ mod finance;
 #[cfg(test)]
 mod ingest;
 #[cfg(test)]
+mod journal_import;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kill;

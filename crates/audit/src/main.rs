@@ -17,7 +17,7 @@ use ledger::{ChainHash, Money, MoneyError};
 struct Cli {
     /// What `daybook export journal --format jsonl` wrote
     export: PathBuf,
-    /// What `daybook audit checkpoint` wrote
+    /// What `daybook ledger checkpoint` wrote
     #[arg(long, value_name = "FILE", requires = "public_key")]
     checkpoint: Option<PathBuf>,
     /// The key that signs checkpoints, as its owner told you, and not as the checkpoint says

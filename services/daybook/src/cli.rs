@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::audit::Audit;
 use crate::config::Flags;
 use crate::export::Export;
 use crate::readers::Reader;
@@ -61,16 +60,13 @@ pub(crate) enum Command {
     Rebuild(Rebuild),
     /// Check every invariant and say where it does not hold
     Verify,
-    /// Re-check the books from what is stored, and sign checkpoints of them
-    #[command(subcommand)]
-    Audit(Audit),
     /// Write the journal for auditors and for plain-text accounting
     #[command(subcommand)]
     Export(Export),
     /// Authentic input that was not understood
     #[command(subcommand)]
     Quarantine(Quarantine),
-    /// What people enter into the books themselves, and which periods are closed
+    /// What people enter into the books themselves, closed periods, and the check of the whole ledger
     #[command(subcommand)]
     Ledger(crate::ledger::Ledger),
     /// Goods that came in, and what is in stock
@@ -172,6 +168,8 @@ pub(crate) enum Import {
     ShopifyOrders(ImportOrders),
     /// Invoices in the columns of the UCI Online Retail data sets, CSV or CSV.gz
     Retail(ImportRetail),
+    /// A journal from `daybook export journal`, into a merchant whose journal is empty
+    Journal(ImportJournal),
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +192,18 @@ pub(crate) struct ImportRetail {
     /// Which merchant; added if it is not there
     #[arg(long, default_value = "retail")]
     pub(crate) tenant: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportJournal {
+    /// The file, in the format jsonl and of all days
+    pub(crate) file: PathBuf,
+    /// Which merchant: one that is there, and in whose books nothing stands yet
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// Who: a slug such as `finance-2`, never a name
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) by: commerce::StaffId,
 }
 
 #[derive(Debug, Subcommand)]

@@ -112,7 +112,7 @@ impl Exporting {
             let page = scan.next().await?;
             if page.is_empty() {
                 bail!(
-                    "the journal of {} ends before number {}: run `daybook audit verify`",
+                    "the journal of {} ends before number {}: run `daybook ledger verify`",
                     self.tenant,
                     self.head.number
                 );
@@ -142,8 +142,9 @@ impl Exporting {
         known: &mut hledger::Declared,
         out: &mut impl Write,
     ) -> Result<()> {
-        let posted = events::posted_from_bytes(&row.body)
-            .with_context(|| format!("journal of {}, number {}: run `daybook audit verify`", row.tenant, row.number))?;
+        let posted = events::posted_from_bytes(&row.body).with_context(|| {
+            format!("journal of {}, number {}: run `daybook ledger verify`", row.tenant, row.number)
+        })?;
         if !self.is_asked_for(&posted) {
             return Ok(());
         }

@@ -1,8 +1,10 @@
-//! `daybook import`: what other systems exported takes the same way as a webhook: sealed, onto the log, folded.
+//! `daybook import`: what other systems exported takes the same way as a webhook: sealed, onto the log, folded. A whole
+//! journal comes in as vouchers.
 
 mod journal;
 mod orders;
 mod retail;
+mod vouchers;
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ pub(crate) async fn run(settings: &Settings, command: &Import) -> Result<Answer>
     match command {
         Import::ShopifyOrders(asked) => orders::run(settings, asked).await,
         Import::Retail(asked) => retail::run(settings, asked).await,
+        Import::Journal(asked) => vouchers::run(settings, asked).await,
     }
 }
 

@@ -1,8 +1,9 @@
 //! `daybook ledger`: what people enter into the books themselves. Each command reads how the books stand, admits or refuses, and
-//! only then puts a fact on the log; it answers when the fact is folded.
+//! only then puts a fact on the log; it answers when the fact is folded. Beside them, what an auditor asks of the ledger.
 
 mod account;
 mod arguments;
+mod audit;
 mod body;
 mod counter;
 mod enter;
@@ -12,6 +13,7 @@ mod period;
 use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
+pub(crate) use counter::{Counter, refusal};
 
 use crate::config::Settings;
 use crate::output::Answer;
@@ -28,5 +30,8 @@ pub(crate) async fn run(settings: &Settings, command: &Ledger) -> Result<Answer>
         Ledger::Reopen(asked) => period::reopen(settings, asked).await,
         Ledger::Account(command) => account::run(settings, command).await,
         Ledger::Limit(asked) => account::limit(settings, asked).await,
+        Ledger::Verify(asked) => audit::re_check(settings, asked).await,
+        Ledger::Checkpoint(asked) => audit::checkpoint(settings, asked).await,
+        Ledger::CheckpointKey(asked) => audit::new_key(asked),
     }
 }

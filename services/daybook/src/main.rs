@@ -3,7 +3,6 @@
 //! Each command is a module that returns an [`output::Answer`]; this file chooses the command, prints its answer and turns it
 //! into an exit code: 0 when all is well, 1 when something was found or failed, 2 when the command line is wrong.
 
-mod audit;
 mod claims;
 mod cli;
 mod config;
@@ -90,7 +89,6 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
         Command::Verify => verify::run(settings).await,
-        Command::Audit(command) => audit::run(settings, command).await,
         Command::Export(command) => export::run(settings, command, cli.json).await,
         Command::Quarantine(command) => quarantine::run(settings, command).await,
         Command::Ledger(command) => ledger::run(settings, command).await,

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use commerce::{Reason, StaffId, VoucherId};
 use ledger::{Account, Currency};
 
+use super::audit::{CheckpointKey, LedgerVerify, SignCheckpoint};
 use crate::cli::OfTenant;
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,13 @@ pub(crate) enum Ledger {
     Account(AccountCommand),
     /// Set the sum above which a voucher needs a second person
     Limit(Limit),
+    /// Re-check chain, reversals, balances, sub-ledgers and postings, and name the first bad record
+    Verify(LedgerVerify),
+    /// Sign where a journal ends now, after checking it from its first transaction on
+    Checkpoint(SignCheckpoint),
+    /// The key that signs checkpoints
+    #[command(subcommand)]
+    CheckpointKey(CheckpointKey),
 }
 
 #[derive(Debug, Args)]

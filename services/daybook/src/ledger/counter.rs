@@ -16,45 +16,45 @@ use crate::platform::{Platform, now};
 use crate::tenant;
 
 /// One merchant's books, open for entries.
-pub(super) struct Counter<'s> {
+pub(crate) struct Counter<'s> {
     settings: &'s Settings,
-    pub(super) platform: Platform,
-    pub(super) row: TenantRow,
+    pub(crate) platform: Platform,
+    pub(crate) row: TenantRow,
 }
 
 /// The parts that govern what may be entered.
-pub(super) struct Rules {
-    pub(super) calendar: Calendar,
-    pub(super) accounts: Accounts,
+pub(crate) struct Rules {
+    pub(crate) calendar: Calendar,
+    pub(crate) accounts: Accounts,
 }
 
 impl<'s> Counter<'s> {
-    pub(super) async fn open(settings: &'s Settings, of: &OfTenant) -> Result<Counter<'s>> {
+    pub(crate) async fn open(settings: &'s Settings, of: &OfTenant) -> Result<Counter<'s>> {
         let platform = Platform::open(settings).await?;
         let row = tenant::chosen(&platform.db, of).await?;
         Ok(Counter { settings, platform, row })
     }
 
     /// Folds what waits on the log, so that what is decided next is decided on all of it.
-    pub(super) async fn fold(&self) -> Result<()> {
+    pub(crate) async fn fold(&self) -> Result<()> {
         let (log, db) = (&self.platform.log, &self.platform.db);
         Ok(processor::catch_up(self.platform.processor_config(self.settings), log, db).await?)
     }
 
     /// Records that wait to be folded.
-    pub(super) async fn lag(&self) -> Result<u64> {
+    pub(crate) async fn lag(&self) -> Result<u64> {
         Ok(processor::lag(&self.platform.log, &self.platform.db).await?)
     }
 
     /// Puts a fact on the log and folds it.
-    pub(super) async fn record(&self, fact: Fact) -> Result<()> {
+    pub(crate) async fn record(&self, fact: Fact) -> Result<()> {
         let event = Event::fact(self.row.tenant.clone(), Source::DAYBOOK, now(), fact, Vec::new());
         self.platform.log.append(vec![event.encode()]).await?;
         self.fold().await
     }
 
     /// The merchant's calendar and added accounts.
-    pub(super) async fn rules(&self) -> Result<Rules> {
+    pub(crate) async fn rules(&self) -> Result<Rules> {
         let mut rules = Rules { calendar: Calendar::default(), accounts: Accounts::default() };
         let keys = BTreeSet::from([PartKey::Calendar, PartKey::Accounts]);
         for row in books::parts_of(&self.platform.db, &self.row.tenant, keys).await? {
@@ -68,13 +68,13 @@ impl<'s> Counter<'s> {
     }
 
     /// The merchant's policy with its limits.
-    pub(super) async fn policy(&self) -> Result<Policy> {
+    pub(crate) async fn policy(&self) -> Result<Policy> {
         let approval_limit = books::approval_limits(&self.platform.db, &self.row.tenant).await?;
         Ok(Policy { approval_limit, ..self.row.policy() })
     }
 
     /// The vouchers with these ids that are known, and those that say they reverse them.
-    pub(super) async fn vouchers(&self, ids: BTreeSet<VoucherId>) -> Result<BTreeMap<VoucherId, Voucher>> {
+    pub(crate) async fn vouchers(&self, ids: BTreeSet<VoucherId>) -> Result<BTreeMap<VoucherId, Voucher>> {
         let mut known = self.stored(ids).await?;
         let reversals = known.values().flat_map(|voucher| &voucher.reversed_by).cloned().collect();
         known.extend(self.stored(reversals).await?);
@@ -94,7 +94,7 @@ impl<'s> Counter<'s> {
     }
 
     /// Admits or refuses a voucher by how the books stand.
-    pub(super) async fn admit(
+    pub(crate) async fn admit(
         &self,
         entered: &VoucherEntered,
         known: &BTreeMap<VoucherId, Voucher>,
@@ -117,13 +117,13 @@ impl<'s> Counter<'s> {
         Ok(ledger::admit(&commerce::propose(entered, known), &standing))
     }
 
-    pub(super) async fn closed_since(&self) -> Result<Option<Timestamp>> {
+    pub(crate) async fn closed_since(&self) -> Result<Option<Timestamp>> {
         Ok(books::closed_since(&self.platform.db, &self.row.tenant).await?)
     }
 }
 
 /// Why something is refused, by its name; nothing was written.
-pub(super) fn refusal(refused: &Refused) -> Answer {
+pub(crate) fn refusal(refused: &Refused) -> Answer {
     let message = refused.to_string();
     let named = json!({ "name": refused.name(), "index": refused.index() });
     let json = json!({ "error": message, "refused": named });

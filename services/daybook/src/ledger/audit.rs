@@ -1,4 +1,5 @@
-//! `daybook audit`: re-check the books from what is stored, and sign checkpoints that an auditor keeps.
+//! `daybook ledger verify`, `checkpoint` and `checkpoint-key`: re-check the books from what is stored, and sign checkpoints that
+//! an auditor keeps.
 
 use std::path::{Path, PathBuf};
 
@@ -18,19 +19,8 @@ use crate::output::{Answer, bar_of_items};
 use crate::platform::{Platform, now};
 use crate::{tenant, verify};
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Audit {
-    /// Re-check chain, reversals, balances, sub-ledgers and postings, and name the first bad record
-    Verify(AuditVerify),
-    /// Sign where a journal ends now, after checking it from its first transaction on
-    Checkpoint(SignCheckpoint),
-    /// The key that signs checkpoints
-    #[command(subcommand)]
-    CheckpointKey(CheckpointKey),
-}
-
 #[derive(Debug, Args)]
-pub(crate) struct AuditVerify {
+pub(crate) struct LedgerVerify {
     /// Which merchant [default: all of them]
     #[arg(long)]
     tenant: Option<String>,
@@ -40,7 +30,7 @@ pub(crate) struct AuditVerify {
 pub(crate) struct SignCheckpoint {
     #[command(flatten)]
     of: OfTenant,
-    /// The file with the key, from `daybook audit checkpoint-key new`
+    /// The file with the key, from `daybook ledger checkpoint-key new`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Where to [default: standard output]
@@ -57,16 +47,8 @@ pub(crate) enum CheckpointKey {
     },
 }
 
-/// Runs the command.
-pub(crate) async fn run(settings: &Settings, asked: &Audit) -> Result<Answer> {
-    match asked {
-        Audit::Verify(asked) => re_check(settings, asked).await,
-        Audit::Checkpoint(asked) => checkpoint(settings, asked).await,
-        Audit::CheckpointKey(CheckpointKey::New { file }) => new_key(file),
-    }
-}
-
-async fn re_check(settings: &Settings, asked: &AuditVerify) -> Result<Answer> {
+/// Runs `daybook ledger verify`.
+pub(super) async fn re_check(settings: &Settings, asked: &LedgerVerify) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let only = match &asked.tenant {
         Some(name) => Some(books_tenant(&platform.db, name).await?),
@@ -103,7 +85,8 @@ fn answer(report: &Report) -> Answer {
     answer
 }
 
-async fn checkpoint(settings: &Settings, asked: &SignCheckpoint) -> Result<Answer> {
+/// Runs `daybook ledger checkpoint`.
+pub(super) async fn checkpoint(settings: &Settings, asked: &SignCheckpoint) -> Result<Answer> {
     let signer = load_signer(&asked.key)?;
     let (db, row) = tenant::books_of(settings, &asked.of).await?;
     let head = checked_head(&db, &row.tenant).await?;
@@ -147,7 +130,9 @@ async fn checked_head(db: &Db, tenant: &TenantId) -> Result<Head> {
     Ok(head)
 }
 
-fn new_key(file: &Path) -> Result<Answer> {
+/// Runs `daybook ledger checkpoint-key new`.
+pub(super) fn new_key(asked: &CheckpointKey) -> Result<Answer> {
+    let CheckpointKey::New { file } = asked;
     let key = new_key_file(file, &rand::random())?.public_key().to_string();
     let shown = serde_json::json!({ "file": file.display().to_string(), "public_key": key });
     let text = format!("the key is in {}; give auditors its public half: {key}\n", file.display());

@@ -7,7 +7,7 @@ mod views;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use commerce::{PartKey, Policy, TenantId};
+use commerce::{OrderName, PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
 use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, Stage};
@@ -190,13 +190,24 @@ async fn complete(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError>
     lay_claimants(tx, tenancies).await?;
     let names = gather(tenancies, Desk::names);
     lay(tenancies, books::orders_by_name(tx, &names).await?);
+    note_asked(tenancies, names, Desk::asked_bearers);
     for tenancy in tenancies.values_mut() {
         tenancy.desk.affect_orders();
     }
     lay_claimed(tx, tenancies).await?;
     let borne = gather(tenancies, Desk::borne_names);
     lay(tenancies, books::parcels_by_quoted_name(tx, &borne).await?);
+    note_asked(tenancies, borne, Desk::asked_quoting);
     lay_claimants(tx, tenancies).await
+}
+
+/// A batch that comes to further cases asks for their names alone.
+fn note_asked(tenancies: &mut Tenancies, names: BTreeSet<(TenantId, OrderName)>, note: fn(&mut Desk, OrderName)) {
+    for (tenant, name) in names {
+        if let Some(tenancy) = tenancies.get_mut(&tenant) {
+            note(&mut tenancy.desk, name);
+        }
+    }
 }
 
 async fn lay_claimed(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {

@@ -33,6 +33,8 @@ const STEPS: [&str; 7] = ["begin", "checkpoints", "look-up", "goods", "decide", 
 #[derive(Debug, Serialize, Deserialize)]
 struct Folded {
     seconds: f64,
+    /// Of which this process, not the machine's others and not a server, kept processors busy.
+    busy: f64,
     /// Seconds of each step.
     steps: Vec<f64>,
 }
@@ -44,11 +46,11 @@ pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
     let (log, db) = place.open().await?;
     let started = Instant::now();
     processor::catch_up(Config::for_log(&log), &log, &db).await?;
-    let seconds = started.elapsed().as_secs_f64();
+    let (seconds, busy) = (started.elapsed().as_secs_f64(), child::processor_seconds()?);
     let told = recorder.render();
     let steps = STEPS.iter().map(|step| spent(&told, step)).collect();
     db.close().await;
-    child::answer(&Folded { seconds, steps })
+    child::answer(&Folded { seconds, busy, steps })
 }
 
 /// Seconds that the books spent on a step, from the text of all metrics.
@@ -83,6 +85,8 @@ async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Res
     let entries = counted(&db, &format!("SELECT CAST(SUM({length}) AS BIGINT) FROM journal")).await?;
     let name = |what: &str| format!("ledger, {}, {} k: {what}", kind.name(), size / 1_000);
     report.add(Measure::new(name("transactions"), rate(transactions), "tx/s").at_least(FLOOR));
+    let busy = f64::from(transactions) / folded.busy;
+    report.add(Measure::new(name("per processor"), busy, "tx/CPU-s"));
     report.add(Measure::new(name("facts"), rate(facts), "events/s"));
     report.add(Measure::new(name("entries"), rate(entries), "entries/s"));
     let share = |seconds: f64| 100.0 * seconds / folded.seconds;

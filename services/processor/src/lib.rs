@@ -14,6 +14,7 @@ mod people;
 mod quarantine;
 mod rebuild;
 mod relay;
+mod stopwatch;
 mod verify;
 mod work;
 mod worker;

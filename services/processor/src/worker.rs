@@ -10,6 +10,7 @@ use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
+use crate::stopwatch::Stopwatch;
 use crate::work::{Share, Work, decode};
 use crate::{Context, books as bookkeeper, inventory, people, quarantine, rebuild};
 
@@ -309,9 +310,16 @@ async fn write_once(
     let (for_work, for_steps) = (Arc::clone(work), Arc::clone(&steps));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
         let (work, steps) = (Arc::clone(&for_work), Arc::clone(&for_steps));
-        Box::pin(async move { apply(tx, projection, &work, &steps).await })
+        Box::pin(async move {
+            // Begins with the call, so that waiting for the writer, and what a conflict undid, is told too.
+            let mut watch = Stopwatch::since(started);
+            watch.lap("begin");
+            apply(tx, projection, &work, &steps, &mut watch).await.map(|posted| (posted, watch))
+        })
     });
-    let posted = wrote.await?;
+    let (posted, mut watch) = wrote.await?;
+    watch.lap("commit");
+    watch.record(projection.name());
     for (partition, (_, to)) in steps.iter() {
         held.insert(*partition, to.clone());
     }
@@ -337,30 +345,39 @@ fn transaction_name(projection: Projection) -> &'static str {
 }
 
 /// Everything one batch does. Returns how many transactions it posted.
-async fn apply(tx: &mut Tx, projection: Projection, work: &Work, steps: &Steps) -> Result<usize, Fenced> {
+async fn apply(
+    tx: &mut Tx,
+    projection: Projection,
+    work: &Work,
+    steps: &Steps,
+    watch: &mut Stopwatch,
+) -> Result<usize, Fenced> {
     for (partition, (from, _)) in steps {
         books::lock(tx, projection.name(), *partition, from).await?;
     }
+    watch.lap("checkpoints");
     let posted = match projection {
-        Projection::Books => fold_books(tx, work, steps).await?,
+        Projection::Books => fold_books(tx, work, steps, watch).await?,
         Projection::People => people::fold(tx, work).await.map(|()| 0)?,
         Projection::Stock => inventory::fold(tx, work).await.map(|()| 0)?,
         Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
     };
+    watch.lap("write");
     for (partition, share) in work.shares() {
         books::save_poison(tx, projection.name(), &share.poison()).await?;
         if let Some((_, to)) = steps.get(&partition) {
             books::save_checkpoint(tx, projection.name(), partition, to).await?;
         }
     }
+    watch.lap("checkpoints");
     Ok(posted)
 }
 
 /// Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
-async fn fold_books(tx: &mut Tx, work: &Work, steps: &Steps) -> Result<usize, DbError> {
+async fn fold_books(tx: &mut Tx, work: &Work, steps: &Steps, watch: &mut Stopwatch) -> Result<usize, DbError> {
     if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
         return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
     }
     let live = steps.values().all(|(from, _)| from.stage == Stage::Live);
-    bookkeeper::fold(tx, work, if live { Stage::Live } else { Stage::Rebuilding }).await
+    bookkeeper::fold(tx, work, if live { Stage::Live } else { Stage::Rebuilding }, watch).await
 }

@@ -31,6 +31,16 @@ pub(crate) fn peak_memory() -> anyhow::Result<u32> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
+/// Seconds that this process has kept processors busy: what its work takes, however busy the machine is with other things.
+pub(crate) fn processor_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").context("processor time is read from Linux's /proc")?;
+    // After the name in brackets; the twelfth and thirteenth are ticks, of which Linux tells a hundred a second.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: Vec<u32> = fields.map(str::parse).collect::<Result<_, _>>()?;
+    anyhow::ensure!(ticks.len() == 2, "no processor time in /proc/self/stat");
+    Ok(ticks.into_iter().map(f64::from).sum::<f64>() / 100.0)
+}
+
 /// Looks at this process's resident memory while it works.
 pub(crate) struct Watch {
     done: Arc<AtomicBool>,

@@ -6,7 +6,7 @@
 //!
 //! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, and of the journal for reports, `100000,1000000` if unset.
 //! - `DAYBOOK_BENCH_REQUESTS`: requests of a round, `20000` if unset.
-//! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ingest`, `reports`,
+//! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ledger`, `ingest`, `reports`,
 //!   `embedded`, `servers`. Reports are measured on servers alone.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
@@ -14,7 +14,9 @@
 
 mod ceiling;
 mod child;
+mod dense;
 mod ingest;
+mod ledger;
 mod load;
 mod place;
 mod projection;
@@ -36,6 +38,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match arguments.as_slice() {
         [projection::CHILD, place] => runtime.block_on(projection::child(place)),
+        [ledger::CHILD, place] => runtime.block_on(ledger::child(place)),
         [load::CHILD, order] => runtime.block_on(load::child(order)),
         _ => runtime.block_on(everything()),
     }
@@ -49,6 +52,9 @@ async fn everything() -> anyhow::Result<()> {
     for kind in Kind::BOTH.into_iter().filter(|kind| wanted(kind.name())) {
         if wanted("projection") {
             projection::measure(kind, &sizes, &mut report).await?;
+        }
+        if wanted("ledger") {
+            ledger::measure(kind, &sizes, &mut report).await?;
         }
         if let Some(requests) = &requests {
             ingest::measure(kind, requests, &mut report).await?;
@@ -66,7 +72,7 @@ fn wanted(part: &str) -> bool {
     let alike: &[&str] = if ["embedded", "servers"].contains(&part) {
         &["embedded", "servers"]
     } else {
-        &["projection", "ingest", "reports"]
+        &["projection", "ledger", "ingest", "reports"]
     };
     let named: Vec<&str> = only.split(',').map(str::trim).filter(|word| alike.contains(word)).collect();
     named.is_empty() || named.contains(&part)

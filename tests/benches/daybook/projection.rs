@@ -12,6 +12,7 @@ use store::db::{Db, DbError};
 
 use crate::ceiling;
 use crate::child;
+use crate::ledger;
 use crate::place::{Fresh, Kind, Place};
 use crate::report::{Measure, Report};
 use crate::workload::Feed;
@@ -76,7 +77,7 @@ async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Res
     eprintln!("projection, {}: folding {events} events", kind.name());
     let folded: Folded = child::run(CHILD, &fresh.place).await?;
     let written = written_since(&fresh.place, before, folded.written).await?;
-    let left = rows(&db).await?;
+    let (left, transactions) = (rows(&db).await?, ledger::journal_rows(&db).await?);
     let ceiling = match &fresh.place {
         Place::Embedded { .. } => ceiling::insert(&db, fresh.folder.path()).await?,
         Place::Servers { url, .. } => ceiling::copy(url, fresh.folder.path()).await?,
@@ -87,6 +88,7 @@ async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Res
     let best = f64::from(ceiling.rows) / ceiling.seconds;
     let rate = |count: u32| f64::from(count) / folded.seconds;
     report.add(Measure::new(name("events folded"), rate(events), "events/s").at_least(floor));
+    report.add(Measure::new(name("transactions"), rate(transactions), "tx/s"));
     report.add(Measure::new(name("rows written"), rate(written), "rows/s").against(best));
     report.add(Measure::new(name("rows left"), rate(left), "rows/s").against(best));
     report.add(Measure::new(name("peak memory"), f64::from(folded.peak_kib) / 1_024.0, "MiB").at_most(MEMORY));

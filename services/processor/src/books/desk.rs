@@ -71,6 +71,10 @@ pub(crate) struct Numbered {
 pub(crate) struct Desk {
     parts: BTreeMap<PartKey, Held>,
     affected: BTreeSet<OrderId>,
+    /// Names whose bearers were looked up, and names whose quoting parcels were: within one transaction a second look-up
+    /// would find the same.
+    asked_bearers: BTreeSet<OrderName>,
+    asked_quoting: BTreeSet<OrderName>,
 }
 
 impl Desk {
@@ -110,15 +114,27 @@ impl Desk {
         orders.map(PartKey::Order).filter(|key| !self.parts.contains_key(key)).collect()
     }
 
-    /// Names that parts on the desk bear or quote, or did when they were last stored.
+    /// Names that parts on the desk bear or quote, or did when they were last stored, and that were not asked for before.
     pub(crate) fn names(&self) -> BTreeSet<OrderName> {
-        self.parts.values().flat_map(Held::names).cloned().collect()
+        let names = self.parts.values().flat_map(Held::names);
+        names.filter(|name| !self.asked_bearers.contains(*name)).cloned().collect()
     }
 
-    /// Names that orders on the desk bear, or did when they were last stored.
+    /// Names that orders on the desk bear, or did when they were last stored, and that were not asked for before.
     pub(crate) fn borne_names(&self) -> BTreeSet<OrderName> {
         let orders = self.parts.iter().filter(|(key, _)| matches!(key, PartKey::Order(_)));
-        orders.flat_map(|(_, held)| held.names()).cloned().collect()
+        let names = orders.flat_map(|(_, held)| held.names());
+        names.filter(|name| !self.asked_quoting.contains(*name)).cloned().collect()
+    }
+
+    /// The orders that bear this name were looked up.
+    pub(crate) fn asked_bearers(&mut self, name: OrderName) {
+        self.asked_bearers.insert(name);
+    }
+
+    /// The parcels that quote this name were looked up.
+    pub(crate) fn asked_quoting(&mut self, name: OrderName) {
+        self.asked_quoting.insert(name);
     }
 
     /// The orders that are here now are those whose cases the batch may change.

@@ -5,16 +5,23 @@ pub(crate) mod stock;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-use commerce::{PartKey, Policy, TenantId};
+use commerce::{OrderName, PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
 use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, Stage};
 use store::db::{DbError, Tx};
 
+use crate::stopwatch::Stopwatch;
 use crate::work::Work;
 use desk::{Desk, Held, Numbered};
 use views::Views;
+
+/// Steps that a batch's stopwatch comes back to: fetching parts, policies and chain heads; and, without the database, merging
+/// facts, settling cases and chaining what they post.
+const LOOK_UP: &str = "look-up";
+const DECIDE: &str = "decide";
 
 /// One tenant's share of a batch.
 struct Tenancy {
@@ -26,17 +33,20 @@ struct Tenancy {
 type Tenancies = BTreeMap<TenantId, Tenancy>;
 
 /// Folds a batch. Returns how many transactions were posted.
-pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage) -> Result<usize, DbError> {
+pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Stopwatch) -> Result<usize, DbError> {
     let mut tenancies = open_desks(work);
     let keys = with_calendars(&tenancies, named(work));
     lay_named(tx, &mut tenancies, keys).await?;
+    watch.lap(LOOK_UP);
     merge(&mut tenancies, work);
+    watch.lap(DECIDE);
     complete(tx, &mut tenancies).await?;
+    watch.lap(LOOK_UP);
     let noted = stock::costs_noted(work);
     if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
         return Ok(0);
     }
-    finish(tx, tenancies, noted, stage == Stage::Live).await
+    finish(tx, tenancies, noted, stage == Stage::Live, watch).await
 }
 
 /// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded.
@@ -50,7 +60,7 @@ pub(crate) async fn settle(
     let named = with_calendars(&tenancies, keys.clone());
     lay_named(tx, &mut tenancies, named).await?;
     complete(tx, &mut tenancies).await?;
-    finish(tx, tenancies, Movements::new(), true).await
+    finish(tx, tenancies, Movements::new(), true, &mut Stopwatch::since(Instant::now())).await
 }
 
 /// Notes which goods of these parts' cases moved, without valuing them: what a rebuild does before it settles anything.
@@ -180,13 +190,24 @@ async fn complete(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError>
     lay_claimants(tx, tenancies).await?;
     let names = gather(tenancies, Desk::names);
     lay(tenancies, books::orders_by_name(tx, &names).await?);
+    note_asked(tenancies, names, Desk::asked_bearers);
     for tenancy in tenancies.values_mut() {
         tenancy.desk.affect_orders();
     }
     lay_claimed(tx, tenancies).await?;
     let borne = gather(tenancies, Desk::borne_names);
     lay(tenancies, books::parcels_by_quoted_name(tx, &borne).await?);
+    note_asked(tenancies, borne, Desk::asked_quoting);
     lay_claimants(tx, tenancies).await
+}
+
+/// A batch that comes to further cases asks for their names alone.
+fn note_asked(tenancies: &mut Tenancies, names: BTreeSet<(TenantId, OrderName)>, note: fn(&mut Desk, OrderName)) {
+    for (tenant, name) in names {
+        if let Some(tenancy) = tenancies.get_mut(&tenant) {
+            note(&mut tenancy.desk, name);
+        }
+    }
 }
 
 async fn lay_claimed(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
@@ -214,16 +235,24 @@ fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
 }
 
 /// Settles every case on the desks (unless posting waits for the end of a rebuild) and writes what changed.
-async fn finish(tx: &mut Tx, mut tenancies: Tenancies, noted: Movements, posting: bool) -> Result<usize, DbError> {
+async fn finish(
+    tx: &mut Tx,
+    mut tenancies: Tenancies,
+    noted: Movements,
+    posting: bool,
+    watch: &mut Stopwatch,
+) -> Result<usize, DbError> {
     let tenants: BTreeSet<TenantId> = tenancies.keys().cloned().collect();
     let policies = books::policies(tx, &tenants).await?;
     let mut heads = books::heads(tx, &tenants).await?;
     let default = Policy::default();
+    watch.lap(LOOK_UP);
     // While a rebuild folds facts, nothing is valued, posted or shown: it settles every case once they are all there.
     let (mut cases, goods) = match posting {
         true => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
         false => stock::note_costs(tx, &noted).await.map(|()| Default::default())?,
     };
+    watch.lap("goods");
     let (mut written, mut views) = (Written::default(), Views::default());
     for (tenant, tenancy) in &mut tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
@@ -240,10 +269,12 @@ async fn finish(tx: &mut Tx, mut tenancies: Tenancies, noted: Movements, posting
             views.add(tenant, &tenancy.desk, &case, policy);
         }
     }
+    watch.lap(DECIDE);
     written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
     views.save(tx).await?;
     save_parts(tx, &tenancies).await?;
+    watch.lap("write");
     Ok(written.rows.len())
 }
 

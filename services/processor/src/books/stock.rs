@@ -122,8 +122,10 @@ pub(super) async fn value_goods(
     lay_named(tx, tenancies, others).await?;
     complete(tx, tenancies).await?;
     let cases = cases_of(tenancies);
-    // These are read once more, with what was just written: their own lines are those of the facts already.
-    let (_, lines) = lines_of(tx, &cases).await?;
+    // Only what the look-up above did not ask for, with what was just written: these cases' own lines are those of their facts
+    // already.
+    let more = carriers_of(&cases).difference(&carriers).cloned().collect();
+    lines.extend(books::movements_by_part(tx, &more).await?);
     Ok((cases, Goods::of_lines(lines)))
 }
 
@@ -155,13 +157,18 @@ fn bears_goods(key: &PartKey) -> bool {
     matches!(key, PartKey::Order(_) | PartKey::Receipt(_))
 }
 
-/// The parts of cases that have goods, and their lines as they are stored.
-async fn lines_of(tx: &mut Tx, cases: &Cases) -> Result<(BTreeSet<(TenantId, PartKey)>, Movements), DbError> {
+/// The parts of cases that may have goods.
+fn carriers_of(cases: &Cases) -> BTreeSet<(TenantId, PartKey)> {
     let of_tenant = |(tenant, cases): (&TenantId, &Vec<BTreeSet<PartKey>>)| {
         let keys = cases.iter().flatten().filter(|key| bears_goods(key));
         keys.map(|key| (tenant.clone(), key.clone())).collect::<Vec<_>>()
     };
-    let carriers: BTreeSet<(TenantId, PartKey)> = cases.iter().flat_map(of_tenant).collect();
+    cases.iter().flat_map(of_tenant).collect()
+}
+
+/// The parts of cases that may have goods, and their lines as they are stored.
+async fn lines_of(tx: &mut Tx, cases: &Cases) -> Result<(BTreeSet<(TenantId, PartKey)>, Movements), DbError> {
+    let carriers = carriers_of(cases);
     let lines = books::movements_by_part(tx, &carriers).await?;
     Ok((carriers, lines))
 }

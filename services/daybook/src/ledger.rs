@@ -5,6 +5,7 @@ mod account;
 mod arguments;
 mod body;
 mod counter;
+mod declined;
 mod enter;
 mod list;
 mod period;
@@ -12,6 +13,8 @@ mod period;
 use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
+pub(crate) use counter::Counter;
+pub(crate) use declined::{Declined, Entered, earlier};
 
 use crate::config::Settings;
 use crate::output::Answer;

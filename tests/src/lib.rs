@@ -13,6 +13,8 @@ mod claims;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod counter;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod disputes;

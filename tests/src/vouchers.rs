@@ -21,12 +21,12 @@ fn tenant() -> TenantId {
 }
 
 /// A merchant's office: a back end and the binary.
-struct Office {
-    backend: Backend,
+pub(crate) struct Office {
+    pub(crate) backend: Backend,
 }
 
 impl Office {
-    async fn open(kind: Kind) -> Office {
+    pub(crate) async fn open(kind: Kind) -> Office {
         let office = Office { backend: Backend::fresh(kind, 2).await };
         office.good(&["tenant", "add", "kohsar"]).await;
         for account in [
@@ -40,7 +40,7 @@ impl Office {
     }
 
     /// The exit code and the object a command answers.
-    async fn run(&self, args: &[&str]) -> (Option<i32>, Value) {
+    pub(crate) async fn run(&self, args: &[&str]) -> (Option<i32>, Value) {
         let environment = self.backend.environment();
         let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let args = [args, &["--json"]].concat();
@@ -51,7 +51,7 @@ impl Office {
         (status.code(), answer.unwrap_or_else(|_| panic!("{args:?}: {out}{}", running.stderr())))
     }
 
-    async fn good(&self, args: &[&str]) -> Value {
+    pub(crate) async fn good(&self, args: &[&str]) -> Value {
         let (code, answer) = self.run(args).await;
         assert_eq!(code, Some(0), "{args:?}: {answer}");
         answer
@@ -70,7 +70,7 @@ impl Office {
     }
 
     /// Everything that a command could have written.
-    async fn written(&self) -> (BooksHash, Vec<Vec<u64>>) {
+    pub(crate) async fn written(&self) -> (BooksHash, Vec<Vec<u64>>) {
         let mut ends = Vec::new();
         for topic in Topic::ALL {
             ends.push(self.backend.log.end_offsets(topic).await.unwrap());
@@ -163,6 +163,8 @@ fn bad_input() -> Vec<(Value, &'static str, Option<u64>)> {
             None,
         ),
         (rent("rent-2", 1_001), "duplicate_key", None),
+        (voucher("bad", "1969-12-31", &[]), "day_out_of_range", None),
+        (voucher("bad", "2999-01-01", &[]), "day_out_of_range", None),
     ]
 }
 

@@ -85,6 +85,7 @@ fn has_ended(parcel: &Parcel) -> bool {
 }
 
 /// Policies that differ in everything that decides an amount.
+#[expect(clippy::expect_used, reason = "the text is a policy, whatever is chosen")]
 fn policies() -> impl Strategy<Value = Policy> {
     let rates = || proptest::sample::select(vec!["[]", r#"[{"from":"2026-03-05","basis_points":200}]"#]);
     let sold = proptest::sample::select(vec!["delivery", "fulfilment"]);
@@ -93,7 +94,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             r#"{{"recognition":"{sold}","prices_include_tax":{included},"output_tax":{output},
                 "withholding":{{"income_tax":{income},"sales_tax":{sales}}}}}"#
         );
-        serde_json::from_str(&text).unwrap()
+        serde_json::from_str(&text).expect("a policy")
     })
 }
 

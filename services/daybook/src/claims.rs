@@ -4,21 +4,19 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use commerce::{
-    ChargebackOutcome, ChargebackRecorded, CodWrittenOff, Courier, Fact, Part, PartKey, TrackingNumber, WriteOffKind,
+    ChargebackOutcome, ChargebackRecorded, ClaimKey, CodPosition, CodWrittenOff, Courier, Fact, OrderId, Part, PartKey,
+    TrackingNumber, WriteOffKind,
 };
-use connectors::Draft;
-use events::Source;
-use ingest::Ingest;
-use ledger::{Currency, Day, Money};
+use ledger::{Admitted, Currency, Day, Money, Refused};
 use serde::Serialize;
 use store::books::{self, TenantRow};
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
+use crate::ledger::{Counter, Declined, Entered, earlier};
 use crate::output::Answer;
-use crate::platform::{Platform, now};
-use crate::{show, tenant};
+use crate::platform::now;
+use crate::show;
 
 /// Why a parcel's cash will not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +68,9 @@ pub(crate) struct WriteOff {
     /// The day on which it counts [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) on: Option<chrono::NaiveDate>,
+    /// Say what would be, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }
@@ -96,6 +97,9 @@ pub(crate) struct Chargeback {
     /// The day on which the money moved [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) on: Option<chrono::NaiveDate>,
+    /// Say what would be, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }
@@ -107,82 +111,144 @@ struct Recorded {
     part: String,
     key: String,
     already: bool,
+    dry_run: bool,
 }
 
 const SLUG: &str = "lower-case letters, digits and hyphens";
 
 /// Runs `daybook write-off`.
 pub(crate) async fn write_off(settings: &Settings, asked: &WriteOff) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let row = tenant::chosen(&platform.db, &asked.of).await?;
-    let fact = written_off(asked, on(asked.on, &row))?;
+    let counter = Counter::open(settings, &asked.of).await?;
+    ready(&counter, asked.dry_run).await?;
+    let mut fact = written_off(asked, asked.on.map_or_else(|| counter.today(), Day::from_date))?;
     let part = PartKey::Parcel(fact.courier.clone(), fact.tracking.clone());
-    let stored = books::part(&platform.db, &row.tenant, &part).await?;
-    let Some(Part::Parcel(parcel)) = stored.as_ref().map(|row| &row.part) else {
-        bail!("no fact of {part} is known to `{}`: `daybook lag` says whether records wait", row.tenant)
-    };
-    let currency = parcel.booked.as_ref().and_then(|b| b.cod).map(|cod| cod.currency);
-    if let Some(currency) =
-        currency.or(parcel.charges.as_ref().map(|c| c.currency)).filter(|c| *c != fact.amount.currency)
-    {
-        bail!("the cash of {part} is in {currency}, not in {}", fact.amount.currency);
+    let known = write_off_of(&counter, &part, &fact.key).await?;
+    if let Some(known) = known.as_ref().filter(|_| asked.on.is_none()) {
+        fact.on = known.on;
     }
-    let already = match parcel.written_off.get(&fact.key) {
-        Some(known) if *known != fact => {
-            bail!("{part} has another write-off under the key `{}`: choose a new key", fact.key)
-        }
-        known => known.is_some(),
+    let position = position(&counter, &fact, &part).await?;
+    let entered = Entered {
+        day: fact.on,
+        amounts: &[(fact.amount, 1)],
+        total: fact.amount.minor.into(),
+        currency: position.as_ref().map(|position| position.currency),
+        earlier: earlier(known.as_ref(), &fact),
     };
-    let key = fact.key.to_string();
-    record(settings, &platform, &row, Fact::CodWrittenOff(fact)).await?;
-    Ok(answer(&row, &part, key, already))
+    let verdict = counter.take(&entered).await?.and_then(|admitted| match admitted {
+        Admitted::New => within_outstanding(&fact, position.as_ref()).map(|()| admitted),
+        Admitted::Already => Ok(admitted),
+    });
+    let admitted = match verdict {
+        Err(declined) => return Ok(declined.answer()),
+        Ok(admitted) => admitted,
+    };
+    if admitted == Admitted::New && !asked.dry_run {
+        counter.record(Fact::CodWrittenOff(fact.clone())).await?;
+        // Somebody may have used the same key at the same moment: the log decides.
+        if write_off_of(&counter, &part, &fact.key).await?.as_ref() != Some(&fact) {
+            return Ok(Declined::from(Refused::DuplicateKey).answer());
+        }
+    }
+    Ok(answer(&counter.row, &part, fact.key.to_string(), admitted, asked.dry_run))
 }
 
 /// Runs `daybook chargeback`.
 pub(crate) async fn chargeback(settings: &Settings, asked: &Chargeback) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let row = tenant::chosen(&platform.db, &asked.of).await?;
-    let order = show::find_order(&platform.db, &row, &asked.order).await?.order;
-    let currency: Currency = asked.currency.parse().context("--currency")?;
-    let fee = Money::parse(&asked.fee, currency).context("--fee")?;
-    if fee.minor < 0 {
-        bail!("--fee is not less than zero");
+    let counter = Counter::open(settings, &asked.of).await?;
+    ready(&counter, asked.dry_run).await?;
+    let order = show::find_order(&counter.platform.db, &counter.row, &asked.order).await?.order;
+    let mut fact = disputed(asked, order, asked.on.map_or_else(|| counter.today(), Day::from_date))?;
+    let part = PartKey::Order(order);
+    let stored = counter.part(&part).await?;
+    let known = stored.as_ref().and_then(|part| dispute_of(part, &fact));
+    if let Some(known) = known {
+        // The same words again are the same fact: they do not become a later version.
+        fact.version = known.version;
+        fact.on = asked.on.map_or(known.on, Day::from_date);
     }
-    let mut fact = ChargebackRecorded {
+    let entered = Entered {
+        day: fact.on,
+        amounts: &[(Money::new(fact.amount, fact.currency), 1), (Money::new(fact.fee, fact.currency), 0)],
+        total: i128::from(fact.amount) + i128::from(fact.fee),
+        currency: stored.as_ref().and_then(currency_of_order),
+        earlier: earlier(known, &fact),
+    };
+    let admitted = match counter.take(&entered).await? {
+        Err(declined) => return Ok(declined.answer()),
+        Ok(admitted) => admitted,
+    };
+    if admitted == Admitted::New && !asked.dry_run {
+        counter.record(Fact::ChargebackRecorded(fact.clone())).await?;
+        let stored = counter.part(&part).await?;
+        // Somebody may have used the same key at the same moment: the log decides.
+        let stands = stored.as_ref().and_then(|part| dispute_of(part, &fact));
+        if stands.is_none_or(|stands| *stands != ChargebackRecorded { version: stands.version, ..fact.clone() }) {
+            return Ok(Declined::from(Refused::DuplicateKey).answer());
+        }
+    }
+    Ok(answer(&counter.row, &part, fact.key.to_string(), admitted, asked.dry_run))
+}
+
+/// Folds what waits, so that what is decided next is decided on all of it. A dry run writes nothing, so it does not.
+async fn ready(counter: &Counter<'_>, dry_run: bool) -> Result<()> {
+    if dry_run { Ok(()) } else { counter.fold().await }
+}
+
+/// What is known under a key of a parcel's write-offs. An error if the parcel is unknown.
+async fn write_off_of(counter: &Counter<'_>, part: &PartKey, key: &ClaimKey) -> Result<Option<CodWrittenOff>> {
+    let Some(Part::Parcel(parcel)) = counter.part(part).await? else {
+        bail!("no fact of {part} is known to `{}`: `daybook lag` says whether records wait", counter.row.tenant)
+    };
+    Ok(parcel.written_off.get(key).cloned())
+}
+
+/// Where the parcel's cash stands, seen with the order that owns it.
+async fn position(counter: &Counter<'_>, fact: &CodWrittenOff, part: &PartKey) -> Result<Option<CodPosition>> {
+    let (db, tenant) = (&counter.platform.db, &counter.row.tenant);
+    let rows = match books::owner_of(db, tenant, &fact.courier, &fact.tracking).await? {
+        Some(order) => books::case_of(db, tenant, order).await?,
+        None => books::part(db, tenant, part).await?.into_iter().collect(),
+    };
+    let case = rows.iter().map(|row| (row.key.clone(), &row.part)).collect();
+    Ok(commerce::cod_position(&case, part, &counter.policy().await?))
+}
+
+/// Cash that was not collected cannot be given up, nor more than is outstanding; damages may be claimed of either.
+fn within_outstanding(fact: &CodWrittenOff, position: Option<&CodPosition>) -> Result<(), Declined> {
+    let outstanding = position.map_or(0, |position| position.outstanding.max(0));
+    if fact.kind == WriteOffKind::Claim || fact.amount.minor <= outstanding {
+        return Ok(());
+    }
+    Err(Declined::MoreThanOutstanding { outstanding, currency: fact.amount.currency })
+}
+
+/// What is known of the dispute at this stage of it.
+fn dispute_of<'p>(part: &'p Part, fact: &ChargebackRecorded) -> Option<&'p ChargebackRecorded> {
+    let Part::Order(order) = part else { return None };
+    order.chargebacks.get(&(fact.key.clone(), fact.outcome))
+}
+
+fn currency_of_order(part: &Part) -> Option<Currency> {
+    let Part::Order(order) = part else { return None };
+    order.terms.as_ref().map(|terms| terms.currency)
+}
+
+fn disputed(asked: &Chargeback, order: OrderId, on: Day) -> Result<ChargebackRecorded> {
+    let currency: Currency = asked.currency.parse().context("--currency")?;
+    Ok(ChargebackRecorded {
         version: now(),
         order,
         key: asked.key.parse().with_context(|| format!("--key is {SLUG}, up to 64"))?,
-        on: on(asked.on, &row),
-        amount: positive(&asked.amount, currency)?.minor,
-        fee: fee.minor,
+        on,
+        amount: Money::parse(&asked.amount, currency).context("--amount")?.minor,
+        fee: Money::parse(&asked.fee, currency).context("--fee")?.minor,
         currency,
         outcome: match asked.outcome {
             Outcome::Open => ChargebackOutcome::Open,
             Outcome::Won => ChargebackOutcome::Won,
             Outcome::Lost => ChargebackOutcome::Lost,
         },
-    };
-    let part = PartKey::Order(order);
-    let stored = books::part(&platform.db, &row.tenant, &part).await?;
-    let known = stored.as_ref().and_then(|row| match &row.part {
-        Part::Order(order) => order.chargebacks.get(&(fact.key.clone(), fact.outcome)).cloned(),
-        Part::Parcel(_)
-        | Part::Payout(_)
-        | Part::Voucher(_)
-        | Part::Calendar(_)
-        | Part::Accounts(_)
-        | Part::Receipt(_) => None,
-    });
-    if let Some(known) = &known {
-        // The same words again are the same fact: they do not become a later version.
-        fact.version = known.version;
-        if *known != fact {
-            bail!("{part} has another dispute under the key `{}`: choose a new key", fact.key);
-        }
-    }
-    let key = fact.key.to_string();
-    record(settings, &platform, &row, Fact::ChargebackRecorded(fact)).await?;
-    Ok(answer(&row, &part, key, known.is_some()))
+    })
 }
 
 fn written_off(asked: &WriteOff, on: Day) -> Result<CodWrittenOff> {
@@ -193,7 +259,7 @@ fn written_off(asked: &WriteOff, on: Day) -> Result<CodWrittenOff> {
         tracking: TrackingNumber::from_text(&asked.tracking)
             .context("a consignment number is letters, digits, hyphens")?,
         key: asked.key.parse().with_context(|| format!("--key is {SLUG}, up to 64"))?,
-        amount: positive(&asked.amount, currency)?,
+        amount: Money::parse(&asked.amount, currency).context("--amount")?,
         kind: match asked.kind {
             Kind::Shortfall => WriteOffKind::Shortfall,
             Kind::Lost => WriteOffKind::Lost,
@@ -204,36 +270,12 @@ fn written_off(asked: &WriteOff, on: Day) -> Result<CodWrittenOff> {
     })
 }
 
-fn positive(text: &str, currency: Currency) -> Result<Money> {
-    let amount = Money::parse(text, currency).context("--amount")?;
-    if amount.minor <= 0 {
-        bail!("--amount is more than zero");
-    }
-    Ok(amount)
-}
-
-fn on(asked: Option<chrono::NaiveDate>, row: &TenantRow) -> Day {
-    asked.map_or_else(|| now().day(row.zone), Day::from_date)
-}
-
-/// Puts the fact on the log, as an import does, and folds it.
-async fn record(settings: &Settings, platform: &Platform, row: &TenantRow, fact: Fact) -> Result<()> {
-    let shutdown = CancellationToken::new();
-    let (keys, log, db) = (platform.keys.clone(), platform.log.clone(), platform.db.clone());
-    let ingest = Ingest::start(ingest::Config::default(), keys, log, db, shutdown.clone());
-    let draft = Draft { fact, people: Vec::new() };
-    let accepted = ingest.accept_drafts(&row.tenant, &Source::DAYBOOK, vec![draft]).await;
-    shutdown.cancel();
-    ingest.drained().await;
-    accepted?;
-    processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db).await?;
-    Ok(())
-}
-
-fn answer(row: &TenantRow, part: &PartKey, key: String, already: bool) -> Answer {
-    let text = match already {
-        true => format!("{part}: `{key}` was recorded before; nothing changes\n"),
-        false => format!("{part}: `{key}` recorded\n"),
+fn answer(row: &TenantRow, part: &PartKey, key: String, admitted: Admitted, dry_run: bool) -> Answer {
+    let already = admitted == Admitted::Already;
+    let text = match admitted {
+        Admitted::Already => format!("{part}: `{key}` was recorded before; nothing changes\n"),
+        Admitted::New if dry_run => format!("{part}: `{key}` would be recorded; nothing was written\n"),
+        Admitted::New => format!("{part}: `{key}` recorded\n"),
     };
-    Answer::new(&Recorded { tenant: row.tenant.to_string(), part: part.to_string(), key, already }, text)
+    Answer::new(&Recorded { tenant: row.tenant.to_string(), part: part.to_string(), key, already, dry_run }, text)
 }

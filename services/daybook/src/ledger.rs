@@ -6,6 +6,7 @@ mod arguments;
 mod audit;
 mod body;
 mod counter;
+mod declined;
 mod enter;
 mod list;
 mod period;
@@ -14,6 +15,7 @@ use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
 pub(crate) use counter::{Counter, refusal};
+pub(crate) use declined::{Declined, Entered, earlier};
 
 use crate::config::Settings;
 use crate::output::Answer;

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, NaiveDate};
 use clap::{Args, Subcommand};
-use commerce::{Fact, GoodsReceipt, LocationId, Part, PartKey, Sku, StockReceived, TenantId, VariantId};
-use events::{Event, Source};
-use ledger::{Currency, Money, Timestamp};
+use commerce::{Fact, GoodsReceipt, LocationId, Part, PartKey, Sku, StockReceived, VariantId};
+use ledger::{Admitted, BusinessZone, Currency, Money, Refused, Timestamp};
 use serde::Serialize;
 use store::books::{self, OnHand};
-use store::db::{Db, DbError};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
+use crate::ledger::{Counter, Declined, Entered, earlier};
 use crate::output::{Align, Answer, Table, amount};
-use crate::platform::{Platform, now};
+use crate::platform::now;
 use crate::tenant;
 
 #[derive(Debug, Subcommand)]
@@ -39,7 +38,7 @@ pub(crate) struct StockReceive {
     #[arg(long, value_name = "PIECES", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) quantity: i64,
     /// What one piece cost, such as 612.50
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub(crate) unit_cost: String,
     /// ISO 4217 code [default: the one the item's cost is known in]
     #[arg(long, value_name = "CODE")]
@@ -53,6 +52,9 @@ pub(crate) struct StockReceive {
     /// Who records it, by a short name that is no personal name, such as `warehouse`
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
+    /// Say what would be, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -84,31 +86,52 @@ pub(crate) async fn run(settings: &Settings, command: &Stock) -> Result<Answer> 
 }
 
 async fn receive(settings: &Settings, asked: &StockReceive) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let row = tenant::chosen(&platform.db, &asked.of).await?;
-    let items = books::on_hand(&platform.db, &row.tenant).await?;
-    let (variant, known) = meant(&asked.what, &items)?;
-    let fact = StockReceived {
-        received_at: asked.at.as_deref().map_or(Ok(now()), |text| instant(text, row.zone))?,
+    let counter = Counter::open(settings, &asked.of).await?;
+    if !asked.dry_run {
+        counter.fold().await?;
+    }
+    let items = books::on_hand(&counter.platform.db, &counter.row.tenant).await?;
+    let (variant, item) = meant(&asked.what, &items)?;
+    let fact = fact(asked, variant, item, counter.row.zone)?;
+    let before = recorded(&counter, &fact.receipt).await?;
+    let received_at = before.as_ref().filter(|_| asked.at.is_none()).map_or(fact.received_at, |it| it.received_at);
+    let fact = StockReceived { received_at, ..fact };
+    let entered = Entered {
+        day: received_at.day(counter.row.zone),
+        amounts: &[(fact.unit_cost, 0)],
+        total: i128::from(fact.unit_cost.minor) * i128::from(fact.quantity),
+        currency: item.stock.currency,
+        earlier: earlier(before.as_ref(), &fact),
+    };
+    match counter.take(&entered).await? {
+        Err(declined) => return Ok(declined.answer()),
+        Ok(Admitted::Already) => return Ok(answer(&fact, "recorded already")),
+        Ok(Admitted::New) if asked.dry_run => return Ok(answer(&fact, "would be recorded")),
+        Ok(Admitted::New) => {}
+    }
+    counter.record(Fact::StockReceived(fact.clone())).await?;
+    // Somebody may have used the same receipt at the same moment: the log decides.
+    if recorded(&counter, &fact.receipt).await?.as_ref() != Some(&fact) {
+        return Ok(Declined::from(Refused::DuplicateKey).answer());
+    }
+    Ok(answer(&fact, "recorded"))
+}
+
+fn fact(asked: &StockReceive, variant: VariantId, item: &OnHand, zone: BusinessZone) -> Result<StockReceived> {
+    Ok(StockReceived {
+        received_at: asked.at.as_deref().map_or(Ok(now()), |text| instant(text, zone))?,
         receipt: asked
             .receipt
             .parse()
             .context("a receipt is lower-case letters, digits, hyphens and dots, up to 60")?,
         variant,
-        item: known.item,
-        sku: known.sku.clone(),
+        item: item.item,
+        sku: item.sku.clone(),
         location: asked.location,
         quantity: asked.quantity,
-        unit_cost: unit_cost(asked, known)?,
+        unit_cost: unit_cost(asked, item)?,
         by: asked.by.parse().context("--by is lower-case letters, digits and hyphens, up to 40")?,
-    };
-    if let Some(before) = recorded(&platform.db, &row.tenant, &fact.receipt).await? {
-        return already(&before, &fact, asked.at.is_some());
-    }
-    let event = Event::fact(row.tenant, Source::DAYBOOK, now(), Fact::StockReceived(fact.clone()), Vec::new());
-    platform.log.append(vec![event.encode()]).await?;
-    processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db).await?;
-    Ok(answer(&fact, "recorded"))
+    })
 }
 
 /// The item that is meant. A variant need not be known yet; a SKU must be, and be one item's.
@@ -138,18 +161,11 @@ fn unit_cost(asked: &StockReceive, known: &OnHand) -> Result<Money> {
         (None, Some(currency)) => currency,
         (None, None) => bail!("what currency does it cost in? Say so with --currency"),
     };
-    if let Some(kept) = known.stock.currency.filter(|kept| *kept != currency) {
-        bail!("what the item costs is kept in {kept}: its goods come in at an amount of {kept}");
-    }
-    let cost = Money::parse(&asked.unit_cost, currency).context("--unit-cost is an amount such as 612.50")?;
-    if cost.minor < 0 {
-        bail!("--unit-cost is not negative");
-    }
-    Ok(cost)
+    Money::parse(&asked.unit_cost, currency).context("--unit-cost is an amount such as 612.50")
 }
 
 /// A day's first instant in the tenant's zone, or an instant with its offset.
-fn instant(text: &str, zone: ledger::BusinessZone) -> Result<Timestamp> {
+fn instant(text: &str, zone: BusinessZone) -> Result<Timestamp> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Ok(Timestamp::from(instant));
     }
@@ -161,29 +177,9 @@ fn instant(text: &str, zone: ledger::BusinessZone) -> Result<Timestamp> {
 }
 
 /// What is recorded under a receipt.
-async fn recorded(db: &Db, tenant: &TenantId, receipt: &GoodsReceipt) -> Result<Option<StockReceived>> {
-    let key = (tenant.clone(), PartKey::Receipt(receipt.clone()));
-    let found = db.run_tx("receipt", move |tx| {
-        let keys = [key.clone()].into();
-        Box::pin(async move { books::parts_by_key(tx, &keys).await })
-    });
-    let found = found.await.map_err(|error: DbError| error)?;
-    Ok(found.into_iter().find_map(|row| if let Part::Receipt(receipt) = row.part { receipt.received } else { None }))
-}
-
-/// The same again is no mistake; something else under the same receipt is.
-fn already(before: &StockReceived, asked: &StockReceived, says_when: bool) -> Result<Answer> {
-    let received_at = if says_when { asked.received_at } else { before.received_at };
-    let same = *before == StockReceived { received_at, ..asked.clone() };
-    if !same {
-        bail!(
-            "receipt {} is recorded already, with {} pieces of variant {}: name another",
-            before.receipt,
-            before.quantity,
-            before.variant
-        );
-    }
-    Ok(answer(before, "recorded already"))
+async fn recorded(counter: &Counter<'_>, receipt: &GoodsReceipt) -> Result<Option<StockReceived>> {
+    let part = counter.part(&PartKey::Receipt(receipt.clone())).await?;
+    Ok(if let Some(Part::Receipt(receipt)) = part { receipt.received } else { None })
 }
 
 fn answer(fact: &StockReceived, word: &str) -> Answer {

@@ -45,7 +45,7 @@ pub use quarantine::{
 };
 pub use read::{
     Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
-    parked, part, people_about, people_of, recent_journal, trial_balance,
+    owner_of, parked, part, people_about, people_of, recent_journal, trial_balance,
 };
 pub use reset::{Projection, reset};
 pub use scan::{

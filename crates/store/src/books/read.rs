@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use commerce::{OrderId, PartKey, TenantId};
+use commerce::{Courier, OrderId, PartKey, TenantId, TrackingNumber};
 use ledger::{Currency, Day, Posted, Timestamp, Total, TrialBalance};
 use serde::Serialize;
 
@@ -163,6 +163,19 @@ pub async fn case_of(db: &Db, tenant: &TenantId, order: OrderId) -> Result<Vec<P
                WHERE tenant = $1 AND order_id = $3)";
     let args = vec![tenant.as_str().into(), PartKey::Order(order).to_string().into(), order.to_string().into()];
     db.query(sql, args).await?.iter().map(part_row).collect()
+}
+
+/// The order that owns a parcel, by claim or by the printed name.
+pub async fn owner_of(
+    db: &Db,
+    tenant: &TenantId,
+    courier: &Courier,
+    tracking: &TrackingNumber,
+) -> Result<Option<OrderId>, DbError> {
+    let sql = "SELECT order_id FROM shipment \
+               WHERE tenant = $1 AND courier = $2 AND tracking = $3 AND order_id IS NOT NULL";
+    let args = vec![tenant.as_str().into(), courier.as_str().into(), tracking.as_str().into()];
+    db.query(sql, args).await?.first().map(|row| parsed("shipment.order_id", row.text(0)?)).transpose()
 }
 
 /// One part, if any fact of it was folded.

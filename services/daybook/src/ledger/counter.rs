@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use commerce::{Accounts, Calendar, Fact, Part, PartKey, Policy, Voucher, VoucherEntered, VoucherId};
 use events::{Event, Source};
-use ledger::{Admitted, Refused, Standing, Timestamp};
-use serde_json::json;
+use ledger::{Admitted, Day, Earlier, Refused, Standing, Timestamp};
 use store::books::{self, TenantRow};
 
+use super::declined::{self, Declined, Entered, check_day};
 use crate::cli::OfTenant;
 use crate::config::Settings;
 use crate::output::Answer;
@@ -98,13 +98,14 @@ impl<'s> Counter<'s> {
         &self,
         entered: &VoucherEntered,
         known: &BTreeMap<VoucherId, Voucher>,
-    ) -> Result<Result<Admitted, Refused>> {
+    ) -> Result<Result<Admitted, Declined>> {
         let (rules, policy) = (self.rules().await?, self.policy().await?);
-        let mut standing = Standing {
-            tenant_closed: self.closed_since().await?.is_some(),
-            closed_through: rules.calendar.closed_through(),
-            ..Standing::default()
-        };
+        let mut standing = self.standing(&rules).await?;
+        let proposal = commerce::propose(entered, known);
+        let asks = proposal.earlier != Earlier::Same && !standing.tenant_closed;
+        if let Some(declined) = check_day(entered.day, self.today()).err().filter(|_| asks) {
+            return Ok(Err(declined));
+        }
         for account in entered.entries.iter().map(|entry| &entry.account) {
             if let Some(rule) = rules.accounts.rule(&policy.chart, account) {
                 standing.accounts.insert(account.clone(), rule);
@@ -114,7 +115,32 @@ impl<'s> Counter<'s> {
             // One of the two is zero.
             standing.balances.insert((row.account, row.currency), row.debit.saturating_sub(row.credit));
         }
-        Ok(ledger::admit(&commerce::propose(entered, known), &standing))
+        Ok(ledger::admit(&proposal, &standing).map_err(Declined::from))
+    }
+
+    /// Takes or declines what is no voucher, by how the books stand.
+    pub(crate) async fn take(&self, entered: &Entered<'_>) -> Result<Result<Admitted, Declined>> {
+        let standing = self.standing(&self.rules().await?).await?;
+        Ok(declined::admit(entered, &standing, self.today()))
+    }
+
+    /// The part as it is folded.
+    pub(crate) async fn part(&self, key: &PartKey) -> Result<Option<Part>> {
+        let rows = books::parts_of(&self.platform.db, &self.row.tenant, BTreeSet::from([key.clone()])).await?;
+        Ok(rows.into_iter().next().map(|row| row.part))
+    }
+
+    /// The merchant's day.
+    pub(crate) fn today(&self) -> Day {
+        now().day(self.row.zone)
+    }
+
+    async fn standing(&self, rules: &Rules) -> Result<Standing> {
+        Ok(Standing {
+            tenant_closed: self.closed_since().await?.is_some(),
+            closed_through: rules.calendar.closed_through(),
+            ..Standing::default()
+        })
     }
 
     pub(crate) async fn closed_since(&self) -> Result<Option<Timestamp>> {
@@ -124,8 +150,5 @@ impl<'s> Counter<'s> {
 
 /// Why something is refused, by its name; nothing was written.
 pub(crate) fn refusal(refused: &Refused) -> Answer {
-    let message = refused.to_string();
-    let named = json!({ "name": refused.name(), "index": refused.index() });
-    let json = json!({ "error": message, "refused": named });
-    Answer::new(&json, format!("refused: {message}; nothing was written\n")).with_verdict(false)
+    Declined::from(*refused).answer()
 }

@@ -77,7 +77,7 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     let ids = std::iter::once(id.clone()).chain(entered.reverses.clone()).collect();
     let known = counter.vouchers(ids).await?;
     match counter.admit(&entered, &known).await? {
-        Err(refused) => return Ok(refusal(&refused)),
+        Err(declined) => return Ok(declined.answer()),
         Ok(Admitted::Already) => return outcome(counter, &id, true).await,
         Ok(Admitted::New) if dry_run => return would(counter, &entered).await,
         Ok(Admitted::New) => {}
@@ -108,8 +108,8 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
     // The books may have moved since it was entered: what it reverses, a balance, a closed period.
     let mut known = counter.vouchers(entered.reverses.iter().cloned().collect()).await?;
     known.remove(&id);
-    if let Err(refused) = counter.admit(&entered, &known).await? {
-        return Ok(refusal(&refused));
+    if let Err(declined) = counter.admit(&entered, &known).await? {
+        return Ok(declined.answer());
     }
     counter.record(Fact::VoucherApproved(VoucherApproved { approved_at: now(), voucher: id.clone(), by })).await?;
     outcome(&counter, &id, false).await

@@ -1,5 +1,5 @@
 //! Facts of which most post: orders for cash on delivery from placing to the last payment, of goods with known costs, in the
-//! order in which they happen. About five transactions for eight facts.
+//! order in which they happen. Six transactions for eight facts.
 
 use std::collections::{BTreeMap, VecDeque};
 

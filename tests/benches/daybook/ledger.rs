@@ -5,6 +5,10 @@
 //! fold of it, and `synchronous=NORMAL`: a power cut may undo their last batches, never damage them, and they are folded again
 //! from their own checkpoints. On servers PostgreSQL runs with `fsync` and `synchronous_commit` on, as `deploy/local` starts
 //! it: every batch is on disk before the next is begun. Kafka has one broker there, which acknowledges what it has written.
+//!
+//! What is counted is the journal's rows, reversals with them. Embedded, facts come in the order in which they happened, and
+//! none is reversed. Kafka gives the topics of a full log side by side in another order, so there a part of the transactions
+//! corrects earlier ones: transactions over facts tells how many.
 
 use std::time::Instant;
 

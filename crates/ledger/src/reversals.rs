@@ -94,9 +94,12 @@ mod tests {
         Posted { number, part: about, recorded: Timestamp(0), reverses, previous: GENESIS, transaction }
     }
 
+    /// Number, the number it undoes, and minor units.
+    type Posting = (u64, Option<u64>, i64);
+
     #[test]
     fn a_reversal_names_what_stands_once_and_undoes_it() {
-        let history: [(&[(u64, Option<u64>, i64)], Result<(), ReversalError>); 7] = [
+        let history: [(&[Posting], Result<(), ReversalError>); 7] = [
             (&[(1, None, 500), (2, Some(1), 500)], Ok(())),
             (&[(1, None, 500), (2, Some(1), 500), (3, None, 500), (4, Some(3), 500)], Ok(())),
             (&[(1, None, 500), (2, Some(1), 500), (3, Some(1), 500)], Err(ReversalError::Again(1))),

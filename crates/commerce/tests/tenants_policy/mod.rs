@@ -7,8 +7,9 @@ use commerce::SettlementPart::{Reserve, Upfront};
 use crate::story::*;
 use crate::{DELIVERED, cod_order, delivered_order, prepaid_order, then};
 
+#[expect(clippy::expect_used, reason = "the text is a literal")]
 fn policy(json: &str) -> Policy {
-    serde_json::from_str(json).unwrap()
+    serde_json::from_str(json).expect("a policy")
 }
 
 #[test]

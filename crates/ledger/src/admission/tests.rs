@@ -43,13 +43,16 @@ fn standing() -> Standing {
     }
 }
 
+/// Account, side, minor units and currency.
+type Line = (&'static str, Side, i64, Currency);
+
 #[test]
 fn every_refusal_has_a_row_in_order() {
     use Side::{Credit, Debit};
     let (much, unknown, cod) = (LARGEST + 1, "assets:unknown", "assets:cod-receivable:postex");
     let expense = |minor| [("expenses:general", Debit, minor, PKR), ("assets:cash", Credit, minor, PKR)];
     let (bad_day, bad_key) = (Day(100), Earlier::Different);
-    let rows: Vec<(Vec<(&str, Side, i64, Currency)>, Refused)> = vec![
+    let rows: Vec<(Vec<Line>, Refused)> = vec![
         (vec![(unknown, Debit, 0, PKR)], Refused::TooFewEntries),
         (
             vec![("assets:cash", Debit, much, USD), (unknown, Credit, -5, PKR), (cod, Credit, 0, PKR)],

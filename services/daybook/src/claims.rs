@@ -216,7 +216,9 @@ async fn position(counter: &Counter<'_>, fact: &CodWrittenOff, part: &PartKey) -
 /// Cash that was not collected cannot be given up, nor more than is outstanding; damages may be claimed of either.
 fn within_outstanding(fact: &CodWrittenOff, position: Option<&CodPosition>) -> Result<(), Declined> {
     let outstanding = position.map_or(0, |position| position.outstanding.max(0));
-    if fact.kind == WriteOffKind::Claim || fact.amount.minor <= outstanding {
+    // Damages for a parcel that brought no cash are no part of its cash.
+    let is_damages = fact.kind == WriteOffKind::Claim && position.is_none_or(|position| position.expected == 0);
+    if is_damages || fact.amount.minor <= outstanding {
         return Ok(());
     }
     Err(Declined::MoreThanOutstanding { outstanding, currency: fact.amount.currency })

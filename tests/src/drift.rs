@@ -29,6 +29,9 @@ const FACTS: u64 = 10_000;
 /// Facts about one order, on average. Few enough orders for facts to meet, many enough for all kinds of endings.
 const FACTS_PER_ORDER: u64 = 12;
 
+/// Orders of one item, on average: a late cost changes what every later one of them cost.
+const ORDERS_PER_ITEM: u64 = 20;
+
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
 }
@@ -47,7 +50,7 @@ async fn never_drift(kind: Kind) {
     let (facts, seed) = (number("DAYBOOK_RANDOM_FACTS", FACTS), number("DAYBOOK_SEED", rand::random()));
     println!("{facts} random facts of {TENANTS} tenants; DAYBOOK_SEED={seed}");
     let backend = Backend::fresh(kind, 4).await;
-    let mut world = World { rng: StdRng::seed_from_u64(seed), orders: (facts / TENANTS / FACTS_PER_ORDER).max(1) };
+    let mut world = World::of(facts, seed);
     let (mut told, mut batches) = (0, 0);
     while told < facts {
         let batch: Vec<Event> = (0..BATCH.min(facts - told)).map(|_| world.event()).collect();
@@ -90,9 +93,15 @@ async fn count(db: &Db, sql: &str) -> u64 {
 struct World {
     rng: StdRng,
     orders: u64,
+    items: u64,
 }
 
 impl World {
+    fn of(facts: u64, seed: u64) -> World {
+        let orders = (facts / TENANTS / FACTS_PER_ORDER).max(1);
+        World { rng: StdRng::seed_from_u64(seed), orders, items: (orders / ORDERS_PER_ITEM).max(3) }
+    }
+
     fn event(&mut self) -> Event {
         let tenant = self.rng.random_range(0..TENANTS);
         let fact = self.fact([Currency::PKR, Currency::JPY, Currency::KWD][usize::try_from(tenant % 3).unwrap()]);
@@ -292,7 +301,7 @@ impl World {
     }
 
     fn variant(&mut self) -> VariantId {
-        VariantId(self.rng.random_range(1..4))
+        VariantId(self.rng.random_range(1..=self.items))
     }
 
     /// Days are closed up to anywhere, and again: what is late counts on the first open day.

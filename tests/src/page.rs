@@ -82,8 +82,10 @@ impl Site {
                 let shop = shop.clone();
                 Box::pin(async move {
                     books::save_parts(tx, &[shop.part()]).await?;
-                    books::save_orders(tx, &[shop.order_view()]).await?;
-                    books::save_cod_positions(tx, &[shop.position()]).await?;
+                    let mut views = books::ViewRows::default();
+                    views.add_order(&shop.order_view());
+                    views.add_cash(&shop.position());
+                    views.save(tx).await?;
                     books::append_journal(tx, &[shop.journal_row()]).await?;
                     books::add_balances(
                         tx,

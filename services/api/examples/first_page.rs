@@ -133,15 +133,21 @@ impl Written {
         Ok(())
     }
 
+    fn views(&self) -> books::ViewRows {
+        let mut rows = books::ViewRows::default();
+        self.orders.iter().for_each(|order| rows.add_order(order));
+        self.shipments.iter().for_each(|parcel| rows.add_shipment(parcel));
+        self.cash.iter().for_each(|cash| rows.add_cash(cash));
+        rows
+    }
+
     async fn save(&self, db: &Db) -> Result<(), DbError> {
         let (written, known) = (self.clone(), clock().day(BusinessZone::UTC));
         db.run_tx("example", move |tx| {
             let written = written.clone();
             Box::pin(async move {
                 books::save_parts(tx, &written.parts).await?;
-                books::save_orders(tx, &written.orders).await?;
-                books::save_shipments(tx, &written.shipments).await?;
-                books::save_cod_positions(tx, &written.cash).await?;
+                written.views().save(tx).await?;
                 books::append_journal(tx, &written.journal).await?;
                 books::add_balances(tx, &BTreeMap::from([((written.tenant, known), written.balances)])).await
             })

@@ -89,12 +89,23 @@ pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationTo
     outcome
 }
 
-/// Folds until nothing is left to read, then returns: what a rebuild and a test wait for. Bounded by what was on the log
-/// when it began plus what it posts itself.
+/// Folds until nothing is left to read and publishes what that posts, then returns: what a rebuild and a test wait for.
+/// Projections fold side by side, as they do in [`run`]. Bounded by what was on the log when it began plus what it posts itself.
 pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::new(Notify::new()) };
+    let mut folding = JoinSet::new();
     for projection in Projection::ALL {
-        worker::catch_up(&context, projection).await?;
+        let context = context.clone();
+        folding.spawn(async move { worker::catch_up(&context, projection).await });
+    }
+    loop {
+        tokio::select! {
+            ended = folding.join_next() => match ended {
+                Some(outcome) => outcome.map_err(|panic| ProcessError::Stopped(panic.to_string()))??,
+                None => break,
+            },
+            () = context.posted.notified() => relay_all(log, db).await?,
+        }
     }
     relay_all(log, db).await
 }

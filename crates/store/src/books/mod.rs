@@ -35,7 +35,7 @@ pub use movements::{
     movements_from, movements_page, save_movements,
 };
 pub use on_hand::{OnHand, on_hand};
-pub use parts::{PartRow, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
+pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, redactions_waiting, save_erased,
     save_people, save_requests,
@@ -53,9 +53,7 @@ pub use scan::{
     read_model_hashes, relays, sealed_table_hashes,
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
-pub use views::{
-    CodRow, OrderView, ShipmentRow, cod_state, parcel_state, save_cod_positions, save_orders, save_shipments,
-};
+pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{approval_limits, close_tenant, closed_since, parts_of, save_approval_limit, vouchers};
 
 use serde::Serialize;

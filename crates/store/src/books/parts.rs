@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use commerce::{OrderName, Part, PartKey, TenantId};
 use ledger::{EntryKey, Live};
 
-use super::tables::PART;
+use super::tables::{PART, PART_NAMED_AS_STORED};
 use super::{decode, encode, parsed};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
@@ -54,21 +54,69 @@ async fn by_name(tx: &mut Tx, column: &str, names: &BTreeSet<(TenantId, OrderNam
     rows(tx.select_by_keys(&wanted).await?)
 }
 
+/// Whether a part bears or quotes the name it was stored with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// It does, or was never stored and has no name.
+    AsStored,
+    /// It has another one, or this is not known.
+    Changed,
+}
+
+/// Parts to be stored. Most keep their names, and the indexes on names are left alone for them.
+#[derive(Debug)]
+pub struct PartRows {
+    named_as_stored: Rows,
+    renamed: Rows,
+}
+
+impl Default for PartRows {
+    fn default() -> PartRows {
+        PartRows { named_as_stored: Rows::new(&PART_NAMED_AS_STORED), renamed: Rows::new(&PART) }
+    }
+}
+
+impl PartRows {
+    /// Adds a part: whose, which, its merged facts, what stands in the books for it, and why its case cannot be posted, if so.
+    pub fn add(
+        &mut self,
+        tenant: &TenantId,
+        key: &PartKey,
+        part: &Part,
+        posted: &BTreeMap<EntryKey, Live>,
+        parked: Option<&str>,
+        names: Names,
+    ) -> Result<(), DbError> {
+        let rows = match names {
+            Names::AsStored => &mut self.named_as_stored,
+            Names::Changed => &mut self.renamed,
+        };
+        rows.push([
+            tenant.as_str().into(),
+            key.to_string().into(),
+            part.order_name().map(OrderName::as_str).into(),
+            part.quoted_name().map(OrderName::as_str).into(),
+            encode("part.state", part)?.into(),
+            encode("part.posted", posted)?.into(),
+            parked.into(),
+        ]);
+        Ok(())
+    }
+
+    /// Stores them.
+    pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        tx.upsert(&self.named_as_stored).await?;
+        tx.upsert(&self.renamed).await.map(|_| ())
+    }
+}
+
 /// Stores parts.
 pub async fn save_parts(tx: &mut Tx, parts: &[PartRow]) -> Result<(), DbError> {
-    let mut rows = Rows::new(&PART);
-    for row in parts {
-        rows.push([
-            row.tenant.as_str().into(),
-            row.key.to_string().into(),
-            row.part.order_name().map(OrderName::as_str).into(),
-            row.part.quoted_name().map(OrderName::as_str).into(),
-            encode("part.state", &row.part)?.into(),
-            encode("part.posted", &row.posted)?.into(),
-            row.parked.as_deref().into(),
-        ]);
+    let mut rows = PartRows::default();
+    for PartRow { tenant, key, part, posted, parked } in parts {
+        rows.add(tenant, key, part, posted, parked.as_deref(), Names::Changed)?;
     }
-    tx.upsert(&rows).await.map(|_| ())
+    rows.save(tx).await
 }
 
 /// Up to `limit` keys after `after`, in the order of the stored text, over all tenants.

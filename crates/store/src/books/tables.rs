@@ -27,6 +27,20 @@ pub(crate) static PART: Table = Table {
     ],
 };
 
+/// [`PART`], written without a look at the names.
+pub(crate) static PART_NAMED_AS_STORED: Table = Table {
+    name: "part",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("part", Text),
+        Column::keep("order_name", Text),
+        Column::keep("quoted_name", Text),
+        Column::replace("state", Blob),
+        Column::replace("posted", Blob),
+        Column::replace("parked", Text),
+    ],
+};
+
 pub(crate) static JOURNAL: Table = Table {
     name: "journal",
     columns: &[

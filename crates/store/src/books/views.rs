@@ -103,11 +103,30 @@ pub fn cod_state(state: CodState) -> &'static str {
     }
 }
 
-/// Stores orders.
-pub async fn save_orders(tx: &mut Tx, orders: &[OrderView]) -> Result<(), DbError> {
-    let mut rows = Rows::new(&ORDER_VIEW);
-    for order in orders {
-        rows.push([
+/// Rows of these read models, to be stored together.
+#[derive(Debug)]
+pub struct ViewRows {
+    orders: Rows,
+    shipments: Rows,
+    cash: Rows,
+    cash_gone: Keys,
+}
+
+impl Default for ViewRows {
+    fn default() -> ViewRows {
+        ViewRows {
+            orders: Rows::new(&ORDER_VIEW),
+            shipments: Rows::new(&SHIPMENT),
+            cash: Rows::new(&COD_POSITION),
+            cash_gone: Keys::new(&COD_POSITION),
+        }
+    }
+}
+
+impl ViewRows {
+    /// Adds an order.
+    pub fn add_order(&mut self, order: &OrderView) {
+        self.orders.push([
             order.tenant.as_str().into(),
             order.order.to_string().into(),
             order.name.as_deref().into(),
@@ -122,14 +141,10 @@ pub async fn save_orders(tx: &mut Tx, orders: &[OrderView]) -> Result<(), DbErro
             order.country.as_deref().into(),
         ]);
     }
-    tx.upsert(&rows).await.map(|_| ())
-}
 
-/// Stores parcels.
-pub async fn save_shipments(tx: &mut Tx, shipments: &[ShipmentRow]) -> Result<(), DbError> {
-    let mut rows = Rows::new(&SHIPMENT);
-    for parcel in shipments {
-        rows.push([
+    /// Adds a parcel.
+    pub fn add_shipment(&mut self, parcel: &ShipmentRow) {
+        self.shipments.push([
             parcel.tenant.as_str().into(),
             parcel.courier.as_str().into(),
             parcel.tracking.as_str().into(),
@@ -142,20 +157,15 @@ pub async fn save_shipments(tx: &mut Tx, shipments: &[ShipmentRow]) -> Result<()
             parcel.returned_at.map(|at| at.0).into(),
         ]);
     }
-    tx.upsert(&rows).await.map(|_| ())
-}
 
-/// Stores cash positions, and removes those that no longer are.
-pub async fn save_cod_positions(tx: &mut Tx, positions: &[CodRow]) -> Result<(), DbError> {
-    let mut rows = Rows::new(&COD_POSITION);
-    let mut gone = Keys::new(&COD_POSITION);
-    for row in positions {
+    /// Adds a cash position, or that there is none any more.
+    pub fn add_cash(&mut self, row: &CodRow) {
         let key = [row.tenant.as_str().into(), row.courier.as_str().into(), row.tracking.as_str().into()];
         let Some(position) = &row.position else {
-            gone.push(key);
-            continue;
+            self.cash_gone.push(key);
+            return;
         };
-        rows.push(key.into_iter().chain([
+        self.cash.push(key.into_iter().chain([
             position.order.map(|order| order.to_string()).into(),
             position.currency.code().into(),
             position.expected.into(),
@@ -168,6 +178,12 @@ pub async fn save_cod_positions(tx: &mut Tx, positions: &[CodRow]) -> Result<(),
             position.delivered_on.map(|day| day.0).into(),
         ]));
     }
-    tx.delete_by_keys(&gone).await?;
-    tx.upsert(&rows).await.map(|_| ())
+
+    /// Stores them: three writes and a removal.
+    pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        tx.upsert(&self.orders).await?;
+        tx.upsert(&self.shipments).await?;
+        tx.delete_by_keys(&self.cash_gone).await?;
+        tx.upsert(&self.cash).await.map(|_| ())
+    }
 }

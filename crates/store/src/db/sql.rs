@@ -70,8 +70,21 @@ fn on_conflict(table: &Table) -> String {
     let keys = names(table.keys());
     match updates.is_empty() {
         true => format!("ON CONFLICT ({keys}) DO NOTHING"),
-        false => format!("ON CONFLICT ({keys}) DO UPDATE SET {}", updates.join(", ")),
+        false => {
+            format!("ON CONFLICT ({keys}) DO UPDATE SET {}{}", updates.join(", "), only_if_different(table))
+        }
     }
+}
+
+/// A row that would stay as it is is not written: that costs its indexes and the write-ahead log as much as a change.
+fn only_if_different(table: &Table) -> String {
+    let columns = table.columns.iter();
+    if columns.clone().any(|column| column.role == Role::Add) {
+        return String::new();
+    }
+    let replaced = columns.filter(|column| column.role == Role::Replace);
+    let differs = replaced.map(|Column { name, .. }| format!("{}.{name} IS DISTINCT FROM EXCLUDED.{name}", table.name));
+    format!(" WHERE {}", differs.collect::<Vec<_>>().join(" OR "))
 }
 
 fn update(table: &str, Column { name, role, .. }: &Column) -> Option<String> {
@@ -97,6 +110,15 @@ mod tests {
         ],
     };
 
+    static ORDERS: Table = Table {
+        name: "orders",
+        columns: &[
+            Column::key("id", Kind::Text),
+            Column::replace("total", Kind::Int),
+            Column::replace("city", Kind::Text),
+        ],
+    };
+
     static SEEN: Table =
         Table { name: "seen", columns: &[Column::key("id", Kind::Text), Column::keep("at", Kind::Int)] };
 
@@ -116,6 +138,16 @@ mod tests {
             format!(
                 "INSERT INTO balances (tenant, day, debit, proof, first_seen) VALUES (?,?,?,?,?),(?,?,?,?,?) {update}"
             )
+        );
+    }
+
+    #[test]
+    fn rows_that_stay_as_they_are_are_not_written() {
+        assert_eq!(
+            upsert_sqlite(&ORDERS, 1),
+            "INSERT INTO orders (id, total, city) VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET \
+             total = EXCLUDED.total, city = EXCLUDED.city \
+             WHERE orders.total IS DISTINCT FROM EXCLUDED.total OR orders.city IS DISTINCT FROM EXCLUDED.city"
         );
     }
 

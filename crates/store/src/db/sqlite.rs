@@ -18,9 +18,16 @@ pub(super) async fn query(conn: &mut SqliteConnection, sql: &str, args: Vec<Valu
 
 pub(super) async fn upsert(conn: &mut SqliteConnection, rows: &Rows) -> Result<u64, DbError> {
     let mut written = 0;
-    for run_of in runs(rows.len(), rows.cells.columns.len()) {
-        let sql = sql::upsert_sqlite(rows.table, run_of.len());
-        written += run(conn, &sql, across(&rows.cells, run_of)?).await?;
+    let mut runs = runs(rows.len(), rows.cells.columns.len()).into_iter();
+    let mut next_run =
+        || runs.next().map(|of| across(&rows.cells, of.clone()).map(|args| (of.len(), args))).transpose();
+    let mut ready = next_run()?;
+    while let Some((len, args)) = ready {
+        let sql = sql::upsert_sqlite(rows.table, len);
+        // The next run's values are laid out while SQLite's thread writes this one's.
+        let (done, next) = tokio::join!(run(conn, &sql, args), async { next_run() });
+        written += done?;
+        ready = next?;
     }
     Ok(written)
 }

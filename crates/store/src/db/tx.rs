@@ -54,7 +54,7 @@ impl Tx {
     }
 
     /// Inserts the rows, or updates those that are there by each column's [`Role`](super::Role); gives the number of rows
-    /// inserted or updated. One statement on PostgreSQL, one per 500 rows on SQLite.
+    /// inserted or updated. A row that is there already with the same values is not written. One statement on PostgreSQL, one per 500 rows on SQLite.
     ///
     /// No key may occur twice in `rows`.
     pub async fn upsert(&mut self, rows: &Rows) -> Result<u64, DbError> {

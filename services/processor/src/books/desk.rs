@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use commerce::stock::CardLine;
 use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, owner};
 use ledger::{ChainHash, Change, Day, EntryKey, Journal, Live, Posted, Reference, Timestamp};
-use store::books::Head;
+use store::books::{Head, Names};
 
 /// A part as it is stored, with what is posted for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,12 @@ impl Held {
 
     fn empty(key: &PartKey) -> Held {
         Held::stored(key.empty(), BTreeMap::new(), None)
+    }
+
+    /// Whether it would be found by the name it was stored with, and by no other.
+    pub(crate) fn stored_names(&self) -> Names {
+        let name = self.part.order_name().or(self.part.quoted_name());
+        if name == self.stored_name.as_ref() { Names::AsStored } else { Names::Changed }
     }
 
     fn names(&self) -> impl Iterator<Item = &OrderName> {

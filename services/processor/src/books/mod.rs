@@ -10,13 +10,12 @@ use std::time::Instant;
 use commerce::{OrderName, PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
-use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, Stage};
+use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, PartRows, Stage, ViewRows};
 use store::db::{DbError, Tx};
 
 use crate::stopwatch::Stopwatch;
 use crate::work::Work;
 use desk::{Desk, Held, Numbered};
-use views::Views;
 
 /// Steps that a batch's stopwatch comes back to: fetching parts, policies and chain heads; and, without the database, merging
 /// facts, settling cases and chaining what they post.
@@ -130,7 +129,7 @@ pub(crate) async fn fold_posted(tx: &mut Tx, work: &Work) -> Result<(), DbError>
     written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
     written.mark_relayed(tx).await?;
-    save_parts(tx, &tenancies).await
+    part_rows(&tenancies).await?.save(tx).await
 }
 
 fn open_desks(work: &Work) -> Tenancies {
@@ -248,17 +247,17 @@ async fn finish(
     let default = Policy::default();
     watch.lap(LOOK_UP);
     // While a rebuild folds facts, nothing is valued, posted or shown: it settles every case once they are all there.
-    let (mut cases, goods) = match posting {
+    let (cases, goods) = match posting {
         true => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
         false => stock::note_costs(tx, &noted).await.map(|()| Default::default())?,
     };
     watch.lap("goods");
-    let (mut written, mut views) = (Written::default(), Views::default());
+    let mut written = Written::default();
     for (tenant, tenancy) in &mut tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         let Some(head) = heads.get_mut(tenant) else { continue };
-        for case in cases.remove(tenant).unwrap_or_default() {
-            match tenancy.desk.settle(&case, policy, &goods.of(tenant, &case), tenancy.recorded, head) {
+        for case in cases.get(tenant).into_iter().flatten() {
+            match tenancy.desk.settle(case, policy, &goods.of(tenant, case), tenancy.recorded, head) {
                 Ok(numbered) => {
                     for transaction in numbered {
                         written.add(tenant, tenancy.partition, transaction)?;
@@ -266,30 +265,47 @@ async fn finish(
                 }
                 Err(unpostable) => return Err(DbError::Misfit { what: unpostable.to_string() }),
             }
-            views.add(tenant, &tenancy.desk, &case, policy);
         }
     }
     watch.lap(DECIDE);
     written.number_positions(tx).await?;
-    written.save(tx, &heads).await?;
+    // What comes after the journal is laid out while the database writes that.
+    let (saved, laid_out) = tokio::join!(written.save(tx, &heads), lay_out(&tenancies, &cases, &policies));
+    saved?;
+    let (views, parts) = laid_out?;
     views.save(tx).await?;
-    save_parts(tx, &tenancies).await?;
+    parts.save(tx).await?;
     watch.lap("write");
     Ok(written.rows.len())
 }
 
-async fn save_parts(tx: &mut Tx, tenancies: &Tenancies) -> Result<(), DbError> {
-    let mut rows = Vec::new();
+/// The rows of these cases' read models, and of the parts that changed. Gives way after every case, so that whoever waits for
+/// the database meanwhile does not wait for this.
+async fn lay_out(
+    tenancies: &Tenancies,
+    cases: &stock::Cases,
+    policies: &BTreeMap<TenantId, Policy>,
+) -> Result<(ViewRows, PartRows), DbError> {
+    let (mut rows, default) = (ViewRows::default(), Policy::default());
     for (tenant, tenancy) in tenancies {
-        rows.extend(tenancy.desk.changed().map(|(key, held)| PartRow {
-            tenant: tenant.clone(),
-            key: key.clone(),
-            part: held.part.clone(),
-            posted: held.posted.clone(),
-            parked: held.parked.clone(),
-        }));
+        let policy = policies.get(tenant).unwrap_or(&default);
+        for case in cases.get(tenant).into_iter().flatten() {
+            views::add(&mut rows, tenant, &tenancy.desk, case, policy);
+            tokio::task::yield_now().await;
+        }
     }
-    books::save_parts(tx, &rows).await
+    part_rows(tenancies).await.map(|parts| (rows, parts))
+}
+
+async fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
+    let mut rows = PartRows::default();
+    for (tenant, tenancy) in tenancies {
+        for (key, held) in tenancy.desk.changed() {
+            rows.add(tenant, key, &held.part, &held.posted, held.parked.as_deref(), held.stored_names())?;
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(rows)
 }
 
 /// What a batch posts, over all tenants.

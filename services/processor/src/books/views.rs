@@ -5,45 +5,28 @@ use std::collections::BTreeSet;
 use commerce::{
     Courier, Order, OrderId, Parcel, ParcelState, Part, PartKey, PaymentState, Policy, TenantId, TrackingNumber,
 };
-use store::books::{self, CodRow, OrderView, ShipmentRow};
-use store::db::{DbError, Tx};
+use store::books::{CodRow, OrderView, ShipmentRow, ViewRows};
 
 use super::desk::Desk;
 
-/// The read model rows of a batch.
-#[derive(Default)]
-pub(super) struct Views {
-    orders: Vec<OrderView>,
-    shipments: Vec<ShipmentRow>,
-    cash: Vec<CodRow>,
-}
-
-impl Views {
-    /// Adds a case's rows. A parked case has no cash positions, as nothing of it stands in the books.
-    pub(super) fn add(&mut self, tenant: &TenantId, desk: &Desk, keys: &BTreeSet<PartKey>, policy: &Policy) {
-        let case = desk.case(keys);
-        let order = keys.iter().find_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None });
-        let parcels: Vec<&Parcel> =
-            case.values().filter_map(|p| if let Part::Parcel(p) = p { Some(p) } else { None }).collect();
-        let mut positions = commerce::cod_positions(&case, policy);
-        for (key, part) in &case {
-            match (key, part) {
-                (PartKey::Order(id), Part::Order(order)) => self.orders.push(order_view(tenant, *id, order, &parcels)),
-                (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
-                    self.shipments.push(shipment(tenant, courier, tracking, order, parcel));
-                    let position = positions.remove(key).filter(|_| !desk.is_parked(key));
-                    let (courier, tracking) = (courier.clone(), tracking.clone());
-                    self.cash.push(CodRow { tenant: tenant.clone(), courier, tracking, position });
-                }
-                _ => {}
+/// Adds a case's rows. A parked case has no cash positions, as nothing of it stands in the books.
+pub(super) fn add(rows: &mut ViewRows, tenant: &TenantId, desk: &Desk, keys: &BTreeSet<PartKey>, policy: &Policy) {
+    let case = desk.case(keys);
+    let order = keys.iter().find_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None });
+    let parcels: Vec<&Parcel> =
+        case.values().filter_map(|p| if let Part::Parcel(p) = p { Some(p) } else { None }).collect();
+    let mut positions = commerce::cod_positions(&case, policy);
+    for (key, part) in &case {
+        match (key, part) {
+            (PartKey::Order(id), Part::Order(order)) => rows.add_order(&order_view(tenant, *id, order, &parcels)),
+            (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
+                rows.add_shipment(&shipment(tenant, courier, tracking, order, parcel));
+                let position = positions.remove(key).filter(|_| !desk.is_parked(key));
+                let (courier, tracking) = (courier.clone(), tracking.clone());
+                rows.add_cash(&CodRow { tenant: tenant.clone(), courier, tracking, position });
             }
+            _ => {}
         }
-    }
-
-    pub(super) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
-        books::save_orders(tx, &self.orders).await?;
-        books::save_shipments(tx, &self.shipments).await?;
-        books::save_cod_positions(tx, &self.cash).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! `daybook stock`: goods that came in, what is in stock, and what is missing.
 
-mod alerts;
+pub(crate) mod alerts;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Alerts of stock. They follow from the counts of an item and location in the order of the log, of which those that are older
-//! than one before them are passed by. All counts of a merchant lie in one partition of one topic, so neither the size of
-//! batches nor a rebuild changes which alerts there are, and their ids follow from what they say. The order of *arrival* does: a
-//! count that comes late is in no alert. What stands in the end is the same for every order.
+//! Alerts of stock. They follow from the counts of an item and location in the order of the log, of which those that are
+//! older than one before them are passed by. All counts of a merchant lie in one partition of one topic, so neither the size
+//! of batches nor a rebuild changes which alerts there are, and their ids follow from what they say. The order of *arrival*
+//! does: a count that comes late is in no alert. What stands in the end is the same for every order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,8 +104,11 @@ mod tests {
         Count { tenant: "acme".parse().unwrap(), offset, recorded: Timestamp(0), count }
     }
 
-    /// What is told of these counts in batches of that size: name, version and level.
-    fn told(counts: &[(i64, Option<i64>)], batch: usize) -> (Levels, Vec<(&'static str, i64, Option<i64>)>) {
+    /// An alert: name, version and level.
+    type Said = (&'static str, i64, Option<i64>);
+
+    /// What is told of these counts in batches of that size.
+    fn told(counts: &[(i64, Option<i64>)], batch: usize) -> (Levels, Vec<Said>) {
         let counts: Vec<Count> = (0..).zip(counts).map(|(offset, one)| count(offset, *one)).collect();
         let (mut levels, mut alerts) = (Levels::new(), Vec::new());
         counts.chunks(batch).for_each(|batch| alerts.extend(follow(&mut levels, batch.to_vec())));

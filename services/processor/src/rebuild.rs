@@ -2,7 +2,8 @@
 //!
 //! The books come back in steps: what the ledger topic says was posted, then every fact without posting anything,
 //! then what moved in stock and what it cost, and then each case once more, posting only what still differs. Normally that is nothing; after a corrected rule it is
-//! exactly the corrections. Likewise stock: first which alerts the alert topic has, then every count. The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
+//! exactly the corrections. Stock comes back likewise: first which alerts the topic has, then every count.
+//! The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
 
 mod stock;
 

@@ -1,6 +1,7 @@
 //! The relay: publishes the journal to the ledger topic. The journal is its own outbox, so nothing can be posted without
 //! being published in the end. A crash between publishing and noting it publishes again, under the same ids; readers take
-//! each number once. Alerts of stock go the same way, from an outbox of their own to the alert topic; readers take each id once.
+//! each number once. Alerts of stock go the same way, from an outbox of their own to the alert topic; readers take each id
+//! once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,9 +75,11 @@ async fn relay_alerts(log: &EventLog, db: &Db) -> Result<bool, ProcessError> {
         return Ok(false);
     }
     let record = |row: &AlertRow| {
-        let alert = events::stock_alert_from_bytes(&row.body)
-            .map_err(|_| ProcessError::DamagedAlert { tenant: row.tenant.to_string() })?;
-        Ok(Event::stock_alerted(row.tenant.clone(), row.recorded, alert).encode())
+        let alert = events::stock_alert_from_bytes(&row.body).ok();
+        let event = alert.map(|alert| Event::stock_alerted(row.tenant.clone(), row.recorded, alert));
+        let sound = event.filter(|event| event.id == row.event);
+        let damaged = || ProcessError::DamagedAlert { tenant: row.tenant.to_string() };
+        sound.map(|event| event.encode()).ok_or_else(damaged)
     };
     log.append(rows.iter().map(record).collect::<Result<_, ProcessError>>()?).await?;
     let rows = Arc::new(rows);

@@ -1,18 +1,19 @@
 //! `daybook stock alerts`: what is out of stock or oversold now.
 
 use anyhow::Result;
-use commerce::VariantId;
 use commerce::stock::{AlertKind, StockAlert};
+use commerce::{TenantId, VariantId};
 use serde::Serialize;
 use store::books::{self, OnHand};
+use store::db::Db;
 
 use super::StockAlerts;
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table};
 use crate::tenant;
 
-/// One alert as it is shown. `by` is who says so: `shop`, of a level it counted at a location, or `books`, of an item of which more
-/// pieces left than are known to have come in.
+/// One alert as it is shown. `by` is who says so: `shop`, of a level it counted at a location, or `books`, of an item of
+/// which more pieces left than are known to have come in.
 #[derive(Serialize)]
 struct Shown {
     by: &'static str,
@@ -27,13 +28,18 @@ struct Shown {
 
 pub(super) async fn run(settings: &Settings, asked: &StockAlerts) -> Result<Answer> {
     let (db, row) = tenant::books_of(settings, &asked.of).await?;
-    let standing = books::standing_alerts(&db, &row.tenant).await?;
-    let items = books::on_hand(&db, &row.tenant).await?;
+    answer(&db, &row.tenant).await
+}
+
+/// A tenant's alerts that stand now.
+pub(crate) async fn answer(db: &Db, tenant: &TenantId) -> Result<Answer> {
+    let standing = books::standing_alerts(db, tenant).await?;
+    let items = books::on_hand(db, tenant).await?;
     let oversold = items.iter().filter(|(_, item)| item.stock.pieces() < 0);
     let shown: Vec<Shown> =
         standing.iter().map(by_shop).chain(oversold.map(|(variant, item)| by_books(*variant, item))).collect();
     let text = if shown.is_empty() { "nothing is out of stock or oversold\n".to_owned() } else { table(&shown) };
-    Ok(Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "alerts": shown }), text))
+    Ok(Answer::new(&serde_json::json!({ "tenant": tenant.as_str(), "alerts": shown }), text))
 }
 
 fn by_shop(alert: &StockAlert) -> Shown {

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::path::Path;
 
 /// The packages `daybook.<area>.v1`, one file each.
-const AREAS: [&str; 9] =
-    ["cod", "inventory", "ledger", "money", "order", "privacy", "quarantine", "shipment", "voucher"];
+const AREAS: [&str; 10] =
+    ["alert", "cod", "inventory", "ledger", "money", "order", "privacy", "quarantine", "shipment", "voucher"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");

@@ -1,6 +1,8 @@
 //! One integration binary.
 
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod as_of;
 #[cfg(test)]
 mod audit;

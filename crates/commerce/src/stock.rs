@@ -10,12 +10,16 @@
 //! make pieces and value negative; what comes in later fills that hole first, and what the pieces then turn out to have
 //! cost more, or less, is the *correction* of what came in. An item whose cost nobody has told yet costs nothing, and its
 //! movements are left out of the card until somebody does.
+//!
+//! Beside the cards, the shop counts what is where. When such a level is low there is an *alert* ([`StockAlert`]).
 
+mod alert;
 mod card;
 mod goods;
 mod movement;
 mod valuation;
 
+pub use alert::{AlertKind, StockAlert};
 pub use card::{CardLine, Issues, revalue};
 pub use goods::{cost_noted, movements};
 pub use movement::{Movement, Origin};

@@ -73,6 +73,7 @@ impl Event {
                 body
             }
             Payload::Posted(posted) => wire::posted_bytes(posted),
+            Payload::StockAlerted(alert) => wire::stock_alert_bytes(alert),
             Payload::Quarantined(input) => wire::quarantined_bytes(input),
             Payload::Redriven { event, at } => wire::redriven_bytes(*event, *at),
         }
@@ -98,6 +99,7 @@ impl Event {
 fn payload(topic: Topic, event_type: &str, body: &[u8]) -> Result<Payload, DecodeError> {
     match (topic, event_type) {
         (Topic::Ledger, wire::POSTED_TYPE) => wire::posted_from_bytes(body).map(Payload::Posted),
+        (Topic::Alert, wire::STOCK_ALERTED_TYPE) => wire::stock_alert_from_bytes(body).map(Payload::StockAlerted),
         (Topic::Quarantine, wire::QUARANTINED_TYPE) => wire::quarantined_from_bytes(body).map(Payload::Quarantined),
         (Topic::Quarantine, wire::REDRIVEN_TYPE) => {
             wire::redriven_from_bytes(body).map(|(event, at)| Payload::Redriven { event, at })

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use commerce::stock::StockAlert;
 use commerce::{DataRequested, Fact, PartKey, RedactionRequested, SubjectId, TenantId};
 use ledger::{Posted, Timestamp};
 use uuid::Uuid;
@@ -38,6 +39,8 @@ pub enum Payload {
     },
     /// The bookkeeper posted a transaction.
     Posted(Posted),
+    /// A count of stock gave reason to say something.
+    StockAlerted(StockAlert),
     /// Something arrived that was not understood.
     Quarantined(Quarantined),
     /// Something that was not understood has left the quarantine: its facts are on the log, or nobody can read it any more.
@@ -75,6 +78,11 @@ impl Event {
         Event::new(tenant, Source::DAYBOOK, posted.recorded, Payload::Posted(posted))
     }
 
+    /// An alert, recorded when the count that shows it was.
+    pub fn stock_alerted(tenant: TenantId, recorded_at: Timestamp, alert: StockAlert) -> Event {
+        Event::new(tenant, Source::DAYBOOK, recorded_at, Payload::StockAlerted(alert))
+    }
+
     /// Input that was not understood, recorded when it arrived.
     pub fn quarantined(tenant: TenantId, input: Quarantined) -> Event {
         Event::new(tenant, input.origin.clone(), input.received_at, Payload::Quarantined(input))
@@ -94,6 +102,7 @@ impl Event {
         match &self.payload {
             Payload::Fact { fact, .. } => wire::fact_topic(fact),
             Payload::Posted(_) => Topic::Ledger,
+            Payload::StockAlerted(_) => Topic::Alert,
             Payload::Quarantined(_) | Payload::Redriven { .. } => Topic::Quarantine,
         }
     }
@@ -103,6 +112,7 @@ impl Event {
         match &self.payload {
             Payload::Fact { fact, .. } => wire::fact_type(fact),
             Payload::Posted(_) => wire::POSTED_TYPE,
+            Payload::StockAlerted(_) => wire::STOCK_ALERTED_TYPE,
             Payload::Quarantined(_) => wire::QUARANTINED_TYPE,
             Payload::Redriven { .. } => wire::REDRIVEN_TYPE,
         }
@@ -116,6 +126,7 @@ impl Event {
                 part.map(|key| key.to_string()).or_else(|| subject_outside_cases(fact))
             }
             Payload::Posted(posted) => Some(posted.part.to_string()),
+            Payload::StockAlerted(alert) => Some(format!("item/{}", alert.item)),
             Payload::Quarantined(input) => Some(format!("input/{}", input.digest)),
             Payload::Redriven { event, .. } => Some(format!("event/{event}")),
         }

@@ -10,12 +10,15 @@ use crate::{Payload, Source, wire};
 const NAMESPACE: Uuid = uuid!("61a5287f-0cf2-41c5-a667-3a9084a55af9");
 
 /// The id of an event: of `tenant \0 source \0 type \0` and what tells it from others of its type. That is a fact's
-/// message without boxes, a posted transaction's number, the topic and digest of input that was not understood, or the id
-/// of the event that quarantined what was redriven.
+/// message without boxes, a posted transaction's number, an alert's message without what its item is called, the topic and
+/// digest of input that was not understood, or the id of the event that quarantined what was redriven.
 pub fn event_id(tenant: &TenantId, source: &Source, payload: &Payload) -> Uuid {
     match payload {
         Payload::Fact { fact, .. } => fact_id(tenant, source, fact),
         Payload::Posted(posted) => named(tenant, source, wire::POSTED_TYPE, &[&posted.number.to_be_bytes()]),
+        Payload::StockAlerted(alert) => {
+            named(tenant, source, wire::STOCK_ALERTED_TYPE, &[&wire::stock_alert_identity(alert)])
+        }
         Payload::Quarantined(input) => {
             named(tenant, source, wire::QUARANTINED_TYPE, &[input.topic.as_bytes(), b"\0", input.digest.as_bytes()])
         }

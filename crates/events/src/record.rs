@@ -23,11 +23,13 @@ pub enum Topic {
     Quarantine,
     /// What people enter into the books themselves.
     Voucher,
+    /// Stock that has run out, is oversold, or is there again.
+    Alert,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Topic; 8] = [
+    pub const ALL: [Topic; 9] = [
         Topic::Order,
         Topic::Shipment,
         Topic::Cod,
@@ -36,6 +38,7 @@ impl Topic {
         Topic::Privacy,
         Topic::Quarantine,
         Topic::Voucher,
+        Topic::Alert,
     ];
 
     /// The topic's name on the log, such as `daybook.order.v1`.
@@ -49,6 +52,7 @@ impl Topic {
             Topic::Privacy => "daybook.privacy.v1",
             Topic::Quarantine => "daybook.quarantine.v1",
             Topic::Voucher => "daybook.voucher.v1",
+            Topic::Alert => "daybook.alert.v1",
         }
     }
 

@@ -13,6 +13,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(5, "stock", include_str!("../migrations/books/0005_stock.sql")),
         migration(6, "known", include_str!("../migrations/books/0006_known.sql")),
         migration(7, "months", include_str!("../migrations/books/0007_months.sql")),
+        migration(8, "alerts", include_str!("../migrations/books/0008_alerts.sql")),
     ]
 }
 

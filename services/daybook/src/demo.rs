@@ -22,7 +22,7 @@ use crate::cli::Demo;
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, bar_of_items, count, cross, explain, plural, print, say, strong, tick};
 use crate::roles::{self, Running, told_to_stop};
-use crate::{show, verify};
+use crate::{show, stock, verify};
 use stage::Stage;
 use traffic::Sent;
 
@@ -87,6 +87,8 @@ async fn show_everything(stage: &Stage, url: &str, plan: &Plan, as_json: bool) -
     let couriers = books::cod_by_courier(&platform.db, tenant, last_day).await?;
     let cod = show::cod_answer(tenant.as_str(), last_day, &couriers);
     say(&section("cash on delivery", &cod.text), as_json);
+    let alerts = stock::alerts::answer(&platform.db, tenant).await?;
+    say(&section("out of stock or oversold", &alerts.text), as_json);
     let compared = expectations::compare(platform, tenant, &couriers, &workload.expected).await?;
     say(&section("the shop's own story, and what the books say", &expectations::text(&compared)), as_json);
     let quarantine = quarantine(stage).await?;
@@ -104,7 +106,7 @@ async fn show_everything(stage: &Stage, url: &str, plan: &Plan, as_json: bool) -
     say(&verdict, as_json);
     let json = json!({
         "ok": good, "url": url, "tenant": tenant.as_str(), "webhooks": sent, "folded_milliseconds": folded,
-        "books": balance.json, "cod": cod.json, "expectations": compared, "quarantine": quarantine,
+        "books": balance.json, "cod": cod.json, "stock_alerts": alerts.json["alerts"], "expectations": compared, "quarantine": quarantine,
         "order": story.order, "erasure": story.erasure, "verify": verified.json,
     });
     Ok(Answer::new(&json, String::new()).with_verdict(good))

@@ -1,4 +1,6 @@
-//! `daybook stock`: goods that came in, and what is in stock.
+//! `daybook stock`: goods that came in, what is in stock, and what is missing.
+
+pub(crate) mod alerts;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +25,8 @@ pub(crate) enum Stock {
     Receive(Box<StockReceive>),
     /// What is in stock: pieces by location as the shop counts them, pieces and value by the books
     Show(StockShow),
+    /// What is out of stock or oversold now: as the shop counts it by location, and by the books
+    Alerts(StockAlerts),
 }
 
 #[derive(Debug, Args)]
@@ -77,11 +81,18 @@ pub(crate) struct StockShow {
     pub(crate) sku: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct StockAlerts {
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+}
+
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Stock) -> Result<Answer> {
     match command {
         Stock::Receive(asked) => receive(settings, asked).await,
         Stock::Show(asked) => show(settings, asked).await,
+        Stock::Alerts(asked) => alerts::run(settings, asked).await,
     }
 }
 

@@ -160,7 +160,7 @@ fn count(event: &Event) {
             metrics::counter!("ingest_quarantined_total", "reason" => reason).increment(1);
         }
         Payload::Redriven { .. } => metrics::counter!("ingest_redriven_total").increment(1),
-        Payload::Fact { .. } | Payload::Posted(_) => {
+        Payload::Fact { .. } | Payload::Posted(_) | Payload::StockAlerted(_) => {
             metrics::counter!("ingest_facts_total", "type" => event.event_type()).increment(1);
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! The books come back in steps: what the ledger topic says was posted, then every fact without posting anything,
 //! then what moved in stock and what it cost, and then each case once more, posting only what still differs. Normally that is nothing; after a corrected rule it is
-//! exactly the corrections. The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
+//! exactly the corrections. Stock comes back likewise: first which alerts the topic has, then every count.
+//! The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
 
 mod stock;
 
@@ -16,10 +17,11 @@ use events::Topic;
 use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError};
 
+use crate::relay::{relay_all, relay_journal};
 use crate::verify::log::{Seen, scan};
 use crate::work::decode;
 use crate::worker::{Held, at_end, read_from, topics, write};
-use crate::{Config, Context, ProcessError, books as bookkeeper, now, relay_all};
+use crate::{Config, Context, ProcessError, books as bookkeeper, now};
 
 /// Parts settled in one transaction.
 const PAGE: u32 = 2_000;
@@ -88,10 +90,19 @@ pub async fn refuse_damage(
     missing.map_or(Ok(()), Err)
 }
 
-/// Every topic that these projections read, once. The books read the ledger topic too when they are rebuilt.
+/// The topic that tells what a projection has published. A rebuild reads it first, so that nothing is published anew.
+fn published(projection: Projection) -> &'static [Topic] {
+    match projection {
+        Projection::Books => &[Topic::Ledger],
+        Projection::Stock => &[Topic::Alert],
+        Projection::People | Projection::Quarantine => &[],
+    }
+}
+
+/// Every topic that a rebuild of these projections reads, once.
 fn folded_topics(projections: &[Projection]) -> Vec<Topic> {
-    let ledger = projections.contains(&Projection::Books).then_some(Topic::Ledger);
-    let read: BTreeSet<Topic> = projections.iter().flat_map(|one| topics(*one)).copied().chain(ledger).collect();
+    let told = projections.iter().flat_map(|one| published(*one));
+    let read: BTreeSet<Topic> = projections.iter().flat_map(|one| topics(*one)).chain(told).copied().collect();
     read.into_iter().collect()
 }
 
@@ -105,8 +116,8 @@ pub async fn rebuild(
 ) -> Result<(), ProcessError> {
     let partitions = log.partitions();
     loop {
-        // The ledger topic must have all of the journal before the journal is dropped.
-        relay_all(log, db).await?;
+        // The ledger topic must have all of the journal before the journal is dropped. Alerts are derived again.
+        relay_journal(log, db).await?;
         let dropped = db.run_tx("reset-projection", move |tx| {
             Box::pin(async move { books::reset(tx, projection, partitions, Stage::Rebuilding).await })
         });
@@ -147,9 +158,7 @@ async fn finish_from(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
     let mut held = Held::from([(partition, stored)]);
-    if projection == Projection::Books {
-        fold_topics(context, projection, &mut held, &[Topic::Ledger], progress).await?;
-    }
+    fold_topics(context, projection, &mut held, published(projection), progress).await?;
     fold_topics(context, projection, &mut held, topics(projection), progress).await?;
     let Some(from) = held.remove(&partition) else { return Ok(()) };
     if projection == Projection::Books {

@@ -1,12 +1,14 @@
 //! The relay: publishes the journal to the ledger topic. The journal is its own outbox, so nothing can be posted without
 //! being published in the end. A crash between publishing and noting it publishes again, under the same ids; readers take
-//! each number once.
+//! each number once. Alerts of stock go the same way, from an outbox of their own to the alert topic; readers take each id
+//! once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_log::EventLog;
 use events::Event;
-use store::books;
+use store::books::{self, AlertRow};
 use store::db::{Db, DbError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +22,7 @@ pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result
     loop {
         match relay_all(&context.log, &context.db).await {
             Ok(()) => {}
-            Err(error) if error.is_passing() => tracing::warn!(%error, "the ledger topic waits"),
+            Err(error) if error.is_passing() => tracing::warn!(%error, "the ledger and alert topics wait"),
             Err(error) => return Err(error),
         }
         if shutdown.is_cancelled() {
@@ -35,8 +37,15 @@ pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result
     }
 }
 
-/// Publishes everything that was posted and not yet published, in every partition.
+/// Publishes everything that was posted and not yet published, in every partition, and every alert likewise.
 pub async fn relay_all(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
+    relay_journal(log, db).await?;
+    while relay_alerts(log, db).await? {}
+    Ok(())
+}
+
+/// Publishes everything that was posted and not yet published, in every partition.
+pub(crate) async fn relay_journal(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     for partition in 0..log.partitions() {
         while relay_some(log, db, partition).await? {}
     }
@@ -55,5 +64,28 @@ async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, Pro
     log.append(records).await?;
     let noted =
         db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last, link).await }));
+    noted.await.map(|()| true).map_err(|error: DbError| error.into())
+}
+
+/// Publishes the next alerts; false when there were none. They are noted only when the topic has them, so a crash in between
+/// publishes them again, under the same ids.
+async fn relay_alerts(log: &EventLog, db: &Db) -> Result<bool, ProcessError> {
+    let rows = books::unpublished_alerts(db, BATCH).await?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let record = |row: &AlertRow| {
+        let alert = events::stock_alert_from_bytes(&row.body).ok();
+        let event = alert.map(|alert| Event::stock_alerted(row.tenant.clone(), row.recorded, alert));
+        let sound = event.filter(|event| event.id == row.event);
+        let damaged = || ProcessError::DamagedAlert { tenant: row.tenant.to_string() };
+        sound.map(|event| event.encode()).ok_or_else(damaged)
+    };
+    log.append(rows.iter().map(record).collect::<Result<_, ProcessError>>()?).await?;
+    let rows = Arc::new(rows);
+    let noted = db.run_tx("alerts-published", move |tx| {
+        let rows = Arc::clone(&rows);
+        Box::pin(async move { books::save_alerts(tx, &rows, true).await })
+    });
     noted.await.map(|()| true).map_err(|error: DbError| error.into())
 }

@@ -1,6 +1,7 @@
 //! Verification: every invariant that a running system can check of itself, with its figures, and the first places where it
 //! does not hold. Reads only; memory is that of a page and of the balances.
 
+mod alerts;
 mod alone;
 mod hash;
 pub(crate) mod log;
@@ -109,6 +110,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         stock::goods_are_worth_what_the_ledger_says(db, &journal, None, progress).await?,
         desired_is_posted(log, db, None, progress).await?,
         standing_is_held(db, &journal, None).await?,
+        alerts::low_levels_are_told(db, records.alerts).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,
         erased_stay_erased(db).await?,
     ];

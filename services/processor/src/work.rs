@@ -57,6 +57,12 @@ impl Work {
         self.shares().flat_map(|(partition, share)| share.events().map(move |event| (partition, event)))
     }
 
+    /// Every event with its place on the log. Events of one topic and partition come in the order of the log.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (Position, &Event)> {
+        let items = self.shares.values().flat_map(|share| &share.items);
+        items.filter_map(|item| item.read.as_ref().ok().map(|event| (item.position, event)))
+    }
+
     /// Records in it, read or not.
     pub(crate) fn len(&self) -> usize {
         self.shares.values().map(|share| share.items.len()).sum()

@@ -59,6 +59,12 @@ pub enum ProcessError {
         /// Where.
         number: u64,
     },
+    /// An alert's row does not read as one: it can be derived again.
+    #[error("an alert of {tenant} is damaged: run `daybook rebuild stock`")]
+    DamagedAlert {
+        /// Whose.
+        tenant: String,
+    },
     /// A worker ended without saying why.
     #[error("a worker stopped: {0}")]
     Stopped(String),
@@ -89,6 +95,7 @@ impl ProcessError {
             ProcessError::Read(_)
             | ProcessError::LogIsShorter { .. }
             | ProcessError::DamagedJournal { .. }
+            | ProcessError::DamagedAlert { .. }
             | ProcessError::Stopped(_) => false,
         }
     }
@@ -344,7 +351,7 @@ fn transaction_name(projection: Projection) -> &'static str {
     }
 }
 
-/// Everything one batch does. Returns how many transactions it posted.
+/// Everything one batch does. Returns how many transactions and alerts it has for the relay.
 async fn apply(
     tx: &mut Tx,
     projection: Projection,
@@ -359,7 +366,7 @@ async fn apply(
     let posted = match projection {
         Projection::Books => fold_books(tx, work, steps, watch).await?,
         Projection::People => people::fold(tx, work).await.map(|()| 0)?,
-        Projection::Stock => inventory::fold(tx, work).await.map(|()| 0)?,
+        Projection::Stock => inventory::fold(tx, work).await?,
         Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
     };
     watch.lap("write");

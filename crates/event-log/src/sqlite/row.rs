@@ -18,6 +18,7 @@ pub(super) const fn topic_number(topic: Topic) -> i64 {
         Topic::Privacy => 6,
         Topic::Quarantine => 7,
         Topic::Voucher => 8,
+        Topic::Alert => 9,
     }
 }
 

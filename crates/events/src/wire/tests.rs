@@ -2,8 +2,8 @@
 
 use prost::Message;
 
-use super::v1::{cod, ledger, money, order, privacy, quarantine, shipment};
-use super::{fact_from_bytes, posted_from_bytes, quarantined_from_bytes, redriven_from_bytes};
+use super::v1::{alert, cod, ledger, money, order, privacy, quarantine, shipment};
+use super::{fact_from_bytes, posted_from_bytes, quarantined_from_bytes, redriven_from_bytes, stock_alert_from_bytes};
 use crate::{DecodeError, Topic};
 
 fn refused(topic: Topic, event_type: &str, message: &impl Message, field: &'static str) {
@@ -67,6 +67,29 @@ fn a_transaction_that_does_not_balance_is_refused() {
     let short = ledger::v1::TransactionPosted { previous: vec![0; 31], ..posted(500) };
     assert_eq!(posted_from_bytes(&short.encode_to_vec()), Err(DecodeError::Malformed { field: "previous" }));
     assert_eq!(posted_from_bytes(&[0xff]), Err(DecodeError::Malformed { field: "body" }));
+}
+
+#[test]
+fn an_alert_whose_kind_is_not_that_of_its_level_is_refused() {
+    use alert::v1::{StockAlertKind::*, StockAlerted};
+    let read = |kind, available| {
+        let body = StockAlerted { kind, available, ..Default::default() }.encode_to_vec();
+        stock_alert_from_bytes(&body).map(|alert| alert.available)
+    };
+    for (kind, available) in [(StockedOut, Some(0)), (Oversold, Some(-1)), (Restocked, Some(1)), (Restocked, None)] {
+        assert_eq!(read(kind.into(), available), Ok(available));
+    }
+    for (kind, available) in [
+        (0, Some(0)),
+        (99, Some(0)),
+        (Oversold.into(), Some(0)),
+        (StockedOut.into(), None),
+        (Restocked.into(), Some(-1)),
+    ] {
+        assert_eq!(read(kind, available), Err(DecodeError::Malformed { field: "kind" }), "{kind} {available:?}");
+    }
+    let body = StockAlerted { kind: Restocked.into(), sku: Some("two words".to_owned()), ..Default::default() };
+    assert_eq!(stock_alert_from_bytes(&body.encode_to_vec()), Err(DecodeError::Malformed { field: "sku" }));
 }
 
 #[test]

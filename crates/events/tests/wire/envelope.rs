@@ -1,10 +1,11 @@
 //! What the envelope promises: ids that follow from the content, and a refusal for each way a record can be wrong.
 
-use commerce::Fact;
+use commerce::stock::StockAlert;
+use commerce::{Fact, InventoryItemId, LocationId};
 use events::{CHECKSUM, DecodeError, Event, Payload, Record, Source, Topic, event_id, fact_id};
 use ledger::Timestamp;
 
-use crate::examples::{examples, id, placed, posted, quarantined, redriven, sealed};
+use crate::examples::{examples, id, placed, posted, quarantined, redriven, sealed, stock_alert};
 
 fn fact_of(event: &Event) -> &Fact {
     match &event.payload {
@@ -47,6 +48,24 @@ fn a_posting_is_its_number_unread_input_its_digest_and_a_redrive_its_input() {
     let again = |of, at| Event::redriven(first.tenant.clone(), of, Timestamp(at)).id;
     assert_eq!(again(quarantined().id, 0), first.id);
     assert_ne!(again(first.id, 0), first.id);
+}
+
+#[test]
+fn an_alert_is_its_count_whatever_the_item_is_called_and_whenever_it_was_recorded() {
+    let first = stock_alert();
+    let Payload::StockAlerted(alert) = &first.payload else { panic!() };
+    let id_of = |alert: StockAlert| Event::stock_alerted(first.tenant.clone(), Timestamp(0), alert).id;
+    assert_eq!(id_of(StockAlert { variant: None, sku: None, ..alert.clone() }), first.id);
+    for other in [
+        StockAlert { available: Some(-4), ..alert.clone() },
+        StockAlert { available: None, ..alert.clone() },
+        StockAlert { counted_at: Timestamp(alert.counted_at.0 + 1), ..alert.clone() },
+        StockAlert { location: LocationId(18), ..alert.clone() },
+        StockAlert { item: InventoryItemId(302), ..alert.clone() },
+    ] {
+        assert_ne!(id_of(other), first.id);
+    }
+    assert_ne!(Event::stock_alerted(id("another"), first.recorded_at, alert.clone()).id, first.id);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One fixed event of each type: what the golden vectors are made of. An example never changes; a new shape of a type is
 //! a new example under a new name.
 
+use commerce::stock::StockAlert;
 use commerce::*;
 use events::{Event, Quarantined, Reason, SealedBox, Source};
 use ledger::{ChainHash, Currency, Day, Entry, Money, Posted, Timestamp, Transaction};
@@ -31,7 +32,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let notices = [redaction(), data_request(), shop_redaction()];
     let courier = [booked(), scanned(), charges(), settled(), banked()];
     let claims = [written_off(), chargeback()];
-    let ours = [erased(), posted(), quarantined(), redriven()];
+    let ours = [erased(), posted(), quarantined(), redriven(), stock_alert()];
     let all = shop.into_iter().chain(notices).chain(courier).chain(claims).chain(ours);
     let all = all.chain(crate::vouchers::examples());
     all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event)).collect()
@@ -306,4 +307,16 @@ pub(crate) fn quarantined() -> Event {
 
 pub(crate) fn redriven() -> Event {
     Event::redriven(id("zaynab-textiles"), quarantined().id, RECORDED)
+}
+
+pub(crate) fn stock_alert() -> Event {
+    let alert = StockAlert {
+        counted_at: EVENING,
+        item: InventoryItemId(301),
+        location: LocationId(17),
+        available: Some(-3),
+        variant: Some(VariantId(4_401)),
+        sku: Some(id("SCARF/SILK:R+1#2")),
+    };
+    Event::stock_alerted(id("zaynab-textiles"), RECORDED, alert)
 }

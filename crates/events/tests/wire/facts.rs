@@ -1,5 +1,6 @@
 //! Strategies: any fact, any posting, any unread input.
 
+use commerce::stock::StockAlert;
 use commerce::*;
 use events::{Quarantined, Reason, SealedBox, Source};
 use ledger::{ChainHash, Currency, Day, Entry, Money, Posted, Timestamp, Transaction};
@@ -298,6 +299,16 @@ fn notices() -> impl Strategy<Value = Fact> {
     let erased =
         (time(), subject()).prop_map(|(erased_at, subject)| Fact::SubjectErased(SubjectErased { erased_at, subject }));
     prop_oneof![recorded, redaction, data, shop, erased]
+}
+
+/// Any alert that a count may show.
+pub(crate) fn stock_alert() -> impl Strategy<Value = StockAlert> {
+    (time(), any::<[u64; 2]>(), of(any::<i64>()), of(any::<u64>()), of(sku())).prop_map(
+        |(counted_at, [item, location], available, variant, sku)| {
+            let (item, location, variant) = (InventoryItemId(item), LocationId(location), variant.map(VariantId));
+            StockAlert { counted_at, item, location, available, variant, sku }
+        },
+    )
 }
 
 /// Any posting that balances.

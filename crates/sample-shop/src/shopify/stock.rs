@@ -47,8 +47,8 @@ fn variant_body(variant: &Variant, at: NaiveDateTime) -> Value {
     })
 }
 
-/// `inventory_levels/update`: pieces of a variant.
-pub(crate) fn level(variant: &Variant, available: u32, at: NaiveDateTime) -> Vec<u8> {
+/// `inventory_levels/update`: pieces of a variant; below zero when it is oversold.
+pub(crate) fn level(variant: &Variant, available: i32, at: NaiveDateTime) -> Vec<u8> {
     bytes(&json!({
         "inventory_item_id": variant.inventory_item,
         "location_id": LOCATION,

@@ -65,7 +65,7 @@ pub async fn save_costs(tx: &mut Tx, costs: &[CostRow]) -> Result<(), DbError> {
     tx.upsert(&rows).await.map(|_| ())
 }
 
-fn stock_row(row: &Row) -> Result<StockRow, DbError> {
+pub(super) fn stock_row(row: &Row) -> Result<StockRow, DbError> {
     let count = StockCounted {
         version: Timestamp(row.int(4)?),
         item: parsed("stock.item", row.text(1)?)?,

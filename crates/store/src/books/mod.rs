@@ -1,6 +1,7 @@
 //! The books and the read models: what a consumer loads, writes and compares inside one transaction, and what a reader asks
 //! for. Rows are typed here; no SQL leaves this crate.
 
+mod alerts;
 mod as_of;
 mod audit;
 mod checkpoint;
@@ -21,6 +22,9 @@ mod tenants;
 mod views;
 mod vouchers;
 
+pub use alerts::{
+    AlertRow, ItemName, item_names, low_levels, save_alerts, standing_alerts, unpublished_alerts, waiting_alerts,
+};
 pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, lock, save_checkpoint, save_poison};

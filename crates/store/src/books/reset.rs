@@ -10,7 +10,7 @@ pub enum Projection {
     Books,
     /// Sealed details, tombstones, privacy requests.
     People,
-    /// Stock and costs.
+    /// Stock, costs and alerts.
     Stock,
     /// What was not understood.
     Quarantine,
@@ -46,7 +46,7 @@ impl Projection {
                 "stock_movement",
             ],
             Projection::People => &["person", "erased_subject", "privacy_request"],
-            Projection::Stock => &["stock", "product_cost"],
+            Projection::Stock => &["stock", "product_cost", "stock_alert"],
             Projection::Quarantine => &["quarantine", "redriven"],
         }
     }

@@ -6,6 +6,7 @@ use commerce::TenantId;
 use ledger::{ChainHash, Total};
 use sha2::{Digest, Sha256};
 
+use super::alerts::waiting_alerts;
 use super::journal::{Head, JournalRow, Relay, journal_row, link};
 use super::parts::{PartRow, row as part_row};
 use super::tables::{
@@ -230,7 +231,8 @@ pub async fn outstanding(db: &Db) -> Result<BTreeMap<(TenantId, String, String),
     rows.iter().map(total).collect()
 }
 
-/// A mark that moves with everything that is folded or published: every checkpoint and relay mark, one text.
+/// A mark that moves with everything that is folded or published: every checkpoint and relay mark, and how many alerts wait,
+/// one text.
 pub async fn progress(db: &Db) -> Result<String, DbError> {
     let checkpoints =
         db.query("SELECT consumer, partition_no, offsets, stage FROM checkpoint ORDER BY 1, 2", vec![]).await?;
@@ -238,5 +240,5 @@ pub async fn progress(db: &Db) -> Result<String, DbError> {
     for row in &checkpoints {
         progress += &format!("{} {} {} {};", row.text(0)?, row.int(1)?, row.text(2)?, row.text(3)?);
     }
-    Ok(format!("{progress} {:?}", relays(db).await?))
+    Ok(format!("{progress} {:?} {}", relays(db).await?, waiting_alerts(db).await?))
 }

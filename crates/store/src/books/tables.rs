@@ -198,6 +198,19 @@ pub(crate) static PRODUCT_COST: Table = Table {
     ],
 };
 
+pub(crate) static STOCK_ALERT: Table = Table {
+    name: "stock_alert",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("event", Text),
+        Column::keep("position", Int),
+        Column::keep("recorded", Int),
+        Column::keep("body", Blob),
+        // Added up: an alert that is derived again adds nothing, and so is never published again for that.
+        Column::add("published"),
+    ],
+};
+
 pub(crate) static STOCK_MOVEMENT: Table = Table {
     name: "stock_movement",
     columns: &[

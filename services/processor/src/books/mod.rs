@@ -150,7 +150,7 @@ fn named(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
     let events = work.events().map(|(_, event)| event);
     let keys = events.filter_map(|event| match &event.payload {
         Payload::Fact { fact, .. } => Some(PartKey::of(fact).into_iter().map(|key| (event.tenant.clone(), key))),
-        Payload::Posted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
+        Payload::Posted(_) | Payload::StockAlerted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.flatten().collect()
 }
@@ -165,7 +165,7 @@ fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
     let events = work.events().map(|(_, event)| event);
     let keys = events.filter_map(|event| match &event.payload {
         Payload::Posted(posted) => posted.part.as_str().parse().ok().map(|key| (event.tenant.clone(), key)),
-        Payload::Fact { .. } | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
+        Payload::Fact { .. } | Payload::StockAlerted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.collect()
 }

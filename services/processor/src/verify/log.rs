@@ -9,6 +9,7 @@ use event_log::{Batch, EventLog, Position, ReadFrom};
 use events::{Event, Payload, Topic};
 use store::books::{Checkpoint, Head, QuarantineKey, Relay};
 
+use super::alerts::Alerts;
 use super::{Findings, Invariant};
 use crate::ProcessError;
 
@@ -19,6 +20,8 @@ pub(super) struct Records {
     pub(super) chains: BTreeMap<TenantId, Head>,
     /// What the log says is in quarantine, as far as the read model has folded it.
     pub(super) quarantined: BTreeSet<QuarantineKey>,
+    /// What the alert topic says of each item and location.
+    pub(super) alerts: Alerts,
 }
 
 /// What a scan meets.
@@ -80,11 +83,13 @@ pub(super) async fn records(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Records, ProcessError> {
     let (mut findings, mut chains, mut inputs) = (Findings::default(), BTreeMap::new(), Inputs::default());
+    let mut alerts = Alerts::default();
     let counts = scan(log, &Topic::ALL, progress, &mut |seen| match seen {
         Seen::Event(position, event) => {
             if is_folded(folded, position) {
                 inputs.note(&event);
             }
+            alerts.note(&event);
             follow(&mut chains, event);
         }
         Seen::Unreadable(position, problem) => findings.add(place(position), problem),
@@ -96,7 +101,7 @@ pub(super) async fn records(
     let figures: Vec<String> = counts.iter().map(|(topic, count)| format!("{topic} {count}")).collect();
     let intact =
         Invariant { name: "every record on the log is intact", figures: figures.join(", "), findings: findings.0 };
-    Ok(Records { intact, chains, quarantined: inputs.waiting() })
+    Ok(Records { intact, chains, quarantined: inputs.waiting(), alerts })
 }
 
 fn place(position: Position) -> String {

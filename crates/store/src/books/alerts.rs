@@ -1,0 +1,133 @@
+//! Alerts of stock: their outbox, and those that stand now, which follow from the stored levels alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commerce::stock::StockAlert;
+use commerce::{InventoryItemId, Sku, TenantId, VariantId};
+use ledger::Timestamp;
+use uuid::Uuid;
+
+use super::inventory::{StockRow, stock_row};
+use super::tables::{PRODUCT_COST, STOCK_ALERT};
+use super::{corrupt, parsed, signed, unsigned};
+use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+
+/// An alert as the outbox keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The id of its event.
+    pub event: Uuid,
+    /// The offset of the count that shows it; 0 when it was read from the alert topic.
+    pub position: u64,
+    /// When that count was recorded.
+    pub recorded: Timestamp,
+    /// The bytes of `daybook.alert.v1.StockAlerted`.
+    pub body: Vec<u8>,
+}
+
+/// What an item is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemName {
+    /// Its variant; of several the smallest.
+    pub variant: VariantId,
+    /// That variant's SKU.
+    pub sku: Option<Sku>,
+}
+
+/// Stores alerts, each id once among them. `published` says that the alert topic has them: that is never taken back by deriving
+/// the same alert again, whose row stays as it was.
+pub async fn save_alerts(tx: &mut Tx, alerts: &[AlertRow], published: bool) -> Result<(), DbError> {
+    let mut rows = Rows::new(&STOCK_ALERT);
+    for alert in alerts {
+        rows.push([
+            alert.tenant.as_str().into(),
+            alert.event.to_string().into(),
+            signed("stock_alert.position", alert.position)?.into(),
+            alert.recorded.0.into(),
+            alert.body.as_slice().into(),
+            i64::from(published).into(),
+        ]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
+}
+
+/// Up to `limit` alerts that the alert topic may not have yet, of all partitions; those of one partition in order.
+pub async fn unpublished_alerts(db: &Db, limit: u32) -> Result<Vec<AlertRow>, DbError> {
+    let sql = "SELECT tenant, event, position, recorded, body FROM stock_alert WHERE published = 0 ORDER BY position LIMIT $1";
+    db.query(sql, vec![limit.into()]).await?.iter().map(alert_row).collect()
+}
+
+/// How many alerts the alert topic may not have yet.
+pub async fn waiting_alerts(db: &Db) -> Result<i64, DbError> {
+    let rows = db.query("SELECT COUNT(*) FROM stock_alert WHERE published = 0", vec![]).await?;
+    rows.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// What these items are called, as far as their shops have told.
+pub async fn item_names(
+    tx: &mut Tx,
+    items: &BTreeSet<(TenantId, InventoryItemId)>,
+) -> Result<BTreeMap<(TenantId, InventoryItemId), ItemName>, DbError> {
+    let mut keys = Keys::by(&PRODUCT_COST, &["tenant", "item"]);
+    for (tenant, item) in items {
+        keys.push([tenant.as_str().into(), item.to_string().into()]);
+    }
+    let mut names = BTreeMap::new();
+    for row in tx.select_by_keys(&keys).await? {
+        let item = row.opt_text(2)?.ok_or_else(|| corrupt("product_cost.item"))?;
+        let key = (parsed("product_cost.tenant", row.text(0)?)?, parsed("product_cost.item", item)?);
+        let name = item_name(row.text(1)?, row.opt_text(3)?)?;
+        names.entry(key).and_modify(|known| keep_smaller(known, &name)).or_insert(name);
+    }
+    Ok(names)
+}
+
+fn keep_smaller(known: &mut ItemName, other: &ItemName) {
+    if other.variant < known.variant {
+        known.clone_from(other);
+    }
+}
+
+/// A tenant's alerts that stand now, by item and location, with what the items are called. One statement.
+pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAlert>, DbError> {
+    let sql = "SELECT stock.tenant, stock.item, stock.location, stock.available, stock.version, \
+               product_cost.variant, product_cost.sku FROM stock \
+               LEFT JOIN product_cost ON product_cost.tenant = stock.tenant AND product_cost.item = stock.item \
+               WHERE stock.tenant = $1 AND stock.available <= 0";
+    let mut standing: BTreeMap<_, StockAlert> = BTreeMap::new();
+    for row in db.query(sql, vec![tenant.as_str().into()]).await? {
+        let (_, count) = stock_row(&row)?;
+        let Some(alert) = StockAlert::standing(&count) else { continue };
+        let name = row.opt_text(5)?.map(|variant| item_name(variant, row.opt_text(6)?)).transpose()?;
+        let (variant, sku) = name.map_or((None, None), |name| (Some(name.variant), name.sku));
+        let alert = StockAlert { variant, sku, ..alert };
+        let known = standing.entry((count.item, count.location)).or_insert_with(|| alert.clone());
+        if alert.variant < known.variant {
+            *known = alert;
+        }
+    }
+    Ok(standing.into_values().collect())
+}
+
+/// Every tenant's levels that are low now.
+pub async fn low_levels(db: &Db) -> Result<Vec<StockRow>, DbError> {
+    let sql = "SELECT tenant, item, location, available, version FROM stock WHERE available <= 0";
+    db.query(sql, vec![]).await?.iter().map(stock_row).collect()
+}
+
+fn item_name(variant: &str, sku: Option<&str>) -> Result<ItemName, DbError> {
+    let sku = sku.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
+    Ok(ItemName { variant: parsed("product_cost.variant", variant)?, sku })
+}
+
+fn alert_row(row: &Row) -> Result<AlertRow, DbError> {
+    Ok(AlertRow {
+        tenant: parsed("stock_alert.tenant", row.text(0)?)?,
+        event: parsed("stock_alert.event", row.text(1)?)?,
+        position: unsigned("stock_alert.position", row.int(2)?)?,
+        recorded: Timestamp(row.int(3)?),
+        body: row.blob(4)?.to_vec(),
+    })
+}

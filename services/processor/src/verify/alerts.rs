@@ -1,0 +1,61 @@
+//! The alert topic against the stored levels: what was told last of each item and location is what stands.
+
+use std::collections::BTreeMap;
+
+use commerce::stock::{AlertKind, StockAlert};
+use commerce::{InventoryItemId, LocationId, TenantId};
+use events::{Event, Payload};
+use store::books;
+use store::db::Db;
+
+use super::{Findings, Invariant};
+use crate::ProcessError;
+
+type Place = (TenantId, InventoryItemId, LocationId);
+
+/// What the alert topic says, by item and location: of several alerts the one of the greatest count, because the relay may have
+/// repeated itself.
+#[derive(Default)]
+pub(super) struct Alerts(BTreeMap<Place, StockAlert>);
+
+impl Alerts {
+    pub(super) fn note(&mut self, event: &Event) {
+        let Payload::StockAlerted(alert) = &event.payload else { return };
+        let place = (event.tenant.clone(), alert.item, alert.location);
+        let age = |alert: &StockAlert| (alert.counted_at, alert.available);
+        if self.0.get(&place).is_none_or(|known| age(known) < age(alert)) {
+            self.0.insert(place, alert.clone());
+        }
+    }
+
+    /// The levels that are low by what was told.
+    fn low(self) -> BTreeMap<Place, Option<i64>> {
+        let low = self.0.into_iter().filter(|(_, alert)| alert.kind() != AlertKind::Restocked);
+        low.map(|(place, alert)| (place, alert.available)).collect()
+    }
+}
+
+/// Compares what was told with the levels. While the relay has something to publish, the topic may end earlier.
+pub(super) async fn low_levels_are_told(db: &Db, alerts: Alerts) -> Result<Invariant, ProcessError> {
+    let stored = books::low_levels(db).await?.into_iter();
+    let stored: BTreeMap<Place, Option<i64>> =
+        stored.map(|(tenant, count)| ((tenant, count.item, count.location), count.available)).collect();
+    let (told, waiting) = (alerts.low(), books::waiting_alerts(db).await?);
+    let mut findings = Findings::default();
+    let places = stored.keys().chain(told.keys().filter(|place| !stored.contains_key(place)));
+    for place in places.filter(|_| waiting == 0) {
+        let (tenant, item, location) = place;
+        let (is, said) = (stored.get(place).copied().flatten(), told.get(place).copied().flatten());
+        if is != said {
+            let name = |level: Option<i64>| level.map_or("not low".to_owned(), |level| level.to_string());
+            let problem =
+                format!("the alert topic says {}, the level is {}: run `daybook rebuild stock`", name(said), name(is));
+            findings.add(format!("stock of {tenant}, item {item}, location {location}"), problem);
+        }
+    }
+    Ok(Invariant {
+        name: "the alert topic tells which levels of stock are low",
+        figures: format!("{} levels at zero or below, {waiting} alerts waiting to be published", stored.len()),
+        findings: findings.0,
+    })
+}

@@ -73,7 +73,7 @@ pub enum Unpostable {
         /// Why.
         rejected: Rejected,
     },
-    /// An amount is beyond what one entry may hold (10^15 minor units).
+    /// An amount is beyond what one entry may hold, [`Money::LARGEST`](ledger::Money::LARGEST).
     #[error("{key}: an amount is beyond 10^15 minor units")]
     Overflow {
         /// Which posting.

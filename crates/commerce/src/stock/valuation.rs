@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::Movement;
 use crate::Costing;
 
-/// The largest cost of one movement, minor units: what one entry of the journal may hold.
-const LARGEST: i64 = 1_000_000_000_000_000;
-
 /// Pieces that came in, or are missing, together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
@@ -169,7 +166,7 @@ impl Value {
 }
 
 fn amount(minor: i128) -> Option<i64> {
-    i64::try_from(minor).ok().filter(|minor| (0..=LARGEST).contains(minor))
+    i64::try_from(minor).ok().filter(|minor| (0..=Money::LARGEST).contains(minor))
 }
 
 /// `pieces` of `of` pieces that are worth `value`, to the nearest minor unit; a half goes to the even one. No more than all.
@@ -202,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_has_no_value() {
-        let unit_cost = Money::new(LARGEST, Currency::PKR);
+        let unit_cost = Money::new(Money::LARGEST, Currency::PKR);
         let (stock, cost) =
             value(Costing::Fifo, &Stock::default(), &Movement::Received { quantity: 2, unit_cost }, None);
         assert_eq!((stock, cost), (Stock::default(), None));

@@ -121,6 +121,7 @@ fn restocked(order: u64, hour: i64, pieces: i64) -> Fact {
         amount: pieces * 1_000,
         tax: 0,
         restocked: vec![(LineId(1), pieces)],
+        gift_card: 0,
     })
 }
 

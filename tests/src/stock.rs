@@ -1,6 +1,8 @@
 //! Goods at cost over a real log and a real database, on both back ends: what is sold costs what its item's card says, whatever
 //! the order of arrival, late facts correct what was posted, and a rebuild posts nothing new.
 
+mod at_fulfilment;
+
 use std::collections::BTreeMap;
 
 use commerce::{

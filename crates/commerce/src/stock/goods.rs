@@ -1,5 +1,5 @@
-//! Which movements a case's facts imply. Goods leave in *sendings*: a fulfilment, or an order's goods as a whole where the shop
-//! recorded no fulfilment and a parcel was delivered all the same. What lies in which of several parcels nobody tells, so a
+//! Which movements a case's facts imply. Goods leave in *sendings*: a fulfilment, or an order's goods as a whole where no
+//! fulfilment of the shop tells them and they were delivered or handed over all the same. What lies in which of several parcels nobody tells, so a
 //! sending is
 //!
 //! - sold, with all its lines, when the first of its parcels is delivered, by its courier's or the shop's word; without a
@@ -102,13 +102,15 @@ fn by_fulfilment(fulfilment: &FulfilmentRecorded, order: &Order, case: &Case<'_>
     sending(fulfilment.fulfilment.to_string(), lines, delivered_at, left_at, &parcels)
 }
 
-/// All goods of an order without a fulfilment that tells them, once one of its parcels is delivered or lost, or they left.
+/// All goods of an order without a fulfilment that tells them, when they are sold as `Sale` has it, or lost.
 fn as_a_whole(order: &Order, case: &Case<'_>, recognition: Recognition) -> Option<Sending> {
     let terms = order.terms.as_ref()?;
     let parcels: Vec<(&PartKey, &Parcel)> = parcels(case).collect();
     let lines = pieces(terms.lines.iter().map(|line| (line.line, line.quantity)));
+    let handed_over = || order.handed_over_at().into_iter().chain(order.delivered_by_shop_at()).min();
+    let delivered_at = if parcels.is_empty() { handed_over() } else { first_delivery(&parcels, order) };
     let left_at = order.fulfilled_at().filter(|_| recognition == Recognition::Fulfilment);
-    Some(sending("goods".to_owned(), lines, first_delivery(&parcels, order), left_at, &parcels))
+    Some(sending("goods".to_owned(), lines, delivered_at, left_at, &parcels))
 }
 
 /// `left_at` is set where goods are sold when they leave.

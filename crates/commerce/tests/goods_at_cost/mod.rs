@@ -320,3 +320,25 @@ fn sent_in_two_parcels_of_which_neither_arrives() {
          postex/112 returned",
     );
 }
+
+#[test]
+fn handed_over_by_a_fulfilment_that_names_no_goods() {
+    let facts = [
+        came_in("grn-1", "02-20", 3, 10, "100"),
+        order(1, "900").goods(&[(3, 3)]).cash_on_delivery().since("03-01"),
+        sent(1, 11, "03-02", &[]),
+    ];
+    expect(
+        &facts,
+        &format!(
+            "2026-03-02 order/1/cost/goods/issued
+                Dr expenses:cost-of-goods-sold  300.00
+                Cr assets:inventory             300.00
+             2026-03-02 order/1/sold
+                Dr assets:trade-receivable  900.00
+                Cr income:sales             900.00
+             {CAME_IN}"
+        ),
+        "",
+    );
+}

@@ -114,7 +114,6 @@ fn as_a_whole(order: &Order, case: &Case<'_>, recognition: Recognition) -> Optio
 }
 
 /// `left_at` is set where goods are sold when they leave.
-
 fn sending(
     name: String,
     lines: BTreeMap<LineId, i64>,

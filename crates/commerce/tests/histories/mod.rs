@@ -172,7 +172,7 @@ fn refunded((order, refund, refunded_at, amount, (tenths, pieces)): Refund) -> F
         amount,
         tax: amount * tenths / 10,
         restocked: if pieces > 0 { vec![(LineId(1), pieces)] } else { vec![] },
-        gift_card: amount * (refund as i64 - 1) * tenths / 3,
+        gift_card: if refund > 1 { amount * tenths / 3 } else { 0 },
     })
 }
 

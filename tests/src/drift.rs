@@ -175,7 +175,8 @@ impl World {
     fn refund(&mut self, order: OrderId, currency: Currency) -> RefundIssued {
         let amount = self.amount();
         let (refund, tax) = (RefundId(self.rng.random_range(1..3)), amount / self.rng.random_range(5..50));
-        RefundIssued { refunded_at: self.time(), order, refund, currency, amount, tax, restocked: vec![] }
+        let gift_card = if self.rng.random_bool(0.2) { amount / self.rng.random_range(1..4) } else { 0 };
+        RefundIssued { refunded_at: self.time(), order, refund, currency, amount, tax, restocked: vec![], gift_card }
     }
 
     fn fulfilment(&mut self, order: OrderId) -> FulfilmentRecorded {

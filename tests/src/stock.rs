@@ -1,6 +1,8 @@
 //! Goods at cost over a real log and a real database, on both back ends: what is sold costs what its item's card says, whatever
 //! the order of arrival, late facts correct what was posted, and a rebuild posts nothing new.
 
+mod at_fulfilment;
+
 use std::collections::BTreeMap;
 
 use commerce::{
@@ -121,6 +123,7 @@ fn restocked(order: u64, hour: i64, pieces: i64) -> Fact {
         amount: pieces * 1_000,
         tax: 0,
         restocked: vec![(LineId(1), pieces)],
+        gift_card: 0,
     })
 }
 

@@ -191,6 +191,8 @@ pub struct RefundIssued {
     pub tax: i64,
     /// Pieces taken back into stock, by line.
     pub restocked: Vec<(LineId, i64)>,
+    /// Of `amount`, what went back onto gift cards that had paid it, as far as the shop says.
+    pub gift_card: i64,
 }
 
 /// A parcel a fulfilment names.

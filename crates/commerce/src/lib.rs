@@ -12,6 +12,7 @@ mod parcel;
 mod part;
 mod policy;
 mod posting;
+mod rises;
 pub mod stock;
 mod voucher;
 
@@ -32,6 +33,7 @@ pub use parcel::{Claims, CodState, Parcel, ParcelState, Scan};
 pub use part::{Part, PartKey, Payout, Receipt};
 pub use policy::{Chart, CodGateways, Costing, Policy, Rate, Rates, Recognition, Withholding};
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};
+pub use rises::Rises;
 pub use voucher::{
     AccountOpened, Accounts, Calendar, Decision, PeriodClosed, PeriodReopened, Voucher, VoucherApproved,
     VoucherEntered, VoucherKind, VoucherState, VoucherWithdrawn, needs_approval, propose,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::part::{keep_greater, keep_smaller};
 use crate::{
     ChargebackOutcome, ChargebackRecorded, ClaimKey, FulfilmentId, FulfilmentRecorded, OrderCancelled, OrderDeleted,
-    OrderId, OrderPlaced, OrderRevised, RefundId, RefundIssued, TrackedParcel,
+    OrderId, OrderPlaced, OrderRevised, RefundId, RefundIssued, Rises, TrackedParcel,
 };
 
 /// How much of an order's money the shop says it has.
@@ -34,8 +34,10 @@ pub struct Order {
     pub terms: Option<OrderRevised>,
     /// The version at which the shop first said it was paid in full.
     pub paid_at: Option<Timestamp>,
-    /// The version at which the shop first said that a part of it was paid.
-    pub partly_paid_at: Option<Timestamp>,
+    /// What the shop said was paid of it while it said that a part was: each payment stands on the day it became known.
+    pub partly_paid_by: Rises,
+    /// What the shop said was paid of it when it said that all was.
+    pub paid_by: Rises,
     /// The latest terms under which a part of it was paid: an advance stays one after the rest was collected at the door.
     pub partly_paid: Option<(Timestamp, i64)>,
     /// Its cancellation, the earliest reported.
@@ -65,11 +67,14 @@ impl Order {
     /// It has these terms.
     pub fn revise(&mut self, fact: OrderRevised) -> bool {
         let paid = match fact.payment {
-            PaymentState::Paid => keep_smaller(&mut self.paid_at, fact.version),
+            // Both are asked: neither may keep the other from being kept.
+            PaymentState::Paid => {
+                let rises = self.paid_by.tell(fact.version, fact.paid);
+                keep_smaller(&mut self.paid_at, fact.version) || rises
+            }
             PaymentState::PartlyPaid => {
-                // Both are asked: neither may keep the other from being kept.
-                let earlier = keep_smaller(&mut self.partly_paid_at, fact.version);
-                keep_greater(&mut self.partly_paid, (fact.version, fact.paid)) || earlier
+                let rises = self.partly_paid_by.tell(fact.version, fact.paid);
+                keep_greater(&mut self.partly_paid, (fact.version, fact.paid)) || rises
             }
             PaymentState::Unpaid | PaymentState::Unknown => false,
         };

@@ -43,7 +43,7 @@ fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// When goods count as sold.
+/// When goods count as sold: their price is revenue, and what they cost is an expense, at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recognition {

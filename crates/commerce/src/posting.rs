@@ -6,6 +6,7 @@
 //! | it never arrives | *pending:* sales, shipping, … | *pending:* cod receivable of the courier | `parcel/…/voided` |
 //! | money captured before delivery | gateway receivable, gift cards | customer deposits | `order/…/captured` |
 //! | money captured after delivery | gateway receivable or cash | trade receivable | `order/…/captured` |
+//! | more of it later, each time | as above | as above | `order/…/captured/2`, … |
 //! | handed over without courier's cash | customer deposits, trade receivable | sales, shipping, tips, output tax | `order/…/sold` |
 //! | delivered, cash on delivery | cod receivable of the courier (and deposits, if an advance was paid) | sales, shipping, tips, output tax, duties, gift cards; the promise is taken back | `parcel/…/delivered` |
 //! | delivered, later returned | sales returns, shipping, tips, output tax | cod receivable of the courier | `parcel/…/taken-back` |
@@ -13,7 +14,7 @@
 //! | fees that no cash covers (prepaid or returned) | courier fees, return fees, input tax | courier payable | `parcel/…/fees` |
 //! | refund after delivery | sales returns, output tax | refunds payable | `order/…/refund/…` |
 //! | refund before delivery | customer deposits | refunds payable | `order/…/refund/…` |
-//! | refund paid | refunds payable | gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
+//! | refund paid | refunds payable | gift cards, as far as it went back onto them; else gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
 //! | cash given up or lost | cod shortfall, lost cash | cod receivable of the courier | `parcel/…/written-off/…` |
 //! | cash claimed of the courier | courier claims | cod receivable of the courier, or claims income if it collected none | `parcel/…/written-off/…` |
 //! | card payment disputed | chargebacks, chargeback fees | gateway receivable | `order/…/chargeback/…` |
@@ -22,12 +23,14 @@
 //! | voucher entered by a person, and approved by a second one where that is needed | as entered | as entered | `voucher/…/entered` |
 //! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
 //! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
-//! | goods lost on the way | lost goods | inventory | `order/…/cost/…/lost` |
+//! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |
 //! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 //!
 //! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery moves it
-//! to the courier's, and a parcel that never arrives is taken back.
+//! to the courier's, and a parcel that never arrives is taken back. Goods cost something at the same time, and come back with
+//! the parcel at what they cost then.
 
+mod capture;
 mod cash;
 mod chargeback;
 mod door;
@@ -73,7 +76,7 @@ pub enum Unpostable {
         /// Why.
         rejected: Rejected,
     },
-    /// An amount is beyond what one entry may hold (10^15 minor units).
+    /// An amount is beyond what one entry may hold, [`Money::LARGEST`](ledger::Money::LARGEST).
     #[error("{key}: an amount is beyond 10^15 minor units")]
     Overflow {
         /// Which posting.

@@ -11,7 +11,8 @@ use commerce::stock::{CardLine, Issues, Movement, Origin, Stock, revalue};
 use ledger::{Currency, Money, Timestamp};
 use proptest::prelude::*;
 
-/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8 lost b 2`.
+/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8 lost b 2`,
+/// `9 gone a 4` (lost after it had gone out under `a`).
 fn line(text: &str, sold: &mut BTreeMap<String, i64>) -> CardLine {
     let words: Vec<&str> = text.split_whitespace().collect();
     let number = |index: usize| words[index].parse::<i64>().unwrap();
@@ -23,7 +24,11 @@ fn line(text: &str, sold: &mut BTreeMap<String, i64>) -> CardLine {
             (format!("in/{}", words[2..].join("-")), Movement::Received { quantity: number(2), unit_cost })
         }
         "out" => (format!("out/{}/issued", words[2]), Movement::Issued { quantity: number(3) }),
-        "lost" => (format!("out/{}/lost", words[2]), Movement::Lost { quantity: number(3) }),
+        "gone" => {
+            let issue = Some(Origin::stored(format!("out/{}/issued", words[2])));
+            (format!("out/{}/lost", words[2]), Movement::Lost { quantity: number(3), issue })
+        }
+        "lost" => (format!("out/{}/lost", words[2]), Movement::Lost { quantity: number(3), issue: None }),
         "back" => {
             let back: &mut i64 = sold.entry(words[2].to_owned()).or_default();
             let earlier = *back;
@@ -226,6 +231,19 @@ fn lost_goods_leave_at_cost() {
 }
 
 #[test]
+fn what_is_lost_after_it_was_sold_costs_what_it_was_sold_at_and_moves_no_stock() {
+    let card = "1: 300 -> 3 worth 300
+                2: 200 -> 1 worth 100
+                3: 600 -> 4 worth 700
+                4: 200 -> 4 worth 700";
+    check(&["1 in 3 @ 100", "2 out a 2", "3 in 3 @ 200", "4 gone a 2"], card, card);
+    let untold = "1: - -> 0 worth 0
+                  2: - -> 0 worth 0
+                  3: 600 -> 3 worth 600";
+    check(&["1 out a 2", "2 gone a 2", "3 in 3 @ 200"], untold, untold);
+}
+
+#[test]
 fn a_cost_in_another_currency_is_left_out() {
     let card = "1: 300 -> 3 worth 300
                 2: - -> 3 worth 300
@@ -241,11 +259,16 @@ fn any_card() -> impl Strategy<Value = Vec<String>> {
         4 => (1..9_i64).prop_map(|pieces| format!("out NAME {pieces}")),
         1 => (1..9_i64).prop_map(|pieces| format!("lost NAME {pieces}")),
         2 => (0..12_usize, 1..4_i64).prop_map(|(of, pieces)| format!("back n{of} {pieces}")),
+        1 => (0..12_usize, 1..4_i64).prop_map(|(of, pieces)| format!("gone n{of} {pieces}")),
     ];
     proptest::collection::vec((1..20_i64, told), 1..25).prop_map(|told| {
         let named = |(index, (day, text)): (usize, (i64, String))| {
             // What comes back comes back after the last of the days, in the order in which it is told.
-            let day = if text.starts_with("back") { 100 + i64::try_from(index).unwrap() } else { day };
+            let day = if text.starts_with("back") || text.starts_with("gone") {
+                100 + i64::try_from(index).unwrap()
+            } else {
+                day
+            };
             format!("{day} {}", text.replace("NAME", &format!("n{index}")))
         };
         told.into_iter().enumerate().map(named).collect()
@@ -262,7 +285,8 @@ proptest! {
         for line in card(&told, if fifo { Fifo } else { MovingAverage }) {
             let stock = line.after.as_ref().unwrap();
             worth += line.raises_stock_by();
-            let moved = line.value.map_or(0, |_| line.movement.quantity());
+            let stays = matches!(line.movement, Movement::Lost { issue: Some(_), .. });
+            let moved = line.value.filter(|_| !stays).map_or(0, |_| line.movement.quantity());
             let is_in = matches!(line.movement, Movement::Received { .. } | Movement::Returned { .. });
             pieces += if is_in { moved } else { -moved };
             prop_assert_eq!((stock.pieces(), stock.value()), (pieces, worth), "{:?}", line);

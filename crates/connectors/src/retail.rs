@@ -152,6 +152,7 @@ fn refund(invoice: &Invoice, amount: i64) -> RefundIssued {
         amount,
         tax: 0,
         restocked: numbered(&invoice.lines).filter_map(came_back).collect(),
+        gift_card: 0,
     }
 }
 

@@ -68,3 +68,42 @@ fn gift_cards_sold_are_the_lines_that_are_one() {
     let more = format!(r#""line_items":[{},{}]"#, line(1, true), line(2, false));
     assert_eq!(terms(&more).unwrap().gift_cards_sold, 4_500);
 }
+
+/// What a refund with these transactions gave back, and what of it onto gift cards.
+fn refund(transactions: &str) -> (i64, i64) {
+    let lines = r#"[{"line_item_id":1,"quantity":1,"subtotal":"60.00","total_tax":"0.00"}]"#;
+    let refund = format!(
+        r#""taxes_included":true,"refunds":[{{"id":7,"created_at":"2026-05-02T00:00:00Z","refund_line_items":{lines},
+            "transactions":[{transactions}]}}]"#
+    );
+    let body = format!(
+        r#"{{"id":1,"currency":"PKR","created_at":"2026-05-01T00:00:00Z","total_price":"100.00","financial_status":"paid",{refund}}}"#
+    );
+    let cod_gateways = CodGateways::default();
+    let settings = Settings { cod_gateways: &cod_gateways, default_country_code: "92" };
+    let drafts = shopify::read("orders/updated", Timestamp(0), body.as_bytes(), &settings).unwrap();
+    let issued = drafts.into_iter().find_map(|d| if let Fact::RefundIssued(f) = d.fact { Some(f) } else { None });
+    issued.map(|refund| (refund.amount, refund.gift_card)).unwrap()
+}
+
+#[test]
+fn what_goes_back_onto_a_gift_card_is_told_by_its_gateway() {
+    let back = |gateway: &str, amount: &str, currency: &str| {
+        format!(
+            r#"{{"kind":"refund","status":"success","gateway":"{gateway}","amount":"{amount}","currency":"{currency}"}}"#
+        )
+    };
+    let failed = back("gift_card", "9.00", "PKR").replace("success", "failure");
+    for (transactions, told) in [
+        (back("gift_card", "60.00", "PKR"), (6_000, 6_000)),
+        (format!("{},{}", back("gift_card", "20.00", "PKR"), back("shopify_payments", "40.00", "PKR")), (6_000, 2_000)),
+        (back("shopify_payments", "60.00", "PKR"), (6_000, 0)),
+        (format!("{},{failed}", back("shopify_payments", "60.00", "PKR")), (6_000, 0)),
+        (r#"{"kind":"refund","amount":"60.00","currency":"PKR"}"#.to_owned(), (6_000, 0)),
+        // In the buyer's currency only the goods tell the amount: the share of the gift card is known when it is all of it.
+        (back("gift_card", "0.20", "USD"), (6_000, 6_000)),
+        (format!("{},{}", back("gift_card", "0.10", "USD"), back("bogus", "0.10", "USD")), (6_000, 0)),
+    ] {
+        assert_eq!(refund(&transactions), told, "{transactions}");
+    }
+}

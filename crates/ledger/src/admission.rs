@@ -4,11 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::transaction::sums;
-use crate::{Account, Currency, Day, Entry, Rejected, Side};
-
-/// The largest amount of one entry, minor units. A slip of the keyboard beyond it is refused, and thousands of entries below
-/// it still add up within 64 bits.
-const LARGEST: i64 = 1_000_000_000_000_000;
+use crate::{Account, Currency, Day, Entry, Money, Rejected, Side};
 
 /// What people may enter on an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -247,7 +243,7 @@ fn check_entries(entries: &[Entry], standing: &Standing) -> Result<(), Refused> 
     if let Some(index) = position(&|entry| bound(entry).is_some_and(|only| only != entry.amount.currency)) {
         return Err(Refused::WrongCurrency { index });
     }
-    if let Some(index) = position(&|entry| entry.amount.minor > LARGEST) {
+    if let Some(index) = position(&|entry| entry.amount.minor > Money::LARGEST) {
         return Err(Refused::Overflow { index });
     }
     let sums = sums(entries)?;

@@ -119,6 +119,11 @@ pub enum MoneyError {
 }
 
 impl Money {
+    /// The most that one entry, one posting or one movement of goods may come to, minor units of whatever currency: ten
+    /// trillion rupees. A slip of the keyboard beyond it is refused or parked, and thousands of amounts below it still add up
+    /// within 64 bits.
+    pub const LARGEST: i64 = 1_000_000_000_000_000;
+
     /// `minor` minor units of `currency`.
     pub const fn new(minor: i64, currency: Currency) -> Money {
         Money { minor, currency }

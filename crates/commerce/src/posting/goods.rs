@@ -39,7 +39,9 @@ fn entries(movement: &Movement, value: Value, chart: &Chart) -> Vec<(Account, i1
         }
         Movement::Issued { .. } => vec![(sold, cost), (inventory, -cost)],
         Movement::Returned { .. } => vec![(inventory, cost - correction), (sold, correction - cost)],
-        Movement::Lost { .. } => vec![(chart.lost_goods.clone(), cost), (inventory, -cost)],
+        Movement::Lost { issue: None, .. } => vec![(chart.lost_goods.clone(), cost), (inventory, -cost)],
+        // They were sold when they left: it is the sale that came to nothing.
+        Movement::Lost { issue: Some(_), .. } => vec![(chart.lost_goods.clone(), cost), (sold, -cost)],
     }
 }
 

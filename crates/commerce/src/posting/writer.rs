@@ -5,10 +5,6 @@ use ledger::{Account, Currency, Day, Entry, EntryKey, Journal, Layer, Money, Ref
 use super::{Case, Unpostable};
 use crate::PartKey;
 
-/// The largest amount of one entry, minor units: ten trillion rupees. A slip of the keyboard beyond it is parked, and thousands
-/// of entries below it still add up within 64 bits.
-const LARGEST: i64 = 1_000_000_000_000_000;
-
 /// Collects one part's transactions.
 pub(super) struct Writer<'a> {
     pub(super) key: &'a PartKey,
@@ -52,7 +48,7 @@ impl Writer<'_> {
         let mut entries = Vec::new();
         for (layer, (side, account, minor, currency)) in amounts.filter(|(_, (_, _, minor, _))| *minor != 0) {
             let side = if minor < 0 { side.opposite() } else { side };
-            let minor = i64::try_from(minor.unsigned_abs()).ok().filter(|minor| *minor <= LARGEST);
+            let minor = i64::try_from(minor.unsigned_abs()).ok().filter(|minor| *minor <= Money::LARGEST);
             let minor = minor.ok_or_else(|| Unpostable::Overflow { key: key.clone() })?;
             entries.push(Entry { layer, account, side, amount: Money::new(minor, currency) });
         }

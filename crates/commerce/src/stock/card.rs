@@ -39,8 +39,8 @@ impl CardLine {
     pub fn raises_stock_by(&self) -> i64 {
         match (&self.movement, self.value) {
             (Movement::Received { .. } | Movement::Returned { .. }, Some(value)) => value.raises(),
-            (Movement::Issued { .. } | Movement::Lost { .. }, Some(value)) => value.cost.saturating_neg(),
-            (Movement::CostNoted { .. }, _) | (_, None) => 0,
+            (Movement::Issued { .. } | Movement::Lost { issue: None, .. }, Some(value)) => value.cost.saturating_neg(),
+            (Movement::CostNoted { .. } | Movement::Lost { issue: Some(_), .. }, _) | (_, None) => 0,
         }
     }
 
@@ -56,8 +56,8 @@ impl CardLine {
 /// Issues by origin.
 pub type Issues = BTreeMap<Origin, Issue>;
 
-/// Values lines in their order, from the stock before the first of them. `issues` are those before them that some of them
-/// undo; issues among the lines are added.
+/// Values lines in their order, from the stock before the first of them. `issues` are those before them at whose cost some of
+/// them go on; issues among the lines are added.
 pub fn revalue<'l>(
     costing: Costing,
     before: Stock,
@@ -66,11 +66,8 @@ pub fn revalue<'l>(
 ) -> Stock {
     let mut stock = before;
     for line in lines {
-        let undone = match &line.movement {
-            Movement::Returned { issue, .. } => issues.get(issue).copied(),
-            _ => None,
-        };
-        (stock, line.value) = value(costing, &stock, &line.movement, undone);
+        let of = line.movement.of_issue().and_then(|issue| issues.get(issue)).copied();
+        (stock, line.value) = value(costing, &stock, &line.movement, of);
         line.after = Some(stock.clone());
         if let Some(issue) = line.issue() {
             issues.insert(line.origin.clone(), issue);

@@ -45,6 +45,9 @@ pub enum Movement {
     Lost {
         /// Pieces.
         quantity: i64,
+        /// The issue that had taken them out of stock, where goods are sold when they leave: they are lost at what they cost
+        /// then, and nothing more leaves the stock.
+        issue: Option<Origin>,
     },
 }
 
@@ -109,7 +112,16 @@ impl Movement {
             Movement::Received { quantity, .. }
             | Movement::Issued { quantity }
             | Movement::Returned { quantity, .. }
-            | Movement::Lost { quantity } => *quantity,
+            | Movement::Lost { quantity, .. } => *quantity,
+        }
+    }
+
+    /// The issue at whose cost it goes on: what comes back, or is lost, after it was sold.
+    pub fn of_issue(&self) -> Option<&Origin> {
+        match self {
+            Movement::Returned { issue, .. } => Some(issue),
+            Movement::Lost { issue, .. } => issue.as_ref(),
+            Movement::CostNoted { .. } | Movement::Received { .. } | Movement::Issued { .. } => None,
         }
     }
 }

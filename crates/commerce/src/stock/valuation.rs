@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::Movement;
 use crate::Costing;
 
-/// The largest cost of one movement, minor units: what one entry of the journal may hold.
-const LARGEST: i64 = 1_000_000_000_000_000;
-
 /// Pieces that came in, or are missing, together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
@@ -40,7 +37,7 @@ pub struct Value {
     pub currency: Currency,
 }
 
-/// An issue, for what comes back of it.
+/// An issue, for what comes back of it or is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Issue {
     /// Its pieces.
@@ -49,10 +46,10 @@ pub struct Issue {
     pub value: Option<Value>,
 }
 
-/// What a movement costs and what is in stock after it. `issue` is the one that a return undoes.
+/// What a movement costs and what is in stock after it. `issue` is the one that it goes on from ([`Movement::of_issue`]).
 ///
 /// A movement has no value, and leaves the stock as it was, when no cost of the item is known yet, when its cost is in another
-/// currency than the card's, when it undoes an issue without a value, and when an amount would not fit.
+/// currency than the card's, when it goes on from an issue without a value, and when an amount would not fit.
 pub fn value(costing: Costing, stock: &Stock, movement: &Movement, issue: Option<Issue>) -> (Stock, Option<Value>) {
     let mut next = stock.clone();
     match next.apply(costing, movement, issue) {
@@ -85,16 +82,24 @@ impl Stock {
                 (cost, self.take_in(costing, quantity, cost)?)
             }
             Movement::Returned { quantity, earlier, .. } => {
-                let issue = issue?;
-                let all = issue.value.filter(|value| Some(value.currency) == self.currency)?.cost;
-                let back = earlier.checked_add(quantity).filter(|back| *back <= issue.quantity)?;
-                // Of the whole, so that what comes back piece by piece adds up to what went out.
-                let cost = share(all, back, issue.quantity) - share(all, earlier, issue.quantity);
+                let cost = self.cost_of(issue?, earlier, quantity)?;
                 (cost, self.take_in(costing, quantity, cost)?)
             }
-            Movement::Issued { quantity } | Movement::Lost { quantity } => (self.give_out(costing, quantity)?, 0),
+            // It is out of stock already.
+            Movement::Lost { quantity, issue: Some(_) } => (self.cost_of(issue?, 0, quantity)?, 0),
+            Movement::Issued { quantity } | Movement::Lost { quantity, issue: None } => {
+                (self.give_out(costing, quantity)?, 0)
+            }
         };
         Some(Some(Value { cost, correction, currency: self.currency? }))
+    }
+
+    /// What so many pieces of an issue cost, after `earlier` pieces of it. Counted from the whole, so that what comes back
+    /// piece by piece adds up to what went out.
+    fn cost_of(&self, issue: Issue, earlier: i64, quantity: i64) -> Option<i64> {
+        let all = issue.value.filter(|value| Some(value.currency) == self.currency)?.cost;
+        let so_far = earlier.checked_add(quantity).filter(|pieces| *pieces <= issue.quantity)?;
+        Some(share(all, so_far, issue.quantity) - share(all, earlier, issue.quantity))
     }
 
     fn note(&mut self, unit_cost: Money) -> Option<()> {
@@ -169,7 +174,7 @@ impl Value {
 }
 
 fn amount(minor: i128) -> Option<i64> {
-    i64::try_from(minor).ok().filter(|minor| (0..=LARGEST).contains(minor))
+    i64::try_from(minor).ok().filter(|minor| (0..=Money::LARGEST).contains(minor))
 }
 
 /// `pieces` of `of` pieces that are worth `value`, to the nearest minor unit; a half goes to the even one. No more than all.
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_has_no_value() {
-        let unit_cost = Money::new(LARGEST, Currency::PKR);
+        let unit_cost = Money::new(Money::LARGEST, Currency::PKR);
         let (stock, cost) =
             value(Costing::Fifo, &Stock::default(), &Movement::Received { quantity: 2, unit_cost }, None);
         assert_eq!((stock, cost), (Stock::default(), None));

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use commerce::stock::{CardLine, Issues, Stock, movements, revalue};
 use commerce::{
-    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, cod_positions, owner,
-    postings,
+    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, VariantId, cod_positions,
+    owner, postings,
 };
 use ledger::{Balances, Currency, Journal};
 
@@ -22,6 +23,8 @@ pub(crate) struct Books {
     pub(crate) cash: Vec<CodPosition>,
     /// Why cases could not be posted.
     pub(crate) parked: Vec<Unpostable>,
+    /// Every item's card, except the lines of parked cases.
+    pub(crate) goods: Vec<CardLine>,
 }
 
 /// Merges facts, in the order given, into the parts they name.
@@ -61,7 +64,44 @@ pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
     cases.into_values().collect()
 }
 
+/// Every item's card, valued line by line.
+fn cards(cases: &[Case<'_>], policy: &Policy) -> Vec<CardLine> {
+    let mut cards: BTreeMap<VariantId, Vec<CardLine>> = BTreeMap::new();
+    for (item, line) in cases.iter().flat_map(|case| movements(case, policy.recognition)) {
+        cards.entry(item).or_default().push(line);
+    }
+    for lines in cards.values_mut() {
+        lines.sort_by(|a, b| (a.at, &a.origin).cmp(&(b.at, &b.origin)));
+        revalue(policy.costing, Stock::default(), lines, &mut Issues::new());
+    }
+    cards.into_values().flatten().collect()
+}
+
 impl Books {
+    /// What is in stock, as the items' cards say.
+    pub(crate) fn stock_by_cards(&self) -> BTreeMap<Currency, i64> {
+        let mut worth = BTreeMap::new();
+        for line in &self.goods {
+            if let Some(value) = line.value {
+                *worth.entry(value.currency).or_default() += line.raises_stock_by();
+            }
+        }
+        worth.retain(|_, amount| *amount != 0);
+        worth
+    }
+
+    /// What is in stock, as the ledger's inventory says.
+    pub(crate) fn stock_by_ledger(&self) -> BTreeMap<Currency, i64> {
+        let mut worth = BTreeMap::new();
+        for ((account, currency, _), total) in self.balances().iter() {
+            if account.as_str() == "assets:inventory" {
+                *worth.entry(*currency).or_default() += total.debits - total.credits;
+            }
+        }
+        worth.retain(|_, amount| *amount != 0);
+        worth
+    }
+
     /// The books of merged facts.
     pub(crate) fn of(parts: &Parts) -> Books {
         Books::under(&Policy::default(), parts)
@@ -69,12 +109,17 @@ impl Books {
 
     /// The books of merged facts for a tenant of this policy.
     pub(crate) fn under(policy: &Policy, parts: &Parts) -> Books {
-        let mut books = Books { journal: Journal::new(), cash: Vec::new(), parked: Vec::new() };
-        for case in cases(parts) {
-            match postings(&case, policy, &[]) {
+        let mut books = Books { journal: Journal::new(), cash: Vec::new(), parked: Vec::new(), goods: Vec::new() };
+        let cases = cases(parts);
+        let cards = cards(&cases, policy);
+        for case in cases {
+            let of_case = |line: &&CardLine| line.part.as_ref().is_some_and(|part| case.contains_key(part));
+            let goods: Vec<&CardLine> = cards.iter().filter(of_case).collect();
+            match postings(&case, policy, &goods) {
                 Ok(postings) => {
                     books.journal.extend(postings.into_values().flatten());
                     books.cash.extend(cod_positions(&case, policy).into_values());
+                    books.goods.extend(goods.into_iter().cloned());
                 }
                 Err(unpostable) => books.parked.push(unpostable),
             }

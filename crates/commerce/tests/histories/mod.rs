@@ -10,7 +10,7 @@ use commerce::{
     ChargebackOutcome, ChargebackRecorded, ClaimKey, CodChargesReported, CodPartSettled, CodWrittenOff, Courier, Fact,
     FulfilmentId, FulfilmentRecorded, LineId, LineItem, OrderCancelled, OrderDeleted, OrderId, OrderName, OrderPlaced,
     OrderRevised, ParcelBooked, ParcelScanned, ParcelState, PaymentState, PayoutBanked, ReceiptNumber, RefundId,
-    RefundIssued, SettlementPart, TrackedParcel, TrackingNumber, WriteOffKind,
+    RefundIssued, SettlementPart, StockReceived, TrackedParcel, TrackingNumber, VariantId, WriteOffKind,
 };
 use ledger::{Currency, Day, Money, Timestamp};
 use proptest::collection::{SizeRange, vec};
@@ -31,8 +31,9 @@ fn fact() -> impl Strategy<Value = Fact> {
             Fact::OrderCancelled(OrderCancelled { cancelled_at, order, reason: None })
         }),
         1 => (order(), time()).prop_map(|(order, deleted_at)| Fact::OrderDeleted(OrderDeleted { deleted_at, order })),
-        2 => (order(), 1..3_u64, time(), amount(), 0..3_i64).prop_map(refunded),
-        4 => (order(), time(), any::<bool>(), any::<bool>(), vec(parcel(), 0..3)).prop_map(fulfilled),
+        2 => (order(), 1..3_u64, time(), amount(), (0..3_i64, 0..3_i64)).prop_map(refunded),
+        4 => (order(), time(), any::<bool>(), any::<bool>(), vec(parcel(), 0..3), 0..3_i64).prop_map(fulfilled),
+        2 => (1..4_u8, time(), 1..6_i64, amount()).prop_map(came_in),
         3 => (parcel(), time(), option::of(name()), option::of(amount()), currency()).prop_map(booked),
         6 => (parcel(), time(), state(), option::of(name())).prop_map(scanned),
         2 => charges().prop_map(Fact::CodChargesReported),
@@ -91,7 +92,7 @@ fn part() -> impl Strategy<Value = SettlementPart> {
     select(vec![SettlementPart::Upfront, SettlementPart::Reserve])
 }
 
-/// Pick-ups, deliveries and returns more often than the rest.
+/// Pick-ups, deliveries, returns and losses more often than the rest.
 fn state() -> impl Strategy<Value = ParcelState> {
     let all = [
         Unknown,
@@ -107,7 +108,7 @@ fn state() -> impl Strategy<Value = ParcelState> {
         Cancelled,
         Lost,
     ];
-    prop_oneof![2 => select(all.to_vec()), 3 => Just(Delivered), 2 => Just(Returned), 2 => Just(PickedUp)]
+    prop_oneof![2 => select(all.to_vec()), 3 => Just(Delivered), 2 => Just(Returned), 2 => Just(PickedUp), 1 => Just(Lost)]
 }
 
 fn placed((order, name, placed_at): (OrderId, Option<OrderName>, Timestamp)) -> Fact {
@@ -133,7 +134,7 @@ prop_compose! {
             PaymentState::PartlyPaid => total / 5,
             PaymentState::Paid => total,
         };
-        let line = LineItem { line: LineId(1), variant: None, sku: None, quantity, unit_price: total, discount: 0 };
+        let line = LineItem { line: LineId(1), variant: Some(ITEM), sku: None, quantity, unit_price: total, discount: 0 };
         OrderRevised {
             version,
             order,
@@ -160,7 +161,9 @@ prop_compose! {
     }
 }
 
-fn refunded((order, refund, refunded_at, amount, tenths): (OrderId, u64, Timestamp, i64, i64)) -> Fact {
+type Refund = (OrderId, u64, Timestamp, i64, (i64, i64));
+
+fn refunded((order, refund, refunded_at, amount, (tenths, pieces)): Refund) -> Fact {
     Fact::RefundIssued(RefundIssued {
         refunded_at,
         order,
@@ -168,13 +171,14 @@ fn refunded((order, refund, refunded_at, amount, tenths): (OrderId, u64, Timesta
         currency: Currency::PKR,
         amount,
         tax: amount * tenths / 10,
-        restocked: vec![],
+        restocked: if pieces > 0 { vec![(LineId(1), pieces)] } else { vec![] },
+        gift_card: if refund > 1 { amount * tenths / 3 } else { 0 },
     })
 }
 
 /// Two fulfilments an order, whose tracking numbers are corrected as versions follow each other.
 fn fulfilled(
-    (order, version, stands, delivered, parcels): (OrderId, Timestamp, bool, bool, Vec<TrackedParcel>),
+    (order, version, stands, delivered, parcels, pieces): (OrderId, Timestamp, bool, bool, Vec<TrackedParcel>, i64),
 ) -> Fact {
     Fact::FulfilmentRecorded(FulfilmentRecorded {
         version,
@@ -184,7 +188,24 @@ fn fulfilled(
         stands,
         delivered,
         parcels,
-        lines: vec![],
+        lines: if pieces > 0 { vec![(LineId(1), pieces)] } else { vec![] },
+    })
+}
+
+/// The one item that everybody buys.
+const ITEM: VariantId = VariantId(3);
+
+fn came_in((receipt, received_at, quantity, unit_cost): (u8, Timestamp, i64, i64)) -> Fact {
+    Fact::StockReceived(StockReceived {
+        received_at,
+        receipt: format!("grn-{receipt}").parse().expect("a receipt"),
+        variant: ITEM,
+        item: None,
+        sku: None,
+        location: None,
+        quantity,
+        unit_cost: Money::new(unit_cost, Currency::PKR),
+        by: "warehouse".parse().expect("a slug"),
     })
 }
 

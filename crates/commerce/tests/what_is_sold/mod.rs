@@ -165,11 +165,12 @@ fn edited_after_a_prepaid_delivery() {
     let facts = then(then(prepaid_order(), sent_and_delivered), [dearer]);
     expect(
         &facts,
-        "2026-03-09 order/1/captured
+        "2026-03-01 order/1/captured
             Dr assets:gateway-receivable      2,750.00
-            Cr assets:trade-receivable        2,750.00
+            Cr liabilities:customer-deposits  2,750.00
          2026-03-05 order/1/sold
-            Dr assets:trade-receivable        3,000.00
+            Dr assets:trade-receivable          250.00
+            Dr liabilities:customer-deposits  2,750.00
             Cr income:sales                   2,750.00
             Cr income:shipping                  250.00",
         "postex/111 none",

@@ -47,6 +47,7 @@ struct RefundTransaction<'a> {
     #[serde(borrow)]
     kind: Loose<'a>,
     status: Loose<'a>,
+    gateway: Loose<'a>,
     amount: Amount<'a>,
     currency: Loose<'a>,
 }
@@ -68,12 +69,12 @@ pub(super) fn read(text: &str, triggered_at: Timestamp) -> Result<Vec<Draft>, No
     let order = OrderId(refund.order_id.required_id(BODY.key("order_id"))?);
     let refunded_at = refunded_at(&refund, *BODY)?.unwrap_or(triggered_at);
     let currency = own_currency(&refund)?;
-    let amount = match foreign(&refund, currency, *BODY)? {
+    let paid = match foreign(&refund, currency, *BODY)? {
         None => paid_back(&refund, currency, *BODY)?,
         // Whether the goods' prices contain their tax is the order's knowledge; its next snapshot tells the amount.
         Some(error) => return Err(error),
     };
-    let fact = issued(&refund, order, refunded_at, currency, amount, *BODY)?;
+    let fact = issued(&refund, order, refunded_at, currency, paid, *BODY)?;
     Ok(vec![draft(&refund, fact, refunded_at)])
 }
 
@@ -81,11 +82,11 @@ pub(super) fn read(text: &str, triggered_at: Timestamp) -> Result<Vec<Draft>, No
 pub(super) fn within(refund: &Refund<'_>, frame: Frame, place: Place<'_>) -> Result<Draft, NotUnderstood> {
     // A snapshot must give the same facts however often and by whatever way it comes, so it dates its undated refunds.
     let refunded_at = refunded_at(refund, place)?.unwrap_or(frame.version);
-    let amount = match foreign(refund, frame.currency, place)? {
+    let paid = match foreign(refund, frame.currency, place)? {
         None => paid_back(refund, frame.currency, place)?,
         Some(_) => value_of_goods(refund, frame, place)?,
     };
-    let fact = issued(refund, frame.order, refunded_at, frame.currency, amount, place)?;
+    let fact = issued(refund, frame.order, refunded_at, frame.currency, paid, place)?;
     Ok(draft(refund, fact, frame.placed_at))
 }
 
@@ -100,7 +101,7 @@ fn issued(
     order: OrderId,
     refunded_at: Timestamp,
     currency: Currency,
-    amount: i64,
+    Paid { amount, gift_card }: Paid,
     place: Place<'_>,
 ) -> Result<RefundIssued, NotUnderstood> {
     Ok(RefundIssued {
@@ -111,6 +112,7 @@ fn issued(
         amount,
         tax: tax(refund, currency, place)?.clamp(0, amount.max(0)),
         restocked: restocked(refund, place)?,
+        gift_card,
     })
 }
 
@@ -144,6 +146,17 @@ impl RefundTransaction<'_> {
         let is = |field: &Loose<'_>, word: &str| field.text().map(|text| text.eq_ignore_ascii_case(word));
         is(&self.kind, "refund") == Some(true) && is(&self.status, "success") != Some(false)
     }
+
+    /// True for what went back onto the gift card that it was paid with.
+    fn is_gift_card(&self) -> bool {
+        self.gateway.text().is_some_and(|gateway| gateway.trim().eq_ignore_ascii_case("gift_card"))
+    }
+}
+
+/// What was given back, in the shop's minor units, and what of it onto gift cards.
+struct Paid {
+    amount: i64,
+    gift_card: i64,
 }
 
 /// Set when a transaction is in the buyer's currency and not in the shop's: what to report if nothing else tells the
@@ -159,19 +172,22 @@ fn foreign(refund: &Refund<'_>, shop: Currency, place: Place<'_>) -> Result<Opti
     Ok(None)
 }
 
-fn paid_back(refund: &Refund<'_>, currency: Currency, place: Place<'_>) -> Result<i64, NotUnderstood> {
+fn paid_back(refund: &Refund<'_>, currency: Currency, place: Place<'_>) -> Result<Paid, NotUnderstood> {
     let transactions = place.key("transactions");
-    let gave_back = refund.transactions.at(&transactions).filter(|(transaction, _)| transaction.gave_back());
-    let amounts = gave_back.map(|(transaction, at)| {
-        let at = at.key("amount");
-        transaction.amount.read(currency, at)?.ok_or_else(|| at.missing())
-    });
-    sum(amounts, transactions)
+    let told = |counts: fn(&RefundTransaction<'_>) -> bool| {
+        let gave_back = refund.transactions.at(&transactions).filter(|(transaction, _)| transaction.gave_back());
+        let amounts = gave_back.filter(|(transaction, _)| counts(transaction)).map(|(transaction, at)| {
+            let at = at.key("amount");
+            transaction.amount.read(currency, at)?.ok_or_else(|| at.missing())
+        });
+        sum(amounts, transactions)
+    };
+    Ok(Paid { amount: told(|_| true)?, gift_card: told(|transaction| transaction.is_gift_card())? })
 }
 
 /// What the refund is worth in the shop's money when its transactions are in the buyer's: the goods with their tax, less
-/// the adjustments.
-fn value_of_goods(refund: &Refund<'_>, frame: Frame, place: Place<'_>) -> Result<i64, NotUnderstood> {
+/// the adjustments. What of it went back onto gift cards is known when all of it did.
+fn value_of_goods(refund: &Refund<'_>, frame: Frame, place: Place<'_>) -> Result<Paid, NotUnderstood> {
     let lines = place.key("refund_line_items");
     let with_tax =
         |amount: i64, tax: i64, at: Place<'_>| if frame.taxes_included { Ok(amount) } else { add(amount, tax, at) };
@@ -187,7 +203,10 @@ fn value_of_goods(refund: &Refund<'_>, frame: Frame, place: Place<'_>) -> Result
             shop_amount(&adjustment.tax_amount, &adjustment.tax_amount_set, frame.currency, at.key("tax_amount"))?;
         with_tax(amount.unwrap_or(0), tax.unwrap_or(0), at)
     });
-    subtract(sum(goods, lines)?, sum(kept, adjustments)?, place)
+    let amount = subtract(sum(goods, lines)?, sum(kept, adjustments)?, place)?;
+    let mut gave_back = refund.transactions.0.iter().filter(|transaction| transaction.gave_back());
+    let gift_card = if gave_back.all(RefundTransaction::is_gift_card) { amount.max(0) } else { 0 };
+    Ok(Paid { amount, gift_card })
 }
 
 fn tax(refund: &Refund<'_>, currency: Currency, place: Place<'_>) -> Result<i64, NotUnderstood> {

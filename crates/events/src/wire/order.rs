@@ -199,6 +199,7 @@ impl From<&RefundIssued> for wire::RefundIssued {
             amount: fact.amount,
             tax: fact.tax,
             restocked: quantities(&fact.restocked),
+            gift_card: fact.gift_card,
             sealed: vec![],
         }
     }
@@ -216,6 +217,7 @@ impl TryFrom<wire::RefundIssued> for RefundIssued {
             amount: wire.amount,
             tax: wire.tax,
             restocked: pairs(wire.restocked),
+            gift_card: wire.gift_card,
         })
     }
 }

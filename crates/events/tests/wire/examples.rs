@@ -35,7 +35,8 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let ours = [erased(), posted(), quarantined(), redriven(), stock_alert()];
     let all = shop.into_iter().chain(notices).chain(courier).chain(claims).chain(ours);
     let all = all.chain(crate::vouchers::examples());
-    all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event)).collect()
+    let named = all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event));
+    named.chain([("RefundIssuedOntoGiftCard", refund_onto_gift_card())]).collect()
 }
 
 pub(crate) fn placed() -> Event {
@@ -102,6 +103,21 @@ fn refund() -> Event {
         amount: 135_000,
         tax: 6_500,
         restocked: vec![(LineId(11), 1), (LineId(12), 1)],
+        gift_card: 0,
+    };
+    from(Source::SHOPIFY, Fact::RefundIssued(fact), vec![])
+}
+
+fn refund_onto_gift_card() -> Event {
+    let fact = RefundIssued {
+        refunded_at: EVENING,
+        order: ORDER,
+        refund: RefundId(880_002),
+        currency: Currency::PKR,
+        amount: 135_000,
+        tax: 6_500,
+        restocked: vec![],
+        gift_card: 75_000,
     };
     from(Source::SHOPIFY, Fact::RefundIssued(fact), vec![])
 }

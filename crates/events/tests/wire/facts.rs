@@ -88,10 +88,10 @@ fn orders() -> impl Strategy<Value = Fact> {
         .prop_map(|(cancelled_at, order, reason)| Fact::OrderCancelled(OrderCancelled { cancelled_at, order, reason }));
     let deleted =
         (time(), order()).prop_map(|(deleted_at, order)| Fact::OrderDeleted(OrderDeleted { deleted_at, order }));
-    let refund = (time(), order(), any::<u64>(), money(), any::<i64>(), quantities()).prop_map(
-        |(refunded_at, order, refund, money, tax, restocked)| {
+    let refund = (time(), order(), any::<u64>(), money(), any::<[i64; 2]>(), quantities()).prop_map(
+        |(refunded_at, order, refund, money, [tax, gift_card], restocked)| {
             let (refund, currency, amount) = (RefundId(refund), money.currency, money.minor);
-            Fact::RefundIssued(RefundIssued { refunded_at, order, refund, currency, amount, tax, restocked })
+            Fact::RefundIssued(RefundIssued { refunded_at, order, refund, currency, amount, tax, restocked, gift_card })
         },
     );
     prop_oneof![placed, cancelled, deleted, refund]

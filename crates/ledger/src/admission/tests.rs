@@ -49,7 +49,7 @@ type Line = (&'static str, Side, i64, Currency);
 #[test]
 fn every_refusal_has_a_row_in_order() {
     use Side::{Credit, Debit};
-    let (much, unknown, cod) = (LARGEST + 1, "assets:unknown", "assets:cod-receivable:postex");
+    let (much, unknown, cod) = (Money::LARGEST + 1, "assets:unknown", "assets:cod-receivable:postex");
     let expense = |minor| [("expenses:general", Debit, minor, PKR), ("assets:cash", Credit, minor, PKR)];
     let (bad_day, bad_key) = (Day(100), Earlier::Different);
     let rows: Vec<(Vec<Line>, Refused)> = vec![

@@ -140,7 +140,7 @@ fn cells((tenant, item, at, origin): &MovementKey, line: &CardLine) -> Result<[V
         Movement::Received { unit_cost, .. } => ("received", Some(*unit_cost), None, 0),
         Movement::Issued { .. } => ("issued", None, None, 0),
         Movement::Returned { issue, earlier, .. } => ("returned", None, Some(issue.as_str()), *earlier),
-        Movement::Lost { .. } => ("lost", None, None, 0),
+        Movement::Lost { issue, .. } => ("lost", None, issue.as_ref().map(Origin::as_str), 0),
     };
     Ok([
         tenant.as_str().into(),
@@ -190,7 +190,7 @@ fn movement(row: &Row) -> Result<Movement, DbError> {
         "returned" => {
             Movement::Returned { quantity, earlier: row.int(10)?, issue: Origin::stored(row.text(9)?.to_owned()) }
         }
-        "lost" => Movement::Lost { quantity },
+        "lost" => Movement::Lost { quantity, issue: row.opt_text(9)?.map(|issue| Origin::stored(issue.to_owned())) },
         _ => return Err(corrupt("stock_movement.kind")),
     })
 }

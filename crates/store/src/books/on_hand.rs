@@ -39,7 +39,7 @@ pub async fn on_hand(db: &Db, tenant: &TenantId) -> Result<BTreeMap<VariantId, O
         one.stock = row.opt_blob(1)?.map_or(Ok(Stock::default()), |state| decode("stock_movement.state", state))?;
     }
     let uncosted = "SELECT item, CAST(SUM(quantity) AS BIGINT) FROM stock_movement WHERE tenant = $1 AND kind <> 'cost' \
-                    AND cost IS NULL GROUP BY item";
+                    AND NOT (kind = 'lost' AND issue IS NOT NULL) AND cost IS NULL GROUP BY item";
     for row in ask(uncosted).await? {
         found.entry(parsed("stock_movement.item", row.text(0)?)?).or_default().uncosted = row.int(1)?;
     }

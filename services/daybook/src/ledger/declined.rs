@@ -6,8 +6,6 @@ use serde_json::json;
 
 use crate::output::Answer;
 
-/// The largest amount in minor units, as for an entry of a voucher.
-const LARGEST: i128 = 1_000_000_000_000_000;
 /// Days after today up to which something may count.
 const DAYS_AHEAD: i32 = 365;
 
@@ -88,10 +86,10 @@ pub(crate) fn admit(entered: &Entered<'_>, standing: &Standing, today: Day) -> R
     if let Some(index) = position(&|(amount, _)| entered.currency.is_some_and(|only| only != amount.currency)) {
         return Err(Refused::WrongCurrency { index }.into());
     }
-    if let Some(index) = position(&|(amount, _)| i128::from(amount.minor) > LARGEST) {
+    if let Some(index) = position(&|(amount, _)| amount.minor > Money::LARGEST) {
         return Err(Refused::Overflow { index }.into());
     }
-    if entered.total > LARGEST {
+    if entered.total > i128::from(Money::LARGEST) {
         return Err(Refused::Overflow { index: 0 }.into());
     }
     if let Some(closed_through) = standing.closed_through.filter(|closed| entered.day <= *closed) {

@@ -71,7 +71,8 @@ pub(crate) async fn note_goods(
     let mut tenancies = desks(partitions, Timestamp::default());
     lay_named(tx, &mut tenancies, keys.clone()).await?;
     complete(tx, &mut tenancies).await?;
-    stock::note_goods(tx, &tenancies).await
+    let policies = books::policies(tx, &tenancies.keys().cloned().collect()).await?;
+    stock::note_goods(tx, &tenancies, &policies).await
 }
 
 /// Which of these parts' cases should have posted something else than they did. Parked cases are left out: they are listed.
@@ -85,7 +86,7 @@ pub(crate) async fn differing(
     complete(tx, &mut tenancies).await?;
     let policies = books::policies(tx, &tenancies.keys().cloned().collect()).await?;
     let default = Policy::default();
-    let (mut cases, goods, mut places) = stock::compare(tx, &tenancies).await?;
+    let (mut cases, goods, mut places) = stock::compare(tx, &tenancies, &policies).await?;
     for (tenant, tenancy) in &tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         for case in cases.remove(tenant).unwrap_or_default() {

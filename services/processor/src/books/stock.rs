@@ -3,7 +3,7 @@
 //!
 //! Per batch, whatever its size: one look-up of the lines that the batch's cases have on the cards; and only if those differ
 //! from what the cases imply, one look-up each of the changed cards from the first change on, of the lines before that, and
-//! of issues that some line undoes; one write, one removal. A line whose cost changed may belong to a case that the batch
+//! of issues that some line goes on from; one write, one removal. A line whose cost changed may belong to a case that the batch
 //! does not name: that case is fetched as the batch's own were, and settled with them.
 //!
 //! Facts that come in the order in which they happened change cards at their ends: nothing but the last line is read. A late one
@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::stock::{self, CardLine, Issues, Movement, Stock};
+use commerce::stock::{self, CardLine, Issues, Stock};
 use commerce::{Fact, PartKey, Policy, TenantId, VariantId};
 use events::Payload;
 use store::books::{self, CardPlaces, MovementKey, Movements};
@@ -104,7 +104,7 @@ pub(super) async fn value_goods(
 ) -> Result<(Cases, Goods), DbError> {
     let cases = cases_of(tenancies);
     let (carriers, mut lines) = lines_of(tx, &cases).await?;
-    let mut changes = Changes::between(&lines, implied(tenancies, &cases));
+    let mut changes = Changes::between(&lines, implied(tenancies, &cases, policies));
     changes.put.extend(unknown(tx, noted).await?);
     let places = changes.places();
     if places.is_empty() {
@@ -130,17 +130,25 @@ pub(super) async fn value_goods(
 }
 
 /// Brings the lines of these desks' cases to what the facts imply, and values none of them.
-pub(super) async fn note_goods(tx: &mut Tx, tenancies: &Tenancies) -> Result<(), DbError> {
+pub(super) async fn note_goods(
+    tx: &mut Tx,
+    tenancies: &Tenancies,
+    policies: &BTreeMap<TenantId, Policy>,
+) -> Result<(), DbError> {
     let cases = cases_of(tenancies);
     let (_, stored) = lines_of(tx, &cases).await?;
-    Changes::between(&stored, implied(tenancies, &cases)).save(tx).await
+    Changes::between(&stored, implied(tenancies, &cases, policies)).save(tx).await
 }
 
 /// The cases' goods as they are stored, and the places at which that is not what the facts imply.
-pub(super) async fn compare(tx: &mut Tx, tenancies: &Tenancies) -> Result<(Cases, Goods, Vec<String>), DbError> {
+pub(super) async fn compare(
+    tx: &mut Tx,
+    tenancies: &Tenancies,
+    policies: &BTreeMap<TenantId, Policy>,
+) -> Result<(Cases, Goods, Vec<String>), DbError> {
     let cases = cases_of(tenancies);
     let (_, stored) = lines_of(tx, &cases).await?;
-    let changes = Changes::between(&stored, implied(tenancies, &cases));
+    let changes = Changes::between(&stored, implied(tenancies, &cases, policies));
     let differing = changes.put.keys().chain(&changes.gone).map(place).collect();
     Ok((cases, Goods::of_lines(stored), differing))
 }
@@ -173,12 +181,13 @@ async fn lines_of(tx: &mut Tx, cases: &Cases) -> Result<(BTreeSet<(TenantId, Par
     Ok((carriers, lines))
 }
 
-/// The lines that the facts of these cases imply.
-fn implied(tenancies: &Tenancies, cases: &Cases) -> Movements {
+/// The lines that the facts of these cases imply under their tenants' policies.
+fn implied(tenancies: &Tenancies, cases: &Cases, policies: &BTreeMap<TenantId, Policy>) -> Movements {
     let mut implied = Movements::new();
     for (tenant, cases) in cases {
         let Some(tenancy) = tenancies.get(tenant) else { continue };
-        let lines = cases.iter().flat_map(|case| stock::movements(&tenancy.desk.case(case)));
+        let recognition = policies.get(tenant).map_or_else(Default::default, |policy| policy.recognition);
+        let lines = cases.iter().flat_map(|case| stock::movements(&tenancy.desk.case(case), recognition));
         implied.extend(lines.map(|line| keyed(tenant, line)));
     }
     implied
@@ -234,12 +243,12 @@ fn stocks(lines: Movements) -> Result<Stocks, DbError> {
     lines.into_iter().map(stock).collect()
 }
 
-/// The issues that lines undo, of which some may stand before the first of these lines.
+/// The issues that lines go on from, of which some may stand before the first of these lines.
 async fn undone(tx: &mut Tx, lines: &Movements, known: &Movements) -> Result<BTreeMap<TenantId, Issues>, DbError> {
     let has_part = |(tenant, ..): &MovementKey, line: &CardLine| line.part.clone().map(|part| (tenant.clone(), part));
-    let is_return = |line: &CardLine| matches!(line.movement, Movement::Returned { .. });
+    let goes_on = |line: &CardLine| line.movement.of_issue().is_some();
     let mut parts: BTreeSet<(TenantId, PartKey)> =
-        lines.iter().filter(|(_, line)| is_return(line)).filter_map(|(key, line)| has_part(key, line)).collect();
+        lines.iter().filter(|(_, line)| goes_on(line)).filter_map(|(key, line)| has_part(key, line)).collect();
     for part in known.iter().filter_map(|(key, line)| has_part(key, line)) {
         parts.remove(&part);
     }

@@ -234,6 +234,7 @@ impl World {
             kind,
             by: staff(),
             reason: reason(),
+            approved_by: None,
         }
     }
 

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    Account, AccountRule, Currency, Day, Earlier, Entry, MoneyError, Proposal, Reference, Side, Timestamp, Undoes,
+    Account, AccountRule, Currency, Day, Earlier, Entry, Money, MoneyError, Proposal, Reference, Side, Timestamp, Undoes,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::part::{keep_greater, keep_smaller};
-use crate::{Chart, Courier, Policy, Reason, StaffId, VoucherId};
+use crate::{Chart, Courier, Reason, StaffId, VoucherId};
 
 /// What a voucher is for. It says so in lists; the entries are posted alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -264,14 +264,23 @@ impl Accounts {
     }
 }
 
+/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has none. It is
+/// asked once, when something is entered: no posting depends on it.
+pub type ApprovalLimits = BTreeMap<Currency, i64>;
+
+/// True when an amount is above the merchant's limit for its currency.
+pub fn is_above_limit(amount: Money, limits: &ApprovalLimits) -> bool {
+    limits.get(&amount.currency).is_some_and(|limit| amount.minor > *limit)
+}
+
 /// True when a sum of debits is above the merchant's limit for its currency.
-pub fn needs_approval(entries: &[Entry], policy: &Policy) -> Result<bool, MoneyError> {
+pub fn needs_approval(entries: &[Entry], limits: &ApprovalLimits) -> Result<bool, MoneyError> {
     let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.side == Side::Debit) {
         let sum = sums.entry(entry.amount.currency).or_default();
         *sum = sum.checked_add(entry.amount.minor).ok_or(MoneyError::Overflow)?;
     }
-    Ok(sums.iter().any(|(currency, sum)| policy.approval_limit.get(currency).is_some_and(|limit| sum > limit)))
+    Ok(sums.iter().any(|(currency, sum)| is_above_limit(Money::new(*sum, *currency), limits)))
 }
 
 /// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and of

@@ -202,14 +202,17 @@ fn a_merchants_accounts_are_the_charts_the_couriers_and_its_own() {
 
 #[test]
 fn the_limit_is_of_the_debits_of_one_currency() {
-    let policy = Policy { approval_limit: [(PKR, 100)].into(), ..Policy::default() };
-    let needs = |entries: &[Entry]| needs_approval(entries, &policy);
+    let limits = ApprovalLimits::from([(PKR, 100)]);
+    let needs = |entries: &[Entry]| needs_approval(entries, &limits);
     assert_eq!(needs(&entries(100, 100)), Ok(false));
     assert_eq!(needs(&entries(101, 101)), Ok(true));
     assert_eq!(needs(&[entries(60, 60), entries(41, 41)].concat()), Ok(true));
     let dollars = [Entry::debit(account("assets:bank"), Money::new(999, Currency::USD))];
     assert_eq!(needs(&dollars), Ok(false), "no limit, no second person");
     assert!(needs(&[entries(i64::MAX, 1), entries(1, 1)].concat()).is_err());
+    for (minor, currency, above) in [(100, PKR, false), (101, PKR, true), (999, Currency::USD, false)] {
+        assert_eq!(is_above_limit(Money::new(minor, currency), &limits), above, "{minor} {currency}");
+    }
 }
 
 #[test]

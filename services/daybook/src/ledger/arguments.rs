@@ -29,7 +29,7 @@ pub(crate) enum Ledger {
     /// Accounts people may enter on
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Set the sum above which a voucher needs a second person
+    /// Set the sum above which a voucher or a write-off needs a second person
     Limit(Limit),
     /// Re-check chain, reversals, balances, sub-ledgers and postings, and name the first bad record
     Verify(LedgerVerify),

@@ -31,6 +31,12 @@ pub(crate) enum Declined {
         /// In what.
         currency: Currency,
     },
+    /// Above the merchant's limit, and nobody else agreed.
+    #[error("it is above the merchant's limit for one person: somebody else has to agree")]
+    NeedsSecondPerson,
+    /// Whoever decided it is named as the second person too.
+    #[error("the second person is the first one again")]
+    SamePersonTwice,
 }
 
 impl Declined {
@@ -40,6 +46,8 @@ impl Declined {
             Declined::Refused(refused) => refused.name(),
             Declined::DayOutOfRange { .. } => "day_out_of_range",
             Declined::MoreThanOutstanding { .. } => "more_than_outstanding",
+            Declined::NeedsSecondPerson => "needs_second_person",
+            Declined::SamePersonTwice => "same_person_twice",
         }
     }
 

@@ -71,7 +71,7 @@ pub(super) async fn reverse(settings: &Settings, asked: &Reverse) -> Result<Answ
 /// Admits a voucher, puts it on the log and answers what became of it.
 async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) -> Result<Answer> {
     // What does not add up is refused below; until then it is as if a second person were needed.
-    let needs_approval = commerce::needs_approval(&entered.entries, &counter.policy().await?).unwrap_or(true);
+    let needs_approval = commerce::needs_approval(&entered.entries, &counter.limits().await?).unwrap_or(true);
     let entered = VoucherEntered { needs_approval, ..entered };
     let id = entered.voucher.clone();
     let ids = std::iter::once(id.clone()).chain(entered.reverses.clone()).collect();

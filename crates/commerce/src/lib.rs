@@ -33,7 +33,7 @@ pub use part::{Part, PartKey, Payout, Receipt};
 pub use policy::{Chart, CodGateways, Costing, Policy, Rate, Rates, Recognition, Withholding};
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};
 pub use voucher::{
-    AccountOpened, Accounts, ApprovalLimits, Calendar, Decision, PeriodClosed, PeriodReopened, Voucher,
-    VoucherApproved, VoucherEntered, VoucherKind, VoucherState, VoucherWithdrawn, is_above_limit, needs_approval,
-    propose,
+    AccountOpened, Accounts, ApprovalLimits, Calendar, Decision, Discounted, PeriodClosed, PeriodReopened,
+    StandingReversals, Voucher, VoucherApproved, VoucherDigest, VoucherEntered, VoucherKind, VoucherState,
+    VoucherWithdrawn, is_above_limit, needs_approval, propose,
 };

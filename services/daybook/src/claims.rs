@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use commerce::{
-    ApprovalLimits, ChargebackOutcome, ChargebackRecorded, ClaimKey, CodPosition, CodWrittenOff, Courier, Fact, OrderId, Part, PartKey,
-    TrackingNumber, WriteOffKind,
+    ApprovalLimits, ChargebackOutcome, ChargebackRecorded, ClaimKey, CodPosition, CodWrittenOff, Courier, Fact,
+    OrderId, Part, PartKey, TrackingNumber, WriteOffKind,
 };
 use ledger::{Admitted, Currency, Day, Money, Refused};
 use serde::Serialize;

@@ -7,7 +7,9 @@ use std::fs::File;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use commerce::{AccountOpened, Accounts, ApprovalLimits, Fact, Policy, StaffId, Voucher, VoucherEntered, VoucherId, VoucherKind};
+use commerce::{
+    AccountOpened, Accounts, ApprovalLimits, Fact, Policy, StaffId, Voucher, VoucherEntered, VoucherId, VoucherKind,
+};
 use events::{Event, Source};
 use ledger::{Account, Currency, Entry, MoneyError, Posted, Refused, Timestamp, TrialBalance};
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use commerce::{Reason, StaffId, VoucherId};
+use commerce::{Reason, StaffId, VoucherDigest, VoucherId};
 use ledger::{Account, Currency};
 
 use super::audit::{CheckpointKey, LedgerVerify, SignCheckpoint};
@@ -58,6 +58,12 @@ pub(crate) struct Approve {
     /// Who approves: a slug such as `owner`, never a name
     #[arg(long, value_name = "SLUG")]
     pub(crate) by: StaffId,
+    /// Of what, as `daybook ledger vouchers` or `--dry-run` shows it [default: what stands now]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<VoucherDigest>,
+    /// Show what stands under the id, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }

@@ -75,12 +75,12 @@ async fn standing(backend: &Backend) -> Vec<String> {
 async fn the_order_of_arrival_does_not_decide_which_reversal_stands() {
     let events = contested();
     let mut rng = StdRng::seed_from_u64(SEED);
-    for (kind, orders) in [(Kind::Embedded, 24), (Kind::Servers, 2)] {
+    for (kind, orders) in [(Kind::Embedded, 16), (Kind::Servers, 2)] {
         let whole = Backend::fresh(kind, 1).await;
         fold(&whole, &events).await;
         let expected = open_hash(&whole.db).await;
         assert_eq!(standing(&whole).await, ["voucher/rent-1", "voucher/rent-2", "voucher/x", "voucher/y"]);
-        for _ in 0..orders {
+        for order in 0..orders {
             let mut shuffled = events.clone();
             shuffled.shuffle(&mut rng);
             let ids: Vec<_> = shuffled.iter().map(|event| event.payload.clone()).collect();
@@ -90,8 +90,10 @@ async fn the_order_of_arrival_does_not_decide_which_reversal_stands() {
             }
             assert_eq!(open_hash(&backend.db).await, expected, "{kind:?}, seed {SEED}: {ids:?}");
             assert_eq!(findings(&backend).await, Vec::<String>::new(), "{kind:?}: {ids:?}");
-            rebuild(&backend).await;
-            assert_eq!(open_hash(&backend.db).await, expected, "{kind:?}: a rebuild moves nothing: {ids:?}");
+            if order == 0 {
+                rebuild(&backend).await;
+                assert_eq!(open_hash(&backend.db).await, expected, "{kind:?}: a rebuild moves nothing: {ids:?}");
+            }
         }
     }
 }

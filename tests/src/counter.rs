@@ -1,9 +1,13 @@
 //! Write-offs, disputes and receipts of goods are refused by the names that vouchers are, on both back ends, with nothing written.
 
+use commerce::{CodWrittenOff, Fact, Part, PartKey};
+use events::{Event, Source};
+use ledger::Timestamp;
 use serde_json::{Value, json};
+use store::books;
 
 use crate::backend::Kind;
-use crate::books::findings;
+use crate::books::{append, config, findings};
 use crate::vouchers::Office;
 
 /// Two orders of 100 rupees, cash on delivery: `postex/CX1` was delivered, `postex/CX2` is on the way.
@@ -61,6 +65,11 @@ fn bad_input() -> Vec<(String, &'static str, Option<u64>)> {
         (off("CX1 s-1 8 PKR shortfall 2026-05-20"), "duplicate_key", None),
         (off("CX1 s-2 92.51 PKR lost 2026-05-20"), "more_than_outstanding", None),
         (off("CX2 s-2 1 PKR lost 2026-05-20"), "more_than_outstanding", None),
+        (off("CX1 s-2 50.01 PKR lost 2026-05-20"), "needs_second_person", None),
+        (off("CX1 s-2 50.01 PKR claim 2026-05-20"), "needs_second_person", None),
+        (off("CX1 s-2 50.01 PKR lost 2026-05-20") + " --approved-by accounts-2", "same_person_twice", None),
+        (off("CX1 s-2 1 PKR lost 2026-05-20") + " --approved-by accounts-2", "same_person_twice", None),
+        (off("CX1 s-1 7.50 PKR shortfall 2026-05-20") + " --approved-by owner", "duplicate_key", None),
         (chargeback("d-2 20 3 PKR 2999-01-01"), "day_out_of_range", None),
         (chargeback("d-2 0 3 PKR 2026-05-21"), "amount_not_positive", Some(0)),
         (chargeback("d-2 20 -3 PKR 2026-05-21"), "amount_not_positive", Some(1)),
@@ -93,6 +102,7 @@ async fn what_is_no_voucher_is_refused_by_the_same_names() {
         std::fs::write(&file, ORDERS).unwrap();
         office.good(&["import", "shopify-orders", file.to_str().unwrap(), "--tenant", "kohsar"]).await;
         office.good(&words("ledger close --through 2026-04-30 --by owner --reason month-end")).await;
+        office.good(&words("ledger limit --currency PKR --amount 50.00")).await;
         let good = [
             write_off("CX1 s-1 7.50 PKR shortfall 2026-05-20"),
             chargeback("d-1 20 3 PKR 2026-05-21"),
@@ -128,4 +138,56 @@ async fn what_is_no_voucher_is_refused_by_the_same_names() {
         answers.push(said);
     }
     assert_eq!(answers[0], answers[1], "the same answers on both back ends");
+}
+
+/// What stands under a key of parcel `postex/CX1`.
+async fn stands(office: &Office, key: &str) -> Option<CodWrittenOff> {
+    let part = PartKey::Parcel("postex".parse().unwrap(), "CX1".parse().unwrap());
+    match books::part(&office.backend.db, &"kohsar".parse().unwrap(), &part).await.unwrap()?.part {
+        Part::Parcel(parcel) => parcel.written_off.get(&key.parse().unwrap()).cloned(),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_write_off_what_one_may_not() {
+    for kind in [Kind::Embedded, Kind::Servers] {
+        let office = Office::open(kind).await;
+        let file = office.backend.folder.path().join("orders.json");
+        std::fs::write(&file, ORDERS).unwrap();
+        office.good(&["import", "shopify-orders", file.to_str().unwrap(), "--tenant", "kohsar"]).await;
+        office.good(&words("ledger limit --currency PKR --amount 30.00")).await;
+        office.good(&words(&write_off("CX1 alone 30.00 PKR lost 2026-05-20"))).await;
+        assert_eq!(stands(&office, "alone").await.unwrap().approved_by, None, "the limit itself is below");
+
+        let big = write_off("CX1 big 30.01 PKR lost 2026-05-20");
+        let before = office.written().await;
+        refused(&office, &big, "needs_second_person", None).await;
+        refused(&office, &format!("{big} --dry-run"), "needs_second_person", None).await;
+        assert_eq!(office.written().await, before, "{kind:?}: nothing of it was written");
+        let by_two = format!("{big} --approved-by owner");
+        assert_eq!(office.good(&words(&by_two)).await["already"], false);
+        let recorded = stands(&office, "big").await.unwrap();
+        assert_eq!(recorded.approved_by, Some("owner".parse().unwrap()));
+        assert_eq!(office.good(&words(&by_two)).await["already"], true);
+        refused(&office, &big, "duplicate_key", None).await;
+        // Who was asked is asked no more when the limit falls.
+        office.good(&words("ledger limit --currency PKR --amount 1.00")).await;
+        let alone = write_off("CX1 alone 30.00 PKR lost 2026-05-20");
+        assert_eq!(office.good(&words(&alone)).await["already"], true);
+
+        // What another producer puts on the log is posted as it is recorded: the limit is asked at the counter.
+        let unasked = CodWrittenOff { key: "unasked".parse().unwrap(), approved_by: None, ..recorded };
+        let fact = Fact::CodWrittenOff(unasked);
+        append(
+            &office.backend.log,
+            &[Event::fact("kohsar".parse().unwrap(), Source::DAYBOOK, Timestamp(0), fact, vec![])],
+        )
+        .await;
+        processor::catch_up(config(10), &office.backend.log, &office.backend.db).await.unwrap();
+        let shown = office.good(&words("show cod")).await;
+        let postex = &shown["couriers"][0];
+        assert_eq!((&postex["written_off"], &postex["outstanding"]), (&json!(9_002), &json!(998)), "{shown}");
+        assert_eq!(findings(&office.backend).await, Vec::<String>::new(), "{kind:?}");
+    }
 }

@@ -244,6 +244,7 @@ impl World {
             kind,
             by: staff(),
             reason: reason(),
+            approved_by: None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! What people enter into the books, through the real binary on both back ends: admitted once, refused by name with nothing
 //! written, approved by a second person; and what comes late for a closed period.
 
+mod approvals;
+mod reversals;
+
 use std::time::Duration;
 
 use commerce::{Fact, PartKey, PayoutBanked, PeriodClosed, PeriodReopened, TenantId};

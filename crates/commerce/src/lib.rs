@@ -35,6 +35,7 @@ pub use policy::{Chart, CodGateways, Costing, Policy, Rate, Rates, Recognition, 
 pub use posting::{Case, CodPosition, Postings, Unpostable, cod_position, cod_positions, postings};
 pub use rises::Rises;
 pub use voucher::{
-    AccountOpened, Accounts, Calendar, Decision, PeriodClosed, PeriodReopened, Voucher, VoucherApproved,
-    VoucherEntered, VoucherKind, VoucherState, VoucherWithdrawn, needs_approval, propose,
+    AccountOpened, Accounts, ApprovalLimits, Calendar, Decision, Discounted, PeriodClosed, PeriodReopened,
+    StandingReversals, Voucher, VoucherApproved, VoucherDigest, VoucherEntered, VoucherKind, VoucherState,
+    VoucherWithdrawn, is_above_limit, needs_approval, propose,
 };

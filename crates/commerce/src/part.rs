@@ -147,6 +147,11 @@ impl Part {
         }
     }
 
+    /// The voucher, if it is one.
+    pub fn voucher(&self) -> Option<&Voucher> {
+        if let Part::Voucher(voucher) = self { Some(voucher) } else { None }
+    }
+
     /// The printed name an order bears.
     pub fn order_name(&self) -> Option<&OrderName> {
         match self {

@@ -4,9 +4,7 @@
 mod chart;
 mod rates;
 
-use std::collections::BTreeMap;
-
-use ledger::{BusinessZone, Currency};
+use ledger::BusinessZone;
 use serde::{Deserialize, Serialize};
 
 pub use chart::Chart;
@@ -98,10 +96,6 @@ pub struct Policy {
     pub withholding: Withholding,
     /// Where postings go.
     pub chart: Chart,
-    /// By currency, the sum of debits above which a voucher needs a second person, minor units. A currency without a limit
-    /// needs none. Kept apart from what a tenant writes of its policy: it is asked once, when a voucher is entered.
-    #[serde(skip)]
-    pub approval_limit: BTreeMap<Currency, i64>,
 }
 
 impl Default for Policy {
@@ -113,7 +107,6 @@ impl Default for Policy {
             costing: Costing::default(),
             prices_include_tax: false,
             output_tax: Rates::default(),
-            approval_limit: BTreeMap::new(),
             withholding: Withholding::default(),
             chart: Chart::default(),
         }

@@ -20,7 +20,7 @@
 //! | card payment disputed | chargebacks, chargeback fees | gateway receivable | `order/…/chargeback/…` |
 //! | dispute won | gateway receivable | chargebacks | `order/…/chargeback/…/won` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
-//! | voucher entered by a person, and approved by a second one where that is needed | as entered | as entered | `voucher/…/entered` |
+//! | voucher entered by a person, and approved by a second one where that is needed; of several that reverse one voucher, the first | as entered | as entered | `voucher/…/entered` |
 //! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
 //! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
 //! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |
@@ -47,7 +47,7 @@ use std::collections::BTreeMap;
 use ledger::{AccountError, Journal, Rejected, Side, TextError};
 
 use crate::stock::CardLine;
-use crate::{Part, PartKey, Payout, Policy};
+use crate::{Part, PartKey, Payout, Policy, StandingReversals};
 use goods::post_goods;
 use order::post_order;
 use parcel::post_parcel;
@@ -59,7 +59,7 @@ pub(crate) use sale::{names, shops_word};
 
 pub use cash::{CodPosition, cod_position, cod_positions};
 
-/// The parts of one case: an order with its parcels, or a single part that no order owns.
+/// The parts of one case: an order with its parcels, all reversals of one voucher, or a single part that no order owns.
 pub type Case<'a> = BTreeMap<PartKey, &'a Part>;
 
 /// What each part of the case should have posted; every part is there, if only with an empty journal.
@@ -94,13 +94,14 @@ pub enum Unpostable {
 pub fn postings(case: &Case<'_>, policy: &Policy, goods: &[&CardLine]) -> Result<Postings, Unpostable> {
     let mut postings: Postings = case.keys().map(|key| (key.clone(), Journal::new())).collect();
     let sale = Sale::of(case, policy);
+    let reversals = StandingReversals::among(case.values().filter_map(|part| part.voucher()));
     for (key, part) in case {
         let mut writer = Writer { key, about: about(case, key)?, journal: Journal::new() };
         match part {
             Part::Order(order) => post_order(&mut writer, order, &sale, policy)?,
             Part::Parcel(_) => post_parcel(&mut writer, &sale, policy)?,
             Part::Payout(payout) => post_payout(&mut writer, payout, policy)?,
-            Part::Voucher(voucher) => post_voucher(&mut writer, voucher)?,
+            Part::Voucher(voucher) => post_voucher(&mut writer, voucher, &reversals)?,
             Part::Calendar(_) | Part::Accounts(_) => {}
             Part::Receipt(_) => {}
         }

@@ -1,15 +1,22 @@
 //! What people enter into the books themselves: vouchers (expenses, manual journals, opening balances and the like), their
 //! approval by a second person, closed periods, and accounts that a merchant adds to the chart.
 
+mod digest;
+mod reversal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    Account, AccountRule, Currency, Day, Earlier, Entry, MoneyError, Proposal, Reference, Side, Timestamp, Undoes,
+    Account, AccountRule, Currency, Day, Earlier, Entry, Money, MoneyError, Proposal, Reference, Side, Timestamp,
+    Undoes,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::part::{keep_greater, keep_smaller};
-use crate::{Chart, Courier, Policy, Reason, StaffId, VoucherId};
+use crate::{Chart, Courier, Reason, StaffId, VoucherId};
+
+pub use digest::VoucherDigest;
+pub use reversal::StandingReversals;
 
 /// What a voucher is for. It says so in lists; the entries are posted alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +70,8 @@ pub struct VoucherApproved {
     pub voucher: VoucherId,
     /// Who. Whoever entered the voucher approves nothing of it.
     pub by: StaffId,
+    /// Of what they approved. None in records from before approvals said it: those approve whatever stands under the id.
+    pub digest: Option<VoucherDigest>,
 }
 
 /// A person took a voucher back before it was posted.
@@ -128,6 +137,17 @@ pub enum VoucherState {
     Posted,
     /// It was taken back, and is in no books.
     Withdrawn,
+    /// It reverses what another one reverses already, and is in no books.
+    Declined,
+}
+
+/// Why an approval does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Discounted {
+    /// Whoever entered the voucher approved it.
+    OwnVoucher,
+    /// Something else than what stands was approved.
+    OtherContent,
 }
 
 /// A voucher's merged facts.
@@ -136,8 +156,8 @@ pub struct Voucher {
     id: VoucherId,
     /// As it was entered; None when only others speak of it so far.
     pub entered: Option<VoucherEntered>,
-    /// The first approval of each person.
-    pub approvals: BTreeMap<StaffId, VoucherApproved>,
+    /// The first approval of each person for each content: whoever approved what no longer stands may approve what does.
+    pub approvals: BTreeMap<(StaffId, Option<VoucherDigest>), VoucherApproved>,
     /// That it was withdrawn.
     pub withdrawn: Option<VoucherWithdrawn>,
     /// The vouchers that say they take this one back.
@@ -151,14 +171,46 @@ impl Voucher {
         Voucher { id, entered: None, approvals, withdrawn: None, reversed_by }
     }
 
-    /// Where it stands; None until it is entered.
-    pub fn state(&self) -> Option<VoucherState> {
+    /// Where it stands, given which reversals do; None until it is entered.
+    pub fn state(&self, reversals: &StandingReversals<'_>) -> Option<VoucherState> {
+        let (_, alone) = self.state_alone()?;
+        let other = self.reverses().and_then(|reversed| reversals.of(reversed)).filter(|first| **first != self.id);
+        Some(match (alone, other) {
+            (VoucherState::Posted, Some(_)) => VoucherState::Declined,
+            (alone, _) => alone,
+        })
+    }
+
+    /// When it was entered, and where it would stand if there were no other voucher.
+    fn state_alone(&self) -> Option<(Timestamp, VoucherState)> {
         let entered = self.entered.as_ref()?;
-        let approved = !entered.needs_approval || self.approvals.keys().any(|by| *by != entered.by);
-        Some(match (&self.withdrawn, approved) {
-            (Some(_), _) => VoucherState::Withdrawn,
-            (None, true) => VoucherState::Posted,
-            (None, false) => VoucherState::Waiting,
+        let approved =
+            || !entered.needs_approval || self.judged_approvals().any(|(_, discounted)| discounted.is_none());
+        let state = match &self.withdrawn {
+            Some(_) => VoucherState::Withdrawn,
+            None if approved() => VoucherState::Posted,
+            None => VoucherState::Waiting,
+        };
+        Some((entered.entered_at, state))
+    }
+
+    /// The voucher that it takes back, if it is a reversal.
+    pub fn reverses(&self) -> Option<&VoucherId> {
+        self.entered.as_ref()?.reverses.as_ref()
+    }
+
+    /// Its approvals, each with why it does not count, if it does not. Empty until it is entered.
+    pub fn judged_approvals(&self) -> impl Iterator<Item = (&VoucherApproved, Option<Discounted>)> {
+        let stands = self.entered.as_ref().map(|entered| (&entered.by, entered.digest()));
+        stands.into_iter().flat_map(|(entered_by, digest)| {
+            self.approvals.values().map(move |approval| {
+                let discounted = match approval.digest {
+                    _ if approval.by == *entered_by => Some(Discounted::OwnVoucher),
+                    Some(approved) if approved != digest => Some(Discounted::OtherContent),
+                    Some(_) | None => None,
+                };
+                (approval, discounted)
+            })
         })
     }
 
@@ -170,10 +222,10 @@ impl Voucher {
     }
 
     pub(crate) fn approve(&mut self, fact: VoucherApproved) -> bool {
-        let mut slot = self.approvals.remove(&fact.by);
-        let by = fact.by.clone();
+        let key = (fact.by.clone(), fact.digest);
+        let mut slot = self.approvals.remove(&key);
         let changed = keep_smaller(&mut slot, fact);
-        self.approvals.extend(slot.map(|kept| (by, kept)));
+        self.approvals.extend(slot.map(|kept| (key, kept)));
         changed
     }
 }
@@ -264,14 +316,23 @@ impl Accounts {
     }
 }
 
+/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has none. It is
+/// asked once, when something is entered: no posting depends on it.
+pub type ApprovalLimits = BTreeMap<Currency, i64>;
+
+/// True when an amount is above the merchant's limit for its currency.
+pub fn is_above_limit(amount: Money, limits: &ApprovalLimits) -> bool {
+    limits.get(&amount.currency).is_some_and(|limit| amount.minor > *limit)
+}
+
 /// True when a sum of debits is above the merchant's limit for its currency.
-pub fn needs_approval(entries: &[Entry], policy: &Policy) -> Result<bool, MoneyError> {
+pub fn needs_approval(entries: &[Entry], limits: &ApprovalLimits) -> Result<bool, MoneyError> {
     let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.side == Side::Debit) {
         let sum = sums.entry(entry.amount.currency).or_default();
         *sum = sum.checked_add(entry.amount.minor).ok_or(MoneyError::Overflow)?;
     }
-    Ok(sums.iter().any(|(currency, sum)| policy.approval_limit.get(currency).is_some_and(|limit| sum > limit)))
+    Ok(sums.iter().any(|(currency, sum)| is_above_limit(Money::new(*sum, *currency), limits)))
 }
 
 /// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and of
@@ -294,10 +355,14 @@ fn says_the_same(one: &VoucherEntered, other: &VoucherEntered) -> bool {
 }
 
 fn undoes(entered: &VoucherEntered, reversed: &VoucherId, known: &BTreeMap<VoucherId, Voucher>) -> Undoes {
-    let Some(voucher) = known.get(reversed).filter(|voucher| voucher.state() == Some(VoucherState::Posted)) else {
+    let reversals = StandingReversals::among(known.values());
+    let is_posted = |voucher: &&Voucher| voucher.state(&reversals) == Some(VoucherState::Posted);
+    let Some(voucher) = known.get(reversed).filter(is_posted) else {
         return Undoes::Unknown;
     };
-    let stands = |id: &VoucherId| known.get(id).is_none_or(|other| other.state() != Some(VoucherState::Withdrawn));
+    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of it any more.
+    let takes_back = |other: &Voucher| other.reverses() == Some(reversed) && other.withdrawn.is_none();
+    let stands = |id: &VoucherId| known.get(id).is_none_or(takes_back);
     let undone = voucher.reversed_by.iter().filter(|id| **id != entered.voucher).any(stands);
     match &voucher.entered {
         Some(VoucherEntered { reverses: Some(_), .. }) => Undoes::Reversal,

@@ -3,18 +3,20 @@
 
 mod books;
 mod histories;
+mod voucher_histories;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
 use books::{Books, Parts, cases, merge_all};
-use commerce::{Case, Fact, Parcel, Part, PartKey, Policy};
+use commerce::{Case, Fact, Parcel, Part, PartKey, Policy, StandingReversals, Voucher};
 use histories::history;
 use ledger::{Balances, Change, EntryKey, Journal, Layer, Live, TrialBalance, diff};
 use proptest::collection::SizeRange;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestCaseResult};
+use voucher_histories::vouchers;
 
 /// This many cases unless the environment says otherwise, with a seed that a failing run prints.
 #[expect(clippy::print_stdout, reason = "the harness shows it when the property fails")]
@@ -47,7 +49,11 @@ fn each_permutation(
 
 /// A history, and the same facts shuffled with some of them told twice.
 fn retold(size: impl Into<SizeRange>) -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
-    history(size).prop_flat_map(|facts| {
+    shuffled(history(size))
+}
+
+fn shuffled(facts: impl Strategy<Value = Vec<Fact>>) -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
+    facts.prop_flat_map(|facts| {
         let repeats = proptest::sample::subsequence(facts.clone(), 0..=facts.len());
         let twice = repeats.prop_map({
             let facts = facts.clone();
@@ -302,6 +308,63 @@ proptest! {
     fn ten_thousand_retold_histories_give_the_same_balances((facts, retold) in retold(1..=30)) {
         let nets = |facts: &[Fact]| Books::of(&merge_all(facts)).balances().nets().unwrap();
         prop_assert_eq!(nets(&retold), nets(&facts));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn what_people_enter_gives_the_same_books_in_any_order((facts, retold) in shuffled(vouchers())) {
+        let (parts, again) = (merge_all(&facts), merge_all(&retold));
+        prop_assert_eq!(&again, &parts);
+        let books = Books::of(&parts);
+        prop_assert_eq!(&Books::of(&again), &books);
+        let mut reversed = BTreeSet::new();
+        for (key, part) in &parts {
+            let posted = books.journal.keys().any(|posted| posted.as_str() == format!("{key}/entered"));
+            if let Some(taken_back) = part.voucher().and_then(Voucher::reverses).filter(|_| posted) {
+                prop_assert!(reversed.insert(taken_back.clone()), "{taken_back} is taken back twice");
+            }
+        }
+    }
+
+    #[test]
+    fn merging_vouchers_says_whether_anything_changed(facts in vouchers()) {
+        let mut parts = Parts::new();
+        for fact in facts.iter().chain(&facts) {
+            for key in PartKey::of(fact) {
+                let part = parts.entry(key).or_insert_with_key(PartKey::empty);
+                let before = part.clone();
+                prop_assert_eq!(part.merge(fact), *part != before, "{:?}", fact);
+            }
+        }
+        for part in parts.into_values() {
+            prop_assert_eq!(postcard::from_bytes::<Part>(&postcard::to_stdvec(&part).unwrap()).unwrap(), part);
+        }
+    }
+}
+
+/// What the properties of vouchers are about happens in their histories.
+#[test]
+fn the_voucher_histories_are_eventful() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..300 {
+        let parts = merge_all(&vouchers().new_tree(&mut runner).unwrap().current());
+        let reversals = StandingReversals::among(parts.values().filter_map(Part::voucher));
+        for voucher in parts.values().filter_map(Part::voucher) {
+            *seen.entry(format!("{:?}", voucher.state(&reversals))).or_default() += 1;
+            for (_, discounted) in voucher.judged_approvals() {
+                *seen.entry(format!("{discounted:?}")).or_default() += 1;
+            }
+        }
+    }
+    for word in ["Some(Waiting)", "Some(Posted)", "Some(Withdrawn)", "Some(Declined)", "None"] {
+        assert!(seen.get(word).is_some_and(|times| *times > 20), "{word}: {seen:?}");
+    }
+    for word in ["Some(OwnVoucher)", "Some(OtherContent)"] {
+        assert!(seen.get(word).is_some_and(|times| *times > 20), "{word}: {seen:?}");
     }
 }
 

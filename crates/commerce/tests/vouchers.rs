@@ -41,8 +41,15 @@ fn rent(at: i64, minor: i64) -> VoucherEntered {
     }
 }
 
+/// An approval of whatever stands under the id.
 fn approved(at: i64, by: &str) -> Fact {
-    Fact::VoucherApproved(VoucherApproved { approved_at: Timestamp(at), voucher: id("rent-03"), by: id(by) })
+    approved_as(at, by, None)
+}
+
+/// An approval of this content, or of whatever stands under the id.
+fn approved_as(at: i64, by: &str, seen: Option<&VoucherEntered>) -> Fact {
+    let (approved_at, digest) = (Timestamp(at), seen.map(VoucherEntered::digest));
+    Fact::VoucherApproved(VoucherApproved { approved_at, voucher: id("rent-03"), by: id(by), digest })
 }
 
 fn withdrawn() -> Fact {
@@ -93,6 +100,30 @@ fn a_voucher_stands_once_nothing_is_missing_to_it() {
         (vec![enter.clone(), approved(2, "owner"), withdrawn()], vec![]),
         // approved, but by people who spoke of what was never entered
         (vec![approved(2, "owner")], vec![]),
+        // what was approved is what stands
+        (vec![enter.clone(), approved_as(2, "owner", Some(&rent(1, 4_500)))], stands.clone()),
+        // something else was approved: another amount, or the same entered at another instant
+        (vec![enter.clone(), approved_as(2, "owner", Some(&rent(1, 4_400)))], vec![]),
+        (vec![enter.clone(), approved_as(2, "owner", Some(&rent(2, 4_500)))], vec![]),
+        (vec![enter.clone(), approved_as(2, "owner", Some(&rent(2, 4_500))), approved(3, "auditor")], stands.clone()),
+        // and then what stands, by the same person
+        (
+            vec![
+                enter.clone(),
+                approved_as(2, "owner", Some(&rent(2, 4_500))),
+                approved_as(3, "owner", Some(&rent(1, 4_500))),
+            ],
+            stands.clone(),
+        ),
+        // it was approved, and then a smaller one under its id took its place
+        (
+            vec![
+                Fact::VoucherEntered(rent(2, 99)),
+                approved_as(3, "owner", Some(&rent(2, 99))),
+                Fact::VoucherEntered(rent(1, 4_500)),
+            ],
+            vec![],
+        ),
         // the first of one id stands
         (vec![Fact::VoucherEntered(free), Fact::VoucherEntered(rent(2, 99))], stands),
     ] {
@@ -123,7 +154,7 @@ fn facts_merge_in_any_order_and_any_number_of_times() {
         Fact::VoucherEntered(rent(1, 4_500)),
         Fact::VoucherEntered(rent(1, 4_400)),
         Fact::VoucherEntered(reversal),
-        approved(3, "owner"),
+        approved_as(3, "owner", Some(&rent(1, 4_400))),
         approved(2, "owner"),
         withdrawn(),
     ];
@@ -137,7 +168,8 @@ fn facts_merge_in_any_order_and_any_number_of_times() {
         Some(entries(4_400, 4_400)),
         "the smaller of two at once"
     );
-    assert_eq!(voucher.approvals[&id("owner")].approved_at, Timestamp(2));
+    assert_eq!(voucher.approvals[&(id("owner"), None)].approved_at, Timestamp(2));
+    assert_eq!(voucher.approvals[&(id("owner"), Some(rent(1, 4_400).digest()))].approved_at, Timestamp(3));
     assert!(voucher.reversed_by.contains(&id("rent-03.reversed")));
 }
 
@@ -202,14 +234,17 @@ fn a_merchants_accounts_are_the_charts_the_couriers_and_its_own() {
 
 #[test]
 fn the_limit_is_of_the_debits_of_one_currency() {
-    let policy = Policy { approval_limit: [(PKR, 100)].into(), ..Policy::default() };
-    let needs = |entries: &[Entry]| needs_approval(entries, &policy);
+    let limits = ApprovalLimits::from([(PKR, 100)]);
+    let needs = |entries: &[Entry]| needs_approval(entries, &limits);
     assert_eq!(needs(&entries(100, 100)), Ok(false));
     assert_eq!(needs(&entries(101, 101)), Ok(true));
     assert_eq!(needs(&[entries(60, 60), entries(41, 41)].concat()), Ok(true));
     let dollars = [Entry::debit(account("assets:bank"), Money::new(999, Currency::USD))];
     assert_eq!(needs(&dollars), Ok(false), "no limit, no second person");
     assert!(needs(&[entries(i64::MAX, 1), entries(1, 1)].concat()).is_err());
+    for (minor, currency, above) in [(100, PKR, false), (101, PKR, true), (999, Currency::USD, false)] {
+        assert_eq!(is_above_limit(Money::new(minor, currency), &limits), above, "{minor} {currency}");
+    }
 }
 
 #[test]
@@ -254,4 +289,113 @@ fn a_proposal_says_what_its_id_and_what_it_reverses_stand_for() {
     let nothing = Standing::default();
     assert_eq!(ledger::admit(&propose(&again, &known), &nothing), Ok(Admitted::Already));
     assert_eq!(ledger::admit(&propose(&free, &BTreeMap::new()), &nothing), Err(Refused::UnknownAccount { index: 0 }));
+}
+
+#[test]
+fn a_digest_binds_every_field() {
+    let body = rent(1, 4_500);
+    let other = |change: &dyn Fn(&mut VoucherEntered)| {
+        let mut other = body.clone();
+        change(&mut other);
+        other.digest()
+    };
+    let digests = [
+        body.digest(),
+        other(&|body| body.entered_at = Timestamp(2)),
+        other(&|body| body.voucher = id("rent-04")),
+        other(&|body| body.kind = VoucherKind::Claim),
+        other(&|body| body.day = Day(-1)),
+        other(&|body| body.entries = entries(4_500, 4_501)),
+        other(&|body| body.entries.reverse()),
+        other(&|body| body.entries[0].account = account("expenses:rent")),
+        other(&|body| body.entries[0].amount.currency = Currency::USD),
+        other(&|body| body.entries[0].layer = ledger::Layer::Pending),
+        other(&|body| body.entries[0].side = ledger::Side::Credit),
+        other(&|body| body.reverses = Some(id("rent-02"))),
+        other(&|body| body.by = id("owner")),
+        other(&|body| body.reason = id("office-fuel")),
+        other(&|body| body.attachments = vec!["scan-1".to_owned().try_into().unwrap()]),
+        other(&|body| body.needs_approval = false),
+    ];
+    let different: std::collections::BTreeSet<_> = digests.iter().collect();
+    assert_eq!(different.len(), digests.len());
+    let text = body.digest().to_string();
+    assert_eq!(text.parse(), Ok(body.digest()));
+    for wrong in [&text.to_uppercase(), &text[1..], &format!("{text}00"), "", &text.replace(&text[..1], "g")] {
+        assert!(wrong.parse::<VoucherDigest>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_approval_says_why_it_does_not_count() {
+    let facts = [
+        Fact::VoucherEntered(rent(1, 4_500)),
+        approved_as(2, "finance-2", Some(&rent(1, 4_500))),
+        approved_as(2, "owner", Some(&rent(1, 4_400))),
+        approved_as(3, "auditor", Some(&rent(1, 4_500))),
+        approved(3, "chair"),
+    ];
+    let Part::Voucher(voucher) = part(&facts) else { panic!("a voucher") };
+    let judged: Vec<_> = voucher.judged_approvals().map(|(one, why)| (one.by.as_str().to_owned(), why)).collect();
+    assert_eq!(
+        judged,
+        [
+            ("auditor".to_owned(), None),
+            ("chair".to_owned(), None),
+            ("finance-2".to_owned(), Some(Discounted::OwnVoucher)),
+            ("owner".to_owned(), Some(Discounted::OtherContent)),
+        ]
+    );
+    let Part::Voucher(unheard) = part(&facts[1..]) else { panic!("a voucher") };
+    assert_eq!(unheard.judged_approvals().count(), 0, "nothing stands under the id yet");
+}
+
+/// A reversal of `rent-03`.
+fn back(name: &str, at: i64) -> VoucherEntered {
+    let (voucher, reverses) = (id(name), Some(id("rent-03")));
+    VoucherEntered { voucher, reverses, needs_approval: false, entries: entries(45, 45), ..rent(at, 45) }
+}
+
+#[test]
+fn of_several_reversals_of_one_voucher_the_first_stands() {
+    use VoucherState::{Declined, Posted, Waiting, Withdrawn};
+    let enter = |entered: VoucherEntered| Fact::VoucherEntered(entered);
+    let waits = |name, at| VoucherEntered { needs_approval: true, ..back(name, at) };
+    let gave_up = |name: &str| {
+        let (voucher, by, reason) = (id(name), id("owner"), id("oops"));
+        Fact::VoucherWithdrawn(VoucherWithdrawn { withdrawn_at: Timestamp(9), voucher, by, reason })
+    };
+    let of_other = VoucherEntered { reverses: Some(id("fuel-01")), ..back("a", 0) };
+    for (facts, states) in [
+        (vec![enter(back("a", 5))], vec![("a", Posted)]),
+        // at one instant the smaller id; else the earlier, whatever its id
+        (vec![enter(back("a", 5)), enter(back("b", 5))], vec![("a", Posted), ("b", Declined)]),
+        (vec![enter(back("a", 5)), enter(back("b", 4))], vec![("a", Declined), ("b", Posted)]),
+        // one that waits, or that was withdrawn, does not stand in the way
+        (vec![enter(waits("a", 5)), enter(back("b", 6))], vec![("a", Waiting), ("b", Posted)]),
+        (vec![enter(back("a", 5)), enter(back("b", 6)), gave_up("a")], vec![("a", Withdrawn), ("b", Posted)]),
+        // one that was entered anew as the reversal of something else neither
+        (vec![enter(back("a", 5)), enter(back("b", 6)), enter(of_other)], vec![("a", Posted), ("b", Posted)]),
+        (
+            vec![enter(back("c", 7)), enter(back("b", 6)), enter(back("a", 8))],
+            vec![("a", Declined), ("b", Posted), ("c", Declined)],
+        ),
+    ] {
+        for order in orders(&facts) {
+            let mut parts: BTreeMap<PartKey, Part> = BTreeMap::new();
+            for fact in &order {
+                for key in PartKey::of(fact) {
+                    parts.entry(key).or_insert_with_key(PartKey::empty).merge(fact);
+                }
+            }
+            let case: Case<'_> = parts.iter().map(|(key, part)| (key.clone(), part)).collect();
+            let reversals = StandingReversals::among(parts.values().filter_map(Part::voucher));
+            let posted = postings(&case, &Policy::default(), &[]).unwrap();
+            for (name, state) in &states {
+                let key = PartKey::Voucher(id(name));
+                assert_eq!(parts[&key].voucher().unwrap().state(&reversals), Some(*state), "{name}: {order:?}");
+                assert_eq!(posted[&key].len(), usize::from(*state == Posted), "{name}: {order:?}");
+            }
+        }
+    }
 }

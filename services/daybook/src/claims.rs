@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use commerce::{
-    ChargebackOutcome, ChargebackRecorded, ClaimKey, CodPosition, CodWrittenOff, Courier, Fact, OrderId, Part, PartKey,
-    TrackingNumber, WriteOffKind,
+    ApprovalLimits, ChargebackOutcome, ChargebackRecorded, ClaimKey, CodPosition, CodWrittenOff, Courier, Fact,
+    OrderId, Part, PartKey, TrackingNumber, WriteOffKind,
 };
 use ledger::{Admitted, Currency, Day, Money, Refused};
 use serde::Serialize;
@@ -65,6 +65,9 @@ pub(crate) struct WriteOff {
     /// Why, as a slug
     #[arg(long, value_name = "SLUG")]
     pub(crate) reason: String,
+    /// Who else agreed, as a slug; needed above the limit of `daybook ledger limit`
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) approved_by: Option<String>,
     /// The day on which it counts [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) on: Option<chrono::NaiveDate>,
@@ -134,8 +137,11 @@ pub(crate) async fn write_off(settings: &Settings, asked: &WriteOff) -> Result<A
         currency: position.as_ref().map(|position| position.currency),
         earlier: earlier(known.as_ref(), &fact),
     };
+    let limits = counter.limits().await?;
     let verdict = counter.take(&entered).await?.and_then(|admitted| match admitted {
-        Admitted::New => within_outstanding(&fact, position.as_ref()).map(|()| admitted),
+        Admitted::New => within_outstanding(&fact, position.as_ref())
+            .and_then(|()| by_two_above_limit(&fact, &limits))
+            .map(|()| admitted),
         Admitted::Already => Ok(admitted),
     });
     let admitted = match verdict {
@@ -210,7 +216,7 @@ async fn position(counter: &Counter<'_>, fact: &CodWrittenOff, part: &PartKey) -
         None => books::part(db, tenant, part).await?.into_iter().collect(),
     };
     let case = rows.iter().map(|row| (row.key.clone(), &row.part)).collect();
-    Ok(commerce::cod_position(&case, part, &counter.policy().await?))
+    Ok(commerce::cod_position(&case, part, &counter.row.policy()))
 }
 
 /// Cash that was not collected cannot be given up, nor more than is outstanding; damages may be claimed of either.
@@ -222,6 +228,15 @@ fn within_outstanding(fact: &CodWrittenOff, position: Option<&CodPosition>) -> R
         return Ok(());
     }
     Err(Declined::MoreThanOutstanding { outstanding, currency: fact.amount.currency })
+}
+
+/// Above the merchant's limit one person does not give cash up alone. Nobody is their own second person, whatever the amount.
+fn by_two_above_limit(fact: &CodWrittenOff, limits: &ApprovalLimits) -> Result<(), Declined> {
+    match &fact.approved_by {
+        Some(second) if *second == fact.by => Err(Declined::SamePersonTwice),
+        None if commerce::is_above_limit(fact.amount, limits) => Err(Declined::NeedsSecondPerson),
+        _ => Ok(()),
+    }
 }
 
 /// What is known of the dispute at this stage of it.
@@ -268,7 +283,12 @@ fn written_off(asked: &WriteOff, on: Day) -> Result<CodWrittenOff> {
             Kind::Claim => WriteOffKind::Claim,
         },
         by: asked.by.parse().with_context(|| format!("--by is {SLUG}, up to 40"))?,
-        reason: asked.reason.parse().with_context(|| format!("--reason is {SLUG}, up to 60"))?,
+        reason: asked.reason.parse().with_context(|| format!("--reason is {SLUG}, up to 80"))?,
+        approved_by: asked
+            .approved_by
+            .as_ref()
+            .map(|slug| slug.parse().with_context(|| format!("--approved-by is {SLUG}, up to 40")))
+            .transpose()?,
     })
 }
 

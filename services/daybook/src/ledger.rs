@@ -10,6 +10,7 @@ mod declined;
 mod enter;
 mod list;
 mod period;
+mod standing;
 
 use anyhow::Result;
 

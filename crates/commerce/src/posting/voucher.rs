@@ -4,11 +4,16 @@ use ledger::{EntryKey, Transaction};
 
 use super::Unpostable;
 use super::writer::Writer;
-use crate::{Voucher, VoucherState};
+use crate::{StandingReversals, Voucher, VoucherState};
 
-/// Posts a voucher as soon as nothing is missing to it, and nothing of one that waits or was withdrawn.
-pub(super) fn post_voucher(writer: &mut Writer<'_>, voucher: &Voucher) -> Result<(), Unpostable> {
-    let (Some(entered), Some(VoucherState::Posted)) = (&voucher.entered, voucher.state()) else { return Ok(()) };
+/// Posts a voucher as soon as nothing is missing to it, and nothing of one that waits, was withdrawn or is declined.
+pub(super) fn post_voucher(
+    writer: &mut Writer<'_>,
+    voucher: &Voucher,
+    reversals: &StandingReversals<'_>,
+) -> Result<(), Unpostable> {
+    let state = voucher.state(reversals);
+    let (Some(entered), Some(VoucherState::Posted)) = (&voucher.entered, state) else { return Ok(()) };
     let key = format!("{}/entered", writer.key);
     let entry_key = EntryKey::try_from(key.clone())?;
     let transaction = Transaction::new(entry_key.clone(), writer.about.clone(), entered.day, entered.entries.clone())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use commerce::stock::{CardLine, Issues, Stock, movements, revalue};
 use commerce::{
-    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, VariantId, cod_positions,
+    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, VariantId, Voucher, cod_positions,
     owner, postings,
 };
 use ledger::{Balances, Currency, Journal};
@@ -38,7 +38,8 @@ pub(crate) fn merge_all<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Parts 
     parts
 }
 
-/// Each order with the parcels it claims or whose courier quotes its name, and every other part by itself.
+/// Each order with the parcels it claims or whose courier quotes its name, all reversals of each voucher, and every other part by
+/// itself.
 pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
     let mut orders_by_name: BTreeMap<&OrderName, OrderId> = BTreeMap::new();
     for (key, part) in parts {
@@ -51,15 +52,21 @@ pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
         _ => None,
     };
     let bearing = |name: &OrderName| orders_by_name.get(name).copied();
-    let mut cases: BTreeMap<PartKey, Case<'_>> = BTreeMap::new();
+    let mut cases: BTreeMap<(PartKey, bool), Case<'_>> = BTreeMap::new();
     for (key, part) in parts {
+        // The reversals of a voucher are one case, and it is another.
+        if let Some(reversed) = part.voucher().and_then(Voucher::reverses) {
+            let case = cases.entry((PartKey::Voucher(reversed.clone()), true)).or_default();
+            case.insert(key.clone(), part);
+            continue;
+        }
         let owner = match (key, part) {
             (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
                 owner((courier, tracking), parcel, order, bearing).map(PartKey::Order)
             }
             _ => None,
         };
-        cases.entry(owner.unwrap_or_else(|| key.clone())).or_default().insert(key.clone(), part);
+        cases.entry((owner.unwrap_or_else(|| key.clone()), false)).or_default().insert(key.clone(), part);
     }
     cases.into_values().collect()
 }

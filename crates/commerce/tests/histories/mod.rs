@@ -271,6 +271,7 @@ fn written_off((parcel, on, key, minor, currency, kind): WriteOff) -> Fact {
         kind,
         by: "accounts-2".parse().expect("a slug"),
         reason: "checked".parse().expect("a slug"),
+        approved_by: None,
     })
 }
 

@@ -435,6 +435,7 @@ pub(crate) fn written_off(text: &str, kind: WriteOffKind, key: &str, on: &str, a
         kind,
         by: "accounts-2".parse().unwrap(),
         reason: "checked".parse().unwrap(),
+        approved_by: None,
     })
 }
 

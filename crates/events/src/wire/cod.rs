@@ -143,6 +143,7 @@ impl From<&CodWrittenOff> for wire::CodWrittenOff {
             kind: wire::WriteOffKind::from(fact.kind).into(),
             by: fact.by.to_string(),
             reason: fact.reason.to_string(),
+            approved_by: text(fact.approved_by.as_ref()),
             sealed: vec![],
         }
     }
@@ -161,6 +162,7 @@ impl TryFrom<wire::CodWrittenOff> for CodWrittenOff {
             kind: kind(wire.kind)?,
             by: id(wire.by, "by")?,
             reason: id(wire.reason, "reason")?,
+            approved_by: maybe_id(wire.approved_by, "approved_by")?,
         })
     }
 }

@@ -75,7 +75,8 @@ impl TryFrom<wire::VoucherEntered> for VoucherEntered {
 impl From<&VoucherApproved> for wire::VoucherApproved {
     fn from(fact: &VoucherApproved) -> Self {
         let (voucher, by) = (fact.voucher.to_string(), fact.by.to_string());
-        wire::VoucherApproved { approved_at: fact.approved_at.0, voucher, by, sealed: vec![] }
+        let digest = text(fact.digest.as_ref());
+        wire::VoucherApproved { approved_at: fact.approved_at.0, voucher, by, digest, sealed: vec![] }
     }
 }
 
@@ -84,7 +85,8 @@ impl TryFrom<wire::VoucherApproved> for VoucherApproved {
 
     fn try_from(wire: wire::VoucherApproved) -> Read<Self> {
         let (voucher, by) = (id(wire.voucher, "voucher")?, id(wire.by, "by")?);
-        Ok(VoucherApproved { approved_at: Timestamp(wire.approved_at), voucher, by })
+        let digest = maybe_id(wire.digest, "digest")?;
+        Ok(VoucherApproved { approved_at: Timestamp(wire.approved_at), voucher, by, digest })
     }
 }
 

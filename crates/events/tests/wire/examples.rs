@@ -36,7 +36,8 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let all = shop.into_iter().chain(notices).chain(courier).chain(claims).chain(ours);
     let all = all.chain(crate::vouchers::examples());
     let named = all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event));
-    named.chain([("RefundIssuedOntoGiftCard", refund_onto_gift_card())]).collect()
+    let named = named.chain([("RefundIssuedOntoGiftCard", refund_onto_gift_card())]);
+    named.chain(crate::vouchers::later_examples()).chain([("CodWrittenOff-of-two", write_off_of_two())]).collect()
 }
 
 pub(crate) fn placed() -> Event {
@@ -194,8 +195,8 @@ fn banked() -> Event {
     from(Source::POSTEX, Fact::PayoutBanked(fact), vec![])
 }
 
-fn written_off() -> Event {
-    let fact = CodWrittenOff {
+fn write_off() -> CodWrittenOff {
+    CodWrittenOff {
         on: Day(20_560),
         courier: id("postex"),
         tracking: id("PX-7719042"),
@@ -204,7 +205,16 @@ fn written_off() -> Event {
         kind: WriteOffKind::Shortfall,
         by: id("accounts-2"),
         reason: id("short-paid"),
-    };
+        approved_by: None,
+    }
+}
+
+fn written_off() -> Event {
+    from(Source::DAYBOOK, Fact::CodWrittenOff(write_off()), vec![])
+}
+
+fn write_off_of_two() -> Event {
+    let fact = CodWrittenOff { approved_by: Some(id("owner")), ..write_off() };
     from(Source::DAYBOOK, Fact::CodWrittenOff(fact), vec![])
 }
 

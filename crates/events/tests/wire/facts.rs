@@ -234,11 +234,11 @@ fn slug<T: TryFrom<String> + std::fmt::Debug>() -> impl Strategy<Value = T> {
 
 fn claims() -> impl Strategy<Value = Fact> {
     let kind = select(vec![WriteOffKind::Shortfall, WriteOffKind::Lost, WriteOffKind::Claim]);
-    let written_off = (any::<i32>(), courier(), tracking(), slug(), money(), kind, slug(), slug()).prop_map(
-        |(day, courier, tracking, key, amount, kind, by, reason)| {
-            Fact::CodWrittenOff(CodWrittenOff { on: Day(day), courier, tracking, key, amount, kind, by, reason })
-        },
-    );
+    let written_off = (any::<i32>(), courier(), tracking(), slug(), money(), kind, slug(), slug(), of(slug()))
+        .prop_map(|(day, courier, tracking, key, amount, kind, by, reason, approved_by)| {
+            let on = Day(day);
+            Fact::CodWrittenOff(CodWrittenOff { on, courier, tracking, key, amount, kind, by, reason, approved_by })
+        });
     let outcome = select(vec![ChargebackOutcome::Open, ChargebackOutcome::Won, ChargebackOutcome::Lost]);
     let disputed = (time(), order(), slug(), any::<i32>(), any::<[i64; 2]>(), currency(), outcome).prop_map(
         |(version, order, key, day, [amount, fee], currency, outcome)| {

@@ -1,20 +1,20 @@
 //! What people enter: the fixed examples, and any fact of the kind.
 
 use commerce::*;
-use events::{Event, Source};
+use events::{CHECKSUM, DecodeError, Event, Record, Source};
 use ledger::{Account, Currency, Day, Entry, Layer, Money, Side};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sha2::{Digest, Sha256};
 
 use crate::examples::{EVENING, from, id};
 use crate::facts::{money, time};
 
-/// One event of each type.
-pub(crate) fn examples() -> [Event; 6] {
+fn rent() -> VoucherEntered {
     let rent = Money::new(4_500_000, Currency::PKR);
-    let entered = VoucherEntered {
+    VoucherEntered {
         entered_at: EVENING,
         voucher: id("rent-2026-03.reversed"),
         kind: VoucherKind::Expense,
@@ -25,8 +25,12 @@ pub(crate) fn examples() -> [Event; 6] {
         reason: id("paid-twice"),
         attachments: vec![id("drive:1AbC-9"), id("scan/0042.pdf")],
         needs_approval: true,
-    };
-    let approved = VoucherApproved { approved_at: EVENING, voucher: id("rent-2026-03"), by: id("owner") };
+    }
+}
+
+/// One event of each type.
+pub(crate) fn examples() -> [Event; 6] {
+    let approved = VoucherApproved { approved_at: EVENING, voucher: id("rent-2026-03"), by: id("owner"), digest: None };
     let (by, reason) = (id("finance-2"), id("typing-error"));
     let withdrawn = VoucherWithdrawn { withdrawn_at: EVENING, voucher: id("rent-2026-03"), by, reason };
     let (by, reason) = (id("owner"), id("year-end-2025"));
@@ -41,7 +45,7 @@ pub(crate) fn examples() -> [Event; 6] {
         by: id("owner"),
     };
     [
-        Fact::VoucherEntered(entered),
+        Fact::VoucherEntered(rent()),
         Fact::VoucherApproved(approved),
         Fact::VoucherWithdrawn(withdrawn),
         Fact::PeriodClosed(closed),
@@ -49,6 +53,13 @@ pub(crate) fn examples() -> [Event; 6] {
         Fact::AccountOpened(opened),
     ]
     .map(|fact| from(Source::DAYBOOK, fact, vec![]))
+}
+
+/// Types that have gained fields since.
+pub(crate) fn later_examples() -> [(&'static str, Event); 1] {
+    let (approved_at, voucher, digest) = (EVENING, id("rent-2026-03.reversed"), Some(rent().digest()));
+    let approved = VoucherApproved { approved_at, voucher, by: id("owner"), digest };
+    [("VoucherApproved-of-content", from(Source::DAYBOOK, Fact::VoucherApproved(approved), vec![]))]
 }
 
 fn staff() -> impl Strategy<Value = StaffId> {
@@ -77,7 +88,8 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
     let kinds = select(vec![Expense, Journal, Opening, Exchange, Claim, Imported]);
     let entry = (account(), any::<bool>(), money()).prop_map(|(account, debit, amount)| {
         let side = if debit { Side::Debit } else { Side::Credit };
-        Entry { layer: Layer::Posted, account, side, amount }
+        let layer = if amount.minor % 3 == 0 { Layer::Pending } else { Layer::Posted };
+        Entry { layer, account, side, amount }
     });
     let texts = (staff(), reason(), vec("[A-Za-z0-9/._:#-]{1,200}".prop_map(|text| id(&text)), 0..3));
     let entered = (time(), voucher(), kinds, day(), vec(entry, 0..4), of(voucher()), texts, any::<bool>()).prop_map(
@@ -96,8 +108,10 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
             })
         },
     );
-    let approved = (time(), voucher(), staff())
-        .prop_map(|(approved_at, voucher, by)| Fact::VoucherApproved(VoucherApproved { approved_at, voucher, by }));
+    let digest = of(any::<[u8; 32]>().prop_map(VoucherDigest::new));
+    let approved = (time(), voucher(), staff(), digest).prop_map(|(approved_at, voucher, by, digest)| {
+        Fact::VoucherApproved(VoucherApproved { approved_at, voucher, by, digest })
+    });
     let withdrawn = (time(), voucher(), staff(), reason()).prop_map(|(withdrawn_at, voucher, by, reason)| {
         Fact::VoucherWithdrawn(VoucherWithdrawn { withdrawn_at, voucher, by, reason })
     });
@@ -114,4 +128,32 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
         },
     );
     prop_oneof![entered, approved, withdrawn, closed, reopened, opened]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever holds a record can say what an approval of it has to name.
+    #[test]
+    fn a_vouchers_digest_is_that_of_its_record(fact in facts()) {
+        let digest = if let Fact::VoucherEntered(entered) = &fact { Some(entered.digest()) } else { None };
+        let record = from(Source::DAYBOOK, fact, vec![]).encode();
+        let of_body: [u8; 32] = Sha256::digest(&record.body).into();
+        prop_assert!(digest.is_none_or(|digest| digest == VoucherDigest::new(of_body)));
+    }
+}
+
+#[test]
+fn a_digest_that_is_none_is_named() {
+    let (_, event) = later_examples().into_iter().next().unwrap();
+    let record = event.encode();
+    let text = rent().digest().to_string();
+    let at = record.body.windows(64).position(|bytes| bytes == text.as_bytes()).unwrap();
+    for wrong in [b'G', b'A', b' '] {
+        let mut body = record.body.clone();
+        body[at] = wrong;
+        let headers = record.headers.iter().filter(|(name, _)| name != CHECKSUM).cloned().collect();
+        let broken = Record::sealed(record.topic, record.tenant.clone(), headers, body);
+        assert_eq!(Event::decode(&broken), Err(DecodeError::Malformed { field: "digest" }), "{wrong}");
+    }
 }

@@ -7,7 +7,9 @@ use std::fs::File;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use commerce::{AccountOpened, Accounts, Fact, Policy, StaffId, Voucher, VoucherEntered, VoucherId, VoucherKind};
+use commerce::{
+    AccountOpened, Accounts, ApprovalLimits, Fact, Policy, StaffId, Voucher, VoucherEntered, VoucherId, VoucherKind,
+};
 use events::{Event, Source};
 use ledger::{Account, Currency, Entry, MoneyError, Posted, Refused, Timestamp, TrialBalance};
 use serde_json::json;
@@ -38,8 +40,8 @@ pub(super) async fn run(settings: &Settings, asked: &ImportJournal) -> Result<An
     super::fold(settings, &counter.platform).await?;
     let rules = counter.rules().await?;
     let closed = rules.calendar.closed_through();
-    let policy = counter.policy().await?;
-    let landing = Landing { by: asked.by.clone(), at: now(), accounts: rules.accounts, policy };
+    let (policy, limits) = (counter.row.policy(), counter.limits().await?);
+    let landing = Landing { by: asked.by.clone(), at: now(), accounts: rules.accounts, policy, limits };
     let mut import =
         Import { counter, file, checked, landing, moved: BTreeMap::new(), opened: BTreeSet::new(), already: 0 };
     import.compare().await?;
@@ -59,6 +61,7 @@ struct Landing {
     at: Timestamp,
     accounts: Accounts,
     policy: Policy,
+    limits: ApprovalLimits,
 }
 
 /// Where the entries of an account go.
@@ -87,7 +90,7 @@ impl Landing {
         let entries: Vec<Entry> =
             entries.enumerate().map(|(index, entry)| self.entry(index, entry)).collect::<Result<_>>()?;
         ensure!(
-            !commerce::needs_approval(&entries, &self.policy)?,
+            !commerce::needs_approval(&entries, &self.limits)?,
             "it is above the merchant's limit for one person: lift it with `daybook ledger limit` until this is done"
         );
         Ok(VoucherEntered {
@@ -315,6 +318,7 @@ mod tests {
             at: Timestamp(0),
             accounts: Accounts::default(),
             policy: Policy::default(),
+            limits: ApprovalLimits::default(),
         };
         for (account, goes_to, is_new) in [
             ("assets:cod-receivable:postex", "assets:imported:cod-receivable:postex", true),

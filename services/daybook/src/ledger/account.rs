@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, command: &AccountCommand) -> Result
 async fn add(settings: &Settings, asked: &AccountAdd) -> Result<Answer> {
     let counter = Counter::open(settings, &asked.of).await?;
     counter.fold().await?;
-    let (accounts, policy) = (counter.rules().await?.accounts, counter.policy().await?);
+    let (accounts, policy) = (counter.rules().await?.accounts, counter.row.policy());
     if !accounts.opened.contains_key(&asked.account) && accounts.rule(&policy.chart, &asked.account).is_some() {
         bail!("{} is in every merchant's chart", asked.account);
     }
@@ -43,7 +43,7 @@ async fn add(settings: &Settings, asked: &AccountAdd) -> Result<Answer> {
 }
 
 async fn answer(counter: &Counter<'_>) -> Result<Answer> {
-    let (accounts, policy) = (counter.rules().await?.accounts, counter.policy().await?);
+    let (accounts, policy) = (counter.rules().await?.accounts, counter.row.policy());
     let mut table = Table::new(["account", "currency", ""].map(|name| (Align::Left, name)));
     let mut listed = Vec::new();
     for (account, rule) in accounts.listed(&policy.chart) {
@@ -65,12 +65,12 @@ pub(super) async fn limit(settings: &Settings, asked: &Limit) -> Result<Answer> 
     let counter = Counter::open(settings, &asked.of).await?;
     let (db, tenant) = (&counter.platform.db, &counter.row.tenant);
     books::save_approval_limit(db, tenant, asked.currency, limit).await?;
-    let limits = books::approval_limits(db, tenant).await?;
+    let limits = counter.limits().await?;
     let line = |(currency, minor): (&ledger::Currency, &i64)| {
-        format!("vouchers above {currency} {} need a second person\n", amount(*minor, currency.code()))
+        format!("vouchers and write-offs above {currency} {} need a second person\n", amount(*minor, currency.code()))
     };
     let text: String = limits.iter().map(line).collect();
-    let text = if text.is_empty() { "no voucher needs a second person\n".to_owned() } else { text };
+    let text = if text.is_empty() { "nothing needs a second person\n".to_owned() } else { text };
     let named: serde_json::Map<_, _> = limits.iter().map(|(c, minor)| (c.code().to_owned(), json!(minor))).collect();
     Ok(Answer::new(&json!({ "tenant": tenant.as_str(), "limits": named }), text))
 }

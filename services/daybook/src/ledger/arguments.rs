@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use commerce::{Reason, StaffId, VoucherId};
+use commerce::{Reason, StaffId, VoucherDigest, VoucherId};
 use ledger::{Account, Currency};
 
 use super::audit::{CheckpointKey, LedgerVerify, SignCheckpoint};
@@ -29,7 +29,7 @@ pub(crate) enum Ledger {
     /// Accounts people may enter on
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Set the sum above which a voucher needs a second person
+    /// Set the sum above which a voucher or a write-off needs a second person
     Limit(Limit),
     /// Re-check chain, reversals, balances, sub-ledgers and postings, and name the first bad record
     Verify(LedgerVerify),
@@ -58,6 +58,12 @@ pub(crate) struct Approve {
     /// Who approves: a slug such as `owner`, never a name
     #[arg(long, value_name = "SLUG")]
     pub(crate) by: StaffId,
+    /// Of what, as `daybook ledger vouchers` or `--dry-run` shows it [default: what stands now]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<VoucherDigest>,
+    /// Show what stands under the id, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use commerce::{Accounts, Calendar, Fact, Part, PartKey, Policy, Voucher, VoucherEntered, VoucherId};
+use commerce::{Accounts, ApprovalLimits, Calendar, Fact, Part, PartKey, Voucher, VoucherEntered, VoucherId};
 use events::{Event, Source};
 use ledger::{Admitted, Day, Earlier, Refused, Standing, Timestamp};
 use store::books::{self, TenantRow};
@@ -67,10 +67,9 @@ impl<'s> Counter<'s> {
         Ok(rules)
     }
 
-    /// The merchant's policy with its limits.
-    pub(crate) async fn policy(&self) -> Result<Policy> {
-        let approval_limit = books::approval_limits(&self.platform.db, &self.row.tenant).await?;
-        Ok(Policy { approval_limit, ..self.row.policy() })
+    /// The amounts above which one person does not decide alone.
+    pub(crate) async fn limits(&self) -> Result<ApprovalLimits> {
+        Ok(books::approval_limits(&self.platform.db, &self.row.tenant).await?)
     }
 
     /// The vouchers with these ids that are known, and those that say they reverse them.
@@ -99,7 +98,7 @@ impl<'s> Counter<'s> {
         entered: &VoucherEntered,
         known: &BTreeMap<VoucherId, Voucher>,
     ) -> Result<Result<Admitted, Declined>> {
-        let (rules, policy) = (self.rules().await?, self.policy().await?);
+        let (rules, policy) = (self.rules().await?, self.row.policy());
         let mut standing = self.standing(&rules).await?;
         let proposal = commerce::propose(entered, known);
         let asks = proposal.earlier != Earlier::Same && !standing.tenant_closed;

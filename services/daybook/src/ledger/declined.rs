@@ -2,7 +2,7 @@
 //! the few here that a voucher's entries cannot have.
 
 use ledger::{Admitted, Currency, Day, Earlier, Money, Refused, Standing};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::output::Answer;
 
@@ -29,6 +29,15 @@ pub(crate) enum Declined {
         /// In what.
         currency: Currency,
     },
+    /// Something else stands under the voucher's id than what was to be approved.
+    #[error("something else stands under this id: look at it again with `daybook ledger approve --dry-run`")]
+    OtherContent,
+    /// Above the merchant's limit, and nobody else agreed.
+    #[error("it is above the merchant's limit for one person: somebody else has to agree")]
+    NeedsSecondPerson,
+    /// Whoever decided it is named as the second person too.
+    #[error("the second person is the first one again")]
+    SamePersonTwice,
 }
 
 impl Declined {
@@ -38,6 +47,9 @@ impl Declined {
             Declined::Refused(refused) => refused.name(),
             Declined::DayOutOfRange { .. } => "day_out_of_range",
             Declined::MoreThanOutstanding { .. } => "more_than_outstanding",
+            Declined::OtherContent => "other_content",
+            Declined::NeedsSecondPerson => "needs_second_person",
+            Declined::SamePersonTwice => "same_person_twice",
         }
     }
 
@@ -46,10 +58,14 @@ impl Declined {
         if let Declined::Refused(refused) = self { refused.index() } else { None }
     }
 
+    /// Its name and index, as every answer writes them.
+    pub(crate) fn named(self) -> Value {
+        json!({ "name": self.name(), "index": self.index() })
+    }
+
     /// The answer that says so.
     pub(crate) fn answer(self) -> Answer {
-        let message = self.to_string();
-        let named = json!({ "name": self.name(), "index": self.index() });
+        let (message, named) = (self.to_string(), self.named());
         let json = json!({ "error": message, "refused": named });
         Answer::new(&json, format!("refused: {message}; nothing was written\n")).with_verdict(false)
     }

@@ -1,9 +1,12 @@
 //! Vouchers on their way into the books: entered, approved, withdrawn, reversed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
-use commerce::{Fact, PartKey, Voucher, VoucherApproved, VoucherEntered, VoucherId, VoucherState, VoucherWithdrawn};
+use commerce::{
+    Fact, Part, PartKey, StandingReversals, Voucher, VoucherApproved, VoucherEntered, VoucherId, VoucherState,
+    VoucherWithdrawn,
+};
 use ledger::{Admitted, Day, Entry, Refused};
 use serde::Serialize;
 use store::books;
@@ -11,7 +14,8 @@ use store::books;
 use super::arguments::{Approve, Enter, Reverse, Withdraw};
 use super::body;
 use super::counter::{Counter, refusal};
-use super::list::state_name;
+use super::declined::Declined;
+use super::standing::{Content, Standing};
 use crate::config::Settings;
 use crate::output::{Answer, strong};
 use crate::platform::now;
@@ -22,12 +26,80 @@ use crate::show::journal::{Line, lines, text};
 struct Outcome {
     tenant: String,
     voucher: String,
-    state: &'static str,
+    #[serde(flatten)]
+    standing: Standing,
     already: bool,
     dry_run: bool,
     lag: u64,
     parked: Option<String>,
+    content: Content,
     journal: Vec<Line>,
+}
+
+impl Outcome {
+    /// Bad when the voucher is not in the books and cannot come there by waiting.
+    fn answer(&self) -> Answer {
+        let (voucher, state) = (strong(&self.voucher), self.standing.state);
+        let before = if self.already { ", as it was before" } else { "" };
+        let mut said = match self.dry_run {
+            true => format!("the voucher {voucher} would be {state}; nothing was written\n"),
+            false => format!("the voucher {voucher} is {state}{before}\n"),
+        };
+        if self.journal.is_empty() || !self.standing.is_posted() {
+            said.push_str(&self.content.text(&self.standing));
+        }
+        said.push_str(&text(&self.journal));
+        let why = self.standing.why();
+        if !why.is_empty() {
+            said.push_str(&format!("it is not in the books: {why}\n"));
+        }
+        if let Some(reason) = &self.parked {
+            said.push_str(&format!("it cannot be posted: {reason}\n"));
+        }
+        if self.dry_run && self.lag > 0 {
+            said.push_str(&format!("{} records wait to be folded, and may change that\n", self.lag));
+        }
+        Answer::new(self, said).with_verdict(self.parked.is_none() && self.standing.refused.is_none())
+    }
+}
+
+/// A voucher that was entered, with those that its state depends on.
+struct Found {
+    entered: VoucherEntered,
+    known: BTreeMap<VoucherId, Voucher>,
+}
+
+impl Found {
+    fn state(&self) -> Option<VoucherState> {
+        self.known.get(&self.entered.voucher)?.state(&StandingReversals::among(self.known.values()))
+    }
+
+    /// As it would be with one more fact of it.
+    fn with(mut self, fact: &Fact) -> Found {
+        let id = self.entered.voucher.clone();
+        let known = self.known.remove(&id).unwrap_or_else(|| Voucher::of(id.clone()));
+        let mut part = Part::Voucher(known);
+        part.merge(fact);
+        self.known.extend(part.voucher().map(|voucher| (id, voucher.clone())));
+        self
+    }
+
+    /// What is answered of it before anything is looked up: nothing is posted.
+    fn outcome(&self, counter: &Counter<'_>, lag: u64) -> Result<Outcome> {
+        let (id, reversals) = (&self.entered.voucher, StandingReversals::among(self.known.values()));
+        let standing = self.known.get(id).and_then(|voucher| Standing::of(voucher, &reversals));
+        Ok(Outcome {
+            tenant: counter.row.tenant.to_string(),
+            voucher: id.to_string(),
+            standing: standing.with_context(|| format!("there is no voucher {id}"))?,
+            already: false,
+            dry_run: false,
+            lag,
+            parked: None,
+            content: Content::of(&self.entered),
+            journal: Vec::new(),
+        })
+    }
 }
 
 /// `daybook ledger enter`.
@@ -71,7 +143,7 @@ pub(super) async fn reverse(settings: &Settings, asked: &Reverse) -> Result<Answ
 /// Admits a voucher, puts it on the log and answers what became of it.
 async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) -> Result<Answer> {
     // What does not add up is refused below; until then it is as if a second person were needed.
-    let needs_approval = commerce::needs_approval(&entered.entries, &counter.policy().await?).unwrap_or(true);
+    let needs_approval = commerce::needs_approval(&entered.entries, &counter.limits().await?).unwrap_or(true);
     let entered = VoucherEntered { needs_approval, ..entered };
     let id = entered.voucher.clone();
     let ids = std::iter::once(id.clone()).chain(entered.reverses.clone()).collect();
@@ -79,7 +151,10 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     match counter.admit(&entered, &known).await? {
         Err(declined) => return Ok(declined.answer()),
         Ok(Admitted::Already) => return outcome(counter, &id, true).await,
-        Ok(Admitted::New) if dry_run => return would(counter, &entered).await,
+        Ok(Admitted::New) if dry_run => {
+            let fact = Fact::VoucherEntered(entered.clone());
+            return would(counter, Found { entered, known }.with(&fact)).await;
+        }
         Ok(Admitted::New) => {}
     }
     counter.record(Fact::VoucherEntered(entered.clone())).await?;
@@ -91,14 +166,20 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     outcome(counter, &id, false).await
 }
 
-/// `daybook ledger approve`.
+/// `daybook ledger approve`: of what stands under the id now, or not at all.
 pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answer> {
     let (id, by) = (asked.voucher.clone(), asked.by.clone());
     let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
-    let (voucher, entered) = find(&counter, &id).await?;
-    match voucher.state() {
-        Some(VoucherState::Waiting) if by == entered.by => {
+    if !asked.dry_run {
+        counter.fold().await?;
+    }
+    let found = find(&counter, &id).await?;
+    let (state, digest) = (found.state(), found.entered.digest());
+    if asked.digest.is_some_and(|seen| seen != digest) {
+        return Ok(Declined::OtherContent.answer());
+    }
+    match state {
+        Some(VoucherState::Waiting) if by == found.entered.by => {
             bail!("the voucher {id} is approved by somebody else than who entered it")
         }
         Some(VoucherState::Waiting) => {}
@@ -106,13 +187,22 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
         _ => return outcome(&counter, &id, true).await,
     }
     // The books may have moved since it was entered: what it reverses, a balance, a closed period.
-    let mut known = counter.vouchers(entered.reverses.iter().cloned().collect()).await?;
-    known.remove(&id);
-    if let Err(declined) = counter.admit(&entered, &known).await? {
+    let mut others = found.known.clone();
+    others.remove(&id);
+    if let Err(declined) = counter.admit(&found.entered, &others).await? {
         return Ok(declined.answer());
     }
-    counter.record(Fact::VoucherApproved(VoucherApproved { approved_at: now(), voucher: id.clone(), by })).await?;
-    outcome(&counter, &id, false).await
+    let (approved_at, voucher, digest) = (now(), id.clone(), Some(digest));
+    let fact = Fact::VoucherApproved(VoucherApproved { approved_at, voucher, by, digest });
+    if asked.dry_run {
+        return would(&counter, found.with(&fact)).await;
+    }
+    counter.record(fact).await?;
+    // Somebody may have entered something else under the id at the same moment: then this is no approval of that.
+    let answer = outcome(&counter, &id, false).await?;
+    let is_counted = find(&counter, &id).await?.state() != Some(VoucherState::Waiting);
+    let good = answer.good && is_counted;
+    Ok(answer.with_verdict(good))
 }
 
 /// `daybook ledger withdraw`.
@@ -120,8 +210,8 @@ pub(super) async fn withdraw(settings: &Settings, asked: &Withdraw) -> Result<An
     let id = asked.voucher.clone();
     let counter = Counter::open(settings, &asked.of).await?;
     counter.fold().await?;
-    match find(&counter, &id).await?.0.state() {
-        Some(VoucherState::Waiting) => {}
+    match find(&counter, &id).await?.state() {
+        Some(VoucherState::Waiting | VoucherState::Declined) => {}
         Some(VoucherState::Withdrawn) => return outcome(&counter, &id, true).await,
         _ => bail!("the voucher {id} is posted: take it back with `daybook ledger reverse {id}`"),
     }
@@ -131,48 +221,26 @@ pub(super) async fn withdraw(settings: &Settings, asked: &Withdraw) -> Result<An
     outcome(&counter, &id, false).await
 }
 
-async fn find(counter: &Counter<'_>, id: &VoucherId) -> Result<(Voucher, VoucherEntered)> {
-    let found = counter.vouchers(BTreeSet::from([id.clone()])).await?.remove(id);
-    let voucher = found.with_context(|| format!("there is no voucher {id}"))?;
-    let entered = voucher.entered.clone().with_context(|| format!("there is no voucher {id}"))?;
-    Ok((voucher, entered))
+async fn find(counter: &Counter<'_>, id: &VoucherId) -> Result<Found> {
+    let mut known = counter.vouchers(BTreeSet::from([id.clone()])).await?;
+    let entered = known.get(id).and_then(|voucher| voucher.entered.clone());
+    let entered = entered.with_context(|| format!("there is no voucher {id}"))?;
+    known.extend(counter.vouchers(entered.reverses.iter().cloned().collect()).await?);
+    Ok(Found { entered, known })
 }
 
-/// What entering it would do.
-async fn would(counter: &Counter<'_>, entered: &VoucherEntered) -> Result<Answer> {
-    let state = if entered.needs_approval { "waiting" } else { "posted" };
-    let lag = counter.lag().await?;
-    let (tenant, voucher) = (counter.row.tenant.to_string(), entered.voucher.to_string());
-    let mut text = format!("the voucher {} would be {state}; nothing was written\n", strong(&voucher));
-    if lag > 0 {
-        text.push_str(&format!("{lag} records wait to be folded, and may change that\n"));
-    }
-    let (already, dry_run, parked, journal) = (false, true, None, Vec::new());
-    Ok(Answer::new(&Outcome { tenant, voucher, state, already, dry_run, lag, parked, journal }, text))
+/// What would be; nothing was written.
+async fn would(counter: &Counter<'_>, found: Found) -> Result<Answer> {
+    let outcome = found.outcome(counter, counter.lag().await?)?;
+    Ok(Outcome { dry_run: true, ..outcome }.answer())
 }
 
 /// How a voucher stands, with its transactions.
 async fn outcome(counter: &Counter<'_>, id: &VoucherId, already: bool) -> Result<Answer> {
     let (db, tenant, key) = (&counter.platform.db, &counter.row.tenant, PartKey::Voucher(id.clone()));
-    let state = find(counter, id).await?.0.state().map_or("unknown", state_name);
+    let outcome = find(counter, id).await?.outcome(counter, counter.lag().await?)?;
     let posted = books::journal_of(db, tenant, &key).await?.into_iter().map(|line| line.posted).collect();
     let row = books::parts_of(db, tenant, BTreeSet::from([key])).await?.pop();
     let (journal, parked) = (lines(posted), row.and_then(|row| row.parked));
-    let shown = Outcome {
-        tenant: tenant.to_string(),
-        voucher: id.to_string(),
-        state,
-        already,
-        dry_run: false,
-        lag: counter.lag().await?,
-        parked,
-        journal,
-    };
-    let before = if already { ", as it was before" } else { "" };
-    let mut said = format!("the voucher {} is {state}{before}\n{}", strong(id.as_str()), text(&shown.journal));
-    if let Some(reason) = &shown.parked {
-        said.push_str(&format!("it cannot be posted: {reason}\n"));
-    }
-    let good = shown.parked.is_none();
-    Ok(Answer::new(&shown, said).with_verdict(good))
+    Ok(Outcome { already, parked, journal, ..outcome }.answer())
 }

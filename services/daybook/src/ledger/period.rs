@@ -1,7 +1,7 @@
 //! `daybook ledger close` and `reopen`: which days take entries.
 
 use anyhow::{Result, bail};
-use commerce::{Calendar, Fact, Part, PeriodClosed, PeriodReopened, VoucherState};
+use commerce::{Calendar, Fact, PeriodClosed, PeriodReopened, StandingReversals, VoucherState};
 use ledger::{Day, Timestamp};
 use serde_json::json;
 use store::books;
@@ -64,10 +64,11 @@ async fn answer(counter: &Counter<'_>, already: bool) -> Result<Answer> {
     let calendar = counter.rules().await?.calendar;
     let closed = calendar.closed_through();
     let mut waiting = Vec::new();
-    for row in books::vouchers(&counter.platform.db, &counter.row.tenant).await? {
-        let Part::Voucher(voucher) = &row.part else { continue };
+    let rows = books::vouchers(&counter.platform.db, &counter.row.tenant).await?;
+    let reversals = StandingReversals::among(rows.iter().filter_map(|row| row.part.voucher()));
+    for voucher in rows.iter().filter_map(|row| row.part.voucher()) {
         let late = voucher.entered.as_ref().filter(|entered| closed.is_some_and(|closed| entered.day <= closed));
-        if let (Some(entered), Some(VoucherState::Waiting)) = (late, voucher.state()) {
+        if let (Some(entered), Some(VoucherState::Waiting)) = (late, voucher.state(&reversals)) {
             waiting.push(entered.voucher.to_string());
         }
     }

@@ -9,11 +9,14 @@
 //! 1. the parts the facts name, with each tenant's calendar of closed periods; 2. the parcels their orders claim; 3. the claimants of those parcels; 4. the orders that bear
 //!    one of the names; — these are affected —
 //! 5. the parcels they claim; 6. the parcels that quote their names; 7. the claimants of those.
+//!
+//! The reversals of one voucher are a case too, because only the first of them stands. The vouchers that are reversed come with
+//! the parcels of 2, and what else reverses them with the claimants of 3.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::stock::CardLine;
-use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, owner};
+use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, Voucher, VoucherId, owner};
 use ledger::{ChainHash, Change, Day, EntryKey, Journal, Live, Posted, Reference, Timestamp};
 use store::books::{Head, Names};
 
@@ -30,6 +33,8 @@ pub(crate) struct Held {
     stored_name: Option<OrderName>,
     /// The orders that claimed it when it was last stored: with one claim too many it belongs to none of them any more.
     stored_claims: Vec<OrderId>,
+    /// The voucher that it reversed when it was last stored: another reversal of that may stand now.
+    stored_reverses: Option<VoucherId>,
     changed: bool,
 }
 
@@ -38,7 +43,8 @@ impl Held {
     pub(crate) fn stored(part: Part, posted: BTreeMap<EntryKey, Live>, parked: Option<String>) -> Held {
         let stored_name = part.order_name().or(part.quoted_name()).cloned();
         let stored_claims = claims(&part).collect();
-        Held { part, posted, parked, stored_name, stored_claims, changed: false }
+        let stored_reverses = part.voucher().and_then(Voucher::reverses).cloned();
+        Held { part, posted, parked, stored_name, stored_claims, stored_reverses, changed: false }
     }
 
     fn empty(key: &PartKey) -> Held {
@@ -77,6 +83,8 @@ pub(crate) struct Numbered {
 pub(crate) struct Desk {
     parts: BTreeMap<PartKey, Held>,
     affected: BTreeSet<OrderId>,
+    /// Vouchers of which it is decided anew which reversal stands.
+    reversed: BTreeSet<VoucherId>,
     /// Names whose bearers were looked up, and names whose quoting parcels were: within one transaction a second look-up
     /// would find the same.
     asked_bearers: BTreeSet<OrderName>,
@@ -111,6 +119,29 @@ impl Desk {
         let claimed = orders.flat_map(|order| &order.claims);
         let keys = claimed.map(|parcel| PartKey::Parcel(parcel.courier.clone(), parcel.tracking.clone()));
         keys.filter(|key| !self.parts.contains_key(key)).collect()
+    }
+
+    /// The vouchers that vouchers on the desk reverse, or did when they were last stored, are those whose reversals the batch
+    /// may change.
+    pub(crate) fn affect_reversed(&mut self) {
+        let held = self.parts.values();
+        let reversed = held.flat_map(|held| {
+            [held.part.voucher().and_then(Voucher::reverses), held.stored_reverses.as_ref()].into_iter().flatten()
+        });
+        self.reversed.extend(reversed.cloned());
+    }
+
+    /// Affected vouchers that are not here yet.
+    pub(crate) fn reversed_vouchers(&self) -> BTreeSet<PartKey> {
+        let keys = self.reversed.iter().cloned().map(PartKey::Voucher);
+        keys.filter(|key| !self.parts.contains_key(key)).collect()
+    }
+
+    /// What ever said to reverse an affected voucher, and is not here yet.
+    pub(crate) fn reversals(&self) -> BTreeSet<PartKey> {
+        let reversed = self.reversed.iter().filter_map(|id| self.parts.get(&PartKey::Voucher(id.clone())));
+        let reversals = reversed.filter_map(|held| held.part.voucher()).flat_map(|voucher| &voucher.reversed_by);
+        reversals.cloned().map(PartKey::Voucher).filter(|key| !self.parts.contains_key(key)).collect()
     }
 
     /// Orders that claim parcels on the desk, or did when they were last stored, and that are not here yet.
@@ -149,7 +180,8 @@ impl Desk {
             self.parts.keys().filter_map(|key| if let PartKey::Order(id) = key { Some(*id) } else { None }).collect();
     }
 
-    /// The affected cases: each affected order with the parcels it owns, and each part that no order owns by itself.
+    /// The affected cases: each affected order with the parcels it owns, the reversals of each affected voucher, and each part
+    /// that nothing owns by itself.
     pub(crate) fn cases(&self) -> Vec<BTreeSet<PartKey>> {
         let bearing = self.bearers();
         let mut cases: BTreeMap<PartKey, BTreeSet<PartKey>> =
@@ -165,13 +197,29 @@ impl Desk {
                         Some(order) => drop(cases.get_mut(&order).map(|case| case.insert(key.clone()))),
                     }
                 }
+                // A reversal is in the case of what it reverses, below.
+                (_, Part::Voucher(voucher)) if voucher.reverses().is_some() => {}
                 (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_), _) => {
                     drop(cases.insert(key.clone(), BTreeSet::from([key.clone()])))
                 }
                 _ => {}
             }
         }
+        cases.extend(self.reversal_cases());
         cases.into_values().collect()
+    }
+
+    /// The reversals of each affected voucher, under the first of them. Reversals of others are here only because they once spoke
+    /// of an affected one.
+    fn reversal_cases(&self) -> impl Iterator<Item = (PartKey, BTreeSet<PartKey>)> {
+        let mut cases: BTreeMap<&VoucherId, BTreeSet<PartKey>> = BTreeMap::new();
+        for (key, held) in &self.parts {
+            let reversed = held.part.voucher().and_then(Voucher::reverses);
+            if let Some(reversed) = reversed.filter(|reversed| self.reversed.contains(*reversed)) {
+                cases.entry(reversed).or_default().insert(key.clone());
+            }
+        }
+        cases.into_values().filter_map(|case| Some((case.first()?.clone(), case)))
     }
 
     /// The smallest order on the desk that bears each name.

@@ -186,6 +186,9 @@ async fn lay_named(tx: &mut Tx, tenancies: &mut Tenancies, keys: BTreeSet<(Tenan
 
 /// Fetches what makes every affected case complete: six look-ups; the desk says why.
 async fn complete(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
+    for tenancy in tenancies.values_mut() {
+        tenancy.desk.affect_reversed();
+    }
     lay_claimed(tx, tenancies).await?;
     lay_claimants(tx, tenancies).await?;
     let names = gather(tenancies, Desk::names);
@@ -211,13 +214,15 @@ fn note_asked(tenancies: &mut Tenancies, names: BTreeSet<(TenantId, OrderName)>,
 }
 
 async fn lay_claimed(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
-    let parcels = gather(tenancies, Desk::claimed_parcels);
-    lay_named(tx, tenancies, parcels).await
+    let mut keys = gather(tenancies, Desk::claimed_parcels);
+    keys.append(&mut gather(tenancies, Desk::reversed_vouchers));
+    lay_named(tx, tenancies, keys).await
 }
 
 async fn lay_claimants(tx: &mut Tx, tenancies: &mut Tenancies) -> Result<(), DbError> {
-    let orders = gather(tenancies, Desk::claimants);
-    lay_named(tx, tenancies, orders).await
+    let mut keys = gather(tenancies, Desk::claimants);
+    keys.append(&mut gather(tenancies, Desk::reversals));
+    lay_named(tx, tenancies, keys).await
 }
 
 fn gather<T: Ord>(tenancies: &Tenancies, ask: impl Fn(&Desk) -> BTreeSet<T>) -> BTreeSet<(TenantId, T)> {

@@ -1,7 +1,5 @@
 //! What a tenant writes of its policy is what is read, and what is written back.
 
-#![expect(clippy::unwrap_used, reason = "the texts are literals")]
-
 use commerce::{CodGateways, Policy, Rate, Rates};
 use ledger::Day;
 

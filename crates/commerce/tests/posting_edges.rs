@@ -322,9 +322,11 @@ fn of_two_parcels_under_way_the_first_promises_the_cash() {
     let void = promised_and_voided("postex/111", "03-03", "03-05", "2,750.00");
     let cash = "postex/111 returned postex/112 expected, on the way 2,750.00";
     expect(&two_parcels(&first_lost), &format!("{void} {}", promised("postex/112", "03-04", "2,750.00")), cash);
-    let both_lost = [&first_lost[..], &[scanned("postex/112", Lost, "03-05")]].concat();
-    let both = format!("{void} {}", promised_and_voided("postex/112", "03-04", "03-05", "2,750.00"));
-    expect(&two_parcels(&both_lost), &both, "postex/111 returned postex/112 returned");
+    for end in ["03-05", "03-06"] {
+        let both_lost = [&first_lost[..], &[scanned("postex/112", Lost, end)]].concat();
+        let both = format!("{void} {}", promised_and_voided("postex/112", "03-04", end, "2,750.00"));
+        expect(&two_parcels(&both_lost), &both, "postex/111 returned postex/112 returned");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The posting table at its edges: what is due to the instant, what several parcels promise when one of them is lost, and what
 //! of a parcel's money is left when not all of it was told. Read it beside `posting_table`.
 
-#[expect(dead_code, reason = "the posting table uses the rest")]
 mod books;
 #[expect(dead_code, reason = "the posting table uses the rest")]
 mod story;
@@ -24,6 +23,7 @@ fn delivered_and_charged(charges: Charges) -> Vec<Fact> {
     [&unbooked(&["postex/111"])[..], &facts].concat()
 }
 
+#[expect(clippy::expect_used, reason = "the text is a literal")]
 fn policy(json: &str) -> Policy {
     serde_json::from_str(json).expect("a policy")
 }

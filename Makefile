@@ -2,7 +2,7 @@
 CARGO ?= cargo
 SERVERS := deploy/local
 
-.PHONY: help run demo build test test-fast check fmt bench setup servers servers-down clean
+.PHONY: help run demo build test test-fast check mutants fmt bench setup servers servers-down clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,11 @@ check: ## Formatting, lints, the build graph, and contracts that must not change
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 	$(CARGO) test --quiet --package tests layout
 	$(CARGO) test --quiet --package events contract
+
+mutants: ## Change the ledger and the posting rules one place at a time: a change that no test notices fails. Takes an hour or two
+	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install cargo-mutants --locked" >&2; exit 1; }
+	RUST_BACKTRACE=0 PROPTEST_CASES=100 PROPTEST_RNG_SEED=1 CARGO_PROFILE_DEV_DEBUG=0 \
+		$(CARGO) mutants --package ledger --package commerce --output target
 
 fmt: ## Format
 	$(CARGO) fmt --all

@@ -16,8 +16,8 @@ use books::{Parts, cases, merge_all};
 use commerce::ParcelState::{Lost, PickedUp};
 use commerce::stock::{CardLine, Issues, Movement, Stock, cost_noted, movements, revalue};
 use commerce::{
-    Costing, Fact, FulfilmentRecorded, LineId, LineItem, OrderRevised, Policy, ProductCosted, RefundIssued,
-    StockReceived, VariantId, postings,
+    Costing, Fact, FulfilmentRecorded, LineId, LineItem, OrderRevised, Policy, ProductCosted, Recognition,
+    RefundIssued, StockReceived, VariantId, postings,
 };
 use ledger::{BusinessZone, EntryKey, Side};
 use story::{
@@ -88,7 +88,7 @@ fn cards(facts: &[Fact], parts: &Parts) -> BTreeMap<VariantId, Vec<CardLine>> {
     let noted =
         facts.iter().filter_map(|fact| if let Fact::ProductCosted(fact) = fact { cost_noted(fact) } else { None });
     let mut cards: BTreeMap<VariantId, Vec<CardLine>> = BTreeMap::new();
-    for (item, line) in cases(parts).iter().flat_map(|case| movements(case)).chain(noted) {
+    for (item, line) in cases(parts).iter().flat_map(|case| movements(case, Recognition::Delivery)).chain(noted) {
         cards.entry(item).or_default().push(line);
     }
     for card in cards.values_mut() {
@@ -109,7 +109,7 @@ fn moved(movement: &Movement) -> String {
         Movement::Received { quantity, unit_cost } => format!("in {quantity} at {unit_cost}"),
         Movement::Issued { quantity } => format!("out {quantity}"),
         Movement::Returned { quantity, earlier, issue } => format!("back {quantity} after {earlier} of {issue}"),
-        Movement::Lost { quantity } => format!("lost {quantity}"),
+        Movement::Lost { quantity, .. } => format!("lost {quantity}"),
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use commerce::stock::{CardLine, Issues, Stock, movements, revalue};
 use commerce::{
-    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, VariantId, Voucher, cod_positions,
-    owner, postings,
+    Case, CodPosition, Courier, Fact, OrderId, OrderName, Part, PartKey, Policy, Unpostable, VariantId, Voucher,
+    cod_positions, owner, postings,
 };
 use ledger::{Balances, Currency, Journal};
 

@@ -18,14 +18,11 @@ pub(super) async fn query(conn: &mut SqliteConnection, sql: &str, args: Vec<Valu
 
 pub(super) async fn upsert(conn: &mut SqliteConnection, rows: &Rows) -> Result<u64, DbError> {
     let mut written = 0;
-    let mut runs = runs(rows.len(), rows.cells.columns.len()).into_iter();
-    let mut next_run =
-        || runs.next().map(|of| across(&rows.cells, of.clone()).map(|args| (of.len(), args))).transpose();
-    let mut ready = next_run()?;
+    let mut runs = Runs::of(&rows.cells);
+    let mut ready = runs.next()?;
     while let Some((len, args)) = ready {
         let sql = sql::upsert_sqlite(rows.table, len);
-        // The next run's values are laid out while SQLite's thread writes this one's.
-        let (done, next) = tokio::join!(run(conn, &sql, args), async { next_run() });
+        let (done, next) = tokio::join!(run(conn, &sql, args), async { runs.next() });
         written += done?;
         ready = next?;
     }
@@ -33,21 +30,48 @@ pub(super) async fn upsert(conn: &mut SqliteConnection, rows: &Rows) -> Result<u
 }
 
 pub(super) async fn select_by_keys(conn: &mut SqliteConnection, keys: &Keys) -> Result<Vec<Row>, DbError> {
-    let mut found = Vec::new();
-    for run_of in runs(keys.len(), keys.cells.columns.len()) {
-        let sql = sql::select_sqlite(keys.table, &keys.cells.columns, run_of.len());
-        found.append(&mut fetch(conn, &sql, across(&keys.cells, run_of)?).await?);
+    let (mut found, mut read) = (Vec::new(), Vec::new());
+    let mut runs = Runs::of(&keys.cells);
+    let mut ready = runs.next()?;
+    while let Some((len, args)) = ready {
+        let sql = sql::select_sqlite(keys.table, &keys.cells.columns, len);
+        let (rows, next) = tokio::join!(fetch_rows(conn, &sql, args), async {
+            decode_all(&read, &mut found)?;
+            runs.next()
+        });
+        (read, ready) = (rows?, next?);
     }
+    decode_all(&read, &mut found)?;
     Ok(found)
 }
 
 pub(super) async fn delete_by_keys(conn: &mut SqliteConnection, keys: &Keys) -> Result<u64, DbError> {
     let mut deleted = 0;
-    for run_of in runs(keys.len(), keys.cells.columns.len()) {
-        let sql = sql::delete_sqlite(keys.table, &keys.cells.columns, run_of.len());
-        deleted += run(conn, &sql, across(&keys.cells, run_of)?).await?;
+    let mut runs = Runs::of(&keys.cells);
+    while let Some((len, args)) = runs.next()? {
+        let sql = sql::delete_sqlite(keys.table, &keys.cells.columns, len);
+        deleted += run(conn, &sql, args).await?;
     }
     Ok(deleted)
+}
+
+/// A buffer cut into runs, each as the values of one statement. SQLite works in a thread of its own: the next run is laid
+/// out, and what the last one found is read, while it is at this one.
+struct Runs<'c> {
+    cells: &'c Cells,
+    left: std::vec::IntoIter<Range<usize>>,
+}
+
+impl Runs<'_> {
+    fn of(cells: &Cells) -> Runs<'_> {
+        Runs { cells, left: runs(cells.len, cells.columns.len()).into_iter() }
+    }
+
+    /// How many rows the next run has, and their values.
+    fn next(&mut self) -> Result<Option<(usize, SqliteArguments)>, DbError> {
+        let run_of = self.left.next();
+        run_of.map(|rows| Ok((rows.len(), across(self.cells, rows)?))).transpose()
+    }
 }
 
 async fn run(conn: &mut SqliteConnection, sql: &str, args: SqliteArguments) -> Result<u64, DbError> {
@@ -56,8 +80,18 @@ async fn run(conn: &mut SqliteConnection, sql: &str, args: SqliteArguments) -> R
 }
 
 async fn fetch(conn: &mut SqliteConnection, sql: &str, args: SqliteArguments) -> Result<Vec<Row>, DbError> {
-    let rows = sqlx::query_with(AssertSqlSafe(sql), args).fetch_all(conn).await.map_err(DbError::of)?;
-    rows.iter().map(decode).collect()
+    let mut found = Vec::new();
+    decode_all(&fetch_rows(conn, sql, args).await?, &mut found)?;
+    Ok(found)
+}
+
+async fn fetch_rows(conn: &mut SqliteConnection, sql: &str, args: SqliteArguments) -> Result<Vec<SqliteRow>, DbError> {
+    sqlx::query_with(AssertSqlSafe(sql), args).fetch_all(conn).await.map_err(DbError::of)
+}
+
+fn decode_all(rows: &[SqliteRow], into: &mut Vec<Row>) -> Result<(), DbError> {
+    into.reserve(rows.len());
+    rows.iter().try_for_each(|row| decode(row).map(|row| into.push(row)))
 }
 
 fn bound(values: Vec<Value>) -> Result<SqliteArguments, DbError> {

@@ -154,13 +154,37 @@ pub async fn save_position(tx: &mut Tx, partition: u32, position: u64) -> Result
     tx.execute(sql, vec![partition.into(), signed("relay.position", position)?.into()]).await.map(|_| ())
 }
 
+/// A transaction that the ledger topic may not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrelayed {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its gapless number.
+    pub number: u64,
+    /// Its gapless place in the partition.
+    pub position: u64,
+    /// The bytes of `daybook.ledger.v1.TransactionPosted`.
+    pub body: Vec<u8>,
+    /// The link over them.
+    pub link: ChainHash,
+}
+
 /// Up to `limit` transactions of a partition that the ledger topic may not have yet, in order.
-pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<JournalRow>, DbError> {
-    let sql = "SELECT tenant, number, partition_no, position, part, effective, recorded, entries, body, link FROM journal \
+pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<Unrelayed>, DbError> {
+    let sql = "SELECT tenant, number, position, body, link FROM journal \
                WHERE partition_no = $1 AND position > COALESCE((SELECT relayed FROM relay WHERE partition_no = $1), 0) \
                ORDER BY position LIMIT $2";
     let rows = db.query(sql, vec![partition.into(), limit.into()]).await?;
-    rows.iter().map(journal_row).collect()
+    let unrelayed = |row: &Row| {
+        Ok(Unrelayed {
+            tenant: parsed("journal.tenant", row.text(0)?)?,
+            number: unsigned("journal.number", row.int(1)?)?,
+            position: unsigned("journal.position", row.int(2)?)?,
+            body: row.blob(3)?.to_vec(),
+            link: link(row.blob(4)?)?,
+        })
+    };
+    rows.iter().map(unrelayed).collect()
 }
 
 /// Notes that the ledger topic has a partition's journal up to `position`, whose link is `link`. Never moves back, and does

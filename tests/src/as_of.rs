@@ -186,7 +186,8 @@ async fn books_from_before_the_months_are_folded_again() {
     processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
     let trial = books::trial_balance(&backend.db, &"sample-shop".parse().unwrap()).await.unwrap();
     assert!(!trial.rows.is_empty());
-    let back = "DROP INDEX balance_by_day; DROP INDEX balance_by_known; DROP TABLE balance_month; \
+    let back = "DROP TABLE stock_alert; DROP INDEX stock_low; DROP INDEX product_cost_by_item; \
+                DROP INDEX balance_by_day; DROP INDEX balance_by_known; DROP TABLE balance_month; \
                 DELETE FROM _sqlx_migrations WHERE version >= 7";
     let file = backend.folder.path().join("books.db");
     let mut raw =

@@ -2,12 +2,14 @@
 //!
 //! A worker holds some partitions of one projection. Per batch, whatever its size, it runs one database transaction: compare
 //! and lock the checkpoints, load what the facts touch, merge, decide, write, move the checkpoints. For the books that is
-//! seven look-ups of parts, one each of policies and chain heads, and one bulk write each of parts, journal, heads,
-//! balances by day and by month, orders, parcels and cash positions; for every partition in the batch three small statements
-//! more. Goods at cost take one look-up, and where cards change up to six look-ups, a write and a removal; cases of other orders
-//! whose goods then cost something else are fetched as the first were. Stock is two
-//! look-ups and two writes, and where a level gives an alert one of each more. While a
-//! batch is written the next is read and decoded. Memory is bounded by two batches and the parts they touch.
+//! seven look-ups of parts, one each of policies and chain heads, two bulk writes of parts (those that keep their names apart
+//! from the others), and one each of journal, heads, balances by day and by month, orders, parcels and cash positions; for every
+//! partition in the batch three small statements more. Goods at cost take one look-up, and where cards change up to six
+//! look-ups, a write and a removal; cases of other orders whose goods then cost something else are fetched as the first were.
+//! Stock is two look-ups and two writes, and where a level gives an alert one of each more.
+//!
+//! While a batch is written the next is read and decoded; while the database writes the journal the rows after it are laid out.
+//! Projections fold side by side. Memory is bounded by two batches of each and the parts they touch.
 
 mod alerts;
 mod books;

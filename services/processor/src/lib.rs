@@ -102,15 +102,19 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
         let context = context.clone();
         folding.spawn(async move { worker::catch_up(&context, projection).await });
     }
+    let mut outcome = Ok(());
     loop {
-        tokio::select! {
+        let ended = tokio::select! {
             ended = folding.join_next() => match ended {
-                Some(outcome) => outcome.map_err(|panic| ProcessError::Stopped(panic.to_string()))??,
+                Some(ended) => ended.unwrap_or_else(|panic| Err(ProcessError::Stopped(panic.to_string()))),
                 None => break,
             },
-            () = context.posted.notified() => relay_all(log, db).await?,
-        }
+            () = context.posted.notified() => relay_all(log, db).await,
+        };
+        // The first error is told in the end: what stops one projection, or the ledger topic, is nothing to the others.
+        outcome = outcome.and(ended);
     }
+    outcome?;
     relay_all(log, db).await
 }
 

@@ -60,7 +60,7 @@ impl Platform {
 
     /// How the processor is to run here.
     pub(crate) fn processor_config(&self, settings: &Settings) -> processor::Config {
-        let usual = processor::Config::for_log(&self.log);
+        let usual = processor::Config::default();
         processor::Config { workers: settings.workers.unwrap_or(usual.workers), batch: settings.batch, ..usual }
     }
 }

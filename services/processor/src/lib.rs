@@ -1,15 +1,19 @@
 //! The processor: folds the log into books and read models.
 //!
-//! A worker holds some partitions of one projection. Per batch, whatever its size, it runs one database transaction: compare
-//! and lock the checkpoints, load what the facts touch, merge, decide, write, move the checkpoints. For the books that is
-//! seven look-ups of parts, one each of policies and chain heads, two bulk writes of parts (those that keep their names apart
-//! from the others), and one each of journal, heads, balances by day and by month, orders, parcels and cash positions; for every
-//! partition in the batch three small statements more. Goods at cost take one look-up, and where cards change up to six
-//! look-ups, a write and a removal; cases of other orders whose goods then cost something else are fetched as the first were.
-//! Stock is two look-ups and two writes, and where a level gives an alert one of each more.
+//! A worker holds some partitions of one projection, and takes one batch after another of what they hold. In one database
+//! transaction it compares and locks the checkpoints, loads what the facts touch, merges, writes, and moves the checkpoints.
+//! Stock does that in two look-ups and two writes, and where a level gives an alert in one of each more.
 //!
-//! While a batch is written the next is read and decoded; while the database writes the journal the rows after it are laid out.
-//! Projections fold side by side. Memory is bounded by two batches of each and the parts they touch.
+//! The books think longer than they write. So they find out beforehand what a batch leads to, over one state of the database in
+//! which the checkpoints are where the batch begins; the transaction writes it, if they are still there under lock. One worker
+//! thinks while another one writes, also on SQLite, which has one writer. Whatever the size of the batch that is eight look-ups
+//! of parts, one each of policies, chain heads and the ends of the partitions' journals; and then two bulk writes of
+//! parts (those that keep their names apart from the others), and one each of journal, its ends, heads, balances by day and by
+//! month, orders, parcels and cash positions. Goods at cost take one look-up, and where cards change up to six look-ups, a write
+//! and a removal; cases of other orders whose goods then cost something else are fetched as the first were.
+//!
+//! For every partition of a batch two small statements lock its checkpoint, and one moves it. While a batch is written the next
+//! is read and decoded. Projections fold side by side. Memory is bounded by two batches of each worker and the parts they touch.
 
 mod alerts;
 mod books;
@@ -42,7 +46,8 @@ pub use worker::ProcessError;
 /// How the processor runs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Workers per projection; partitions are dealt out among them. One is right for SQLite, which has one writer.
+    /// Workers per projection; partitions are dealt out among them. Even SQLite, which has one writer, lets one of them find
+    /// what its batch leads to while another one writes.
     pub workers: u32,
     /// Records in a batch, at most.
     pub batch: usize,
@@ -50,14 +55,10 @@ pub struct Config {
     pub wait: Duration,
 }
 
-impl Config {
-    /// What fits the log at hand: one worker embedded, two with servers.
-    pub fn for_log(log: &EventLog) -> Config {
-        let workers = match log {
-            EventLog::Sqlite(_) => 1,
-            EventLog::Kafka(_) => 2,
-        };
-        Config { workers, batch: 4_000, wait: Duration::from_millis(500) }
+/// What does well on two processors.
+impl Default for Config {
+    fn default() -> Config {
+        Config { workers: 2, batch: 4_000, wait: Duration::from_millis(500) }
     }
 }
 
@@ -71,13 +72,20 @@ pub(crate) struct Context {
     pub(crate) posted: Arc<Notify>,
 }
 
+impl Context {
+    /// Workers of one projection: no more than there are partitions.
+    fn workers(&self) -> u32 {
+        self.config.workers.clamp(1, self.log.partitions())
+    }
+}
+
 /// Runs every projection and the relay until `shutdown`. A worker that meets a passing fault (database or broker away)
 /// waits and goes on; one that meets a lasting fault ends the run with its error.
 pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationToken) -> Result<(), ProcessError> {
     let context = Context { log, db, config, posted: Arc::new(Notify::new()) };
     let mut tasks = JoinSet::new();
     for projection in Projection::ALL {
-        for index in 0..context.config.workers.min(context.log.partitions()) {
+        for index in 0..context.workers() {
             tasks.spawn(worker::run(context.clone(), projection, index, shutdown.clone()));
         }
     }
@@ -99,8 +107,10 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::new(Notify::new()) };
     let mut folding = JoinSet::new();
     for projection in Projection::ALL {
-        let context = context.clone();
-        folding.spawn(async move { worker::catch_up(&context, projection).await });
+        for index in 0..context.workers() {
+            let context = context.clone();
+            folding.spawn(async move { worker::catch_up(&context, projection, index).await });
+        }
     }
     let mut outcome = Ok(());
     loop {

@@ -154,7 +154,7 @@ async fn session(
     index: u32,
     shutdown: &CancellationToken,
 ) -> Result<(), ProcessError> {
-    let Some(mut held) = live(context, projection, Some(index), shutdown).await? else { return Ok(()) };
+    let Some(mut held) = live(context, projection, index, shutdown).await? else { return Ok(()) };
     let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
     let mut work = Work::default();
     loop {
@@ -171,18 +171,18 @@ async fn session(
     }
 }
 
-/// Folds a projection's partitions until nothing is left to read.
-pub(crate) async fn catch_up(context: &Context, projection: Projection) -> Result<(), ProcessError> {
+/// Folds a worker's partitions of a projection until nothing is left to read.
+pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
     loop {
-        match fold_to_end(context, projection).await {
+        match fold_to_end(context, projection, index).await {
             Err(ProcessError::Fenced { .. }) => {}
             outcome => return outcome,
         }
     }
 }
 
-async fn fold_to_end(context: &Context, projection: Projection) -> Result<(), ProcessError> {
-    let Some(mut held) = live(context, projection, None, &CancellationToken::new()).await? else { return Ok(()) };
+async fn fold_to_end(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
+    let Some(mut held) = live(context, projection, index, &CancellationToken::new()).await? else { return Ok(()) };
     let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
     let mut work = Work::default();
     while !work.is_empty() || !at_end(&context.log, &held, topics(projection)).await? {
@@ -200,7 +200,7 @@ async fn fold_to_end(context: &Context, projection: Projection) -> Result<(), Pr
 async fn live(
     context: &Context,
     projection: Projection,
-    index: Option<u32>,
+    index: u32,
     shutdown: &CancellationToken,
 ) -> Result<Option<Held>, ProcessError> {
     let mut seen = (partitions_of(context, projection, index).await?, Instant::now());
@@ -234,10 +234,9 @@ async fn not_beyond_the_log(context: &Context, projection: Projection, held: &He
     Ok(())
 }
 
-async fn partitions_of(context: &Context, projection: Projection, index: Option<u32>) -> Result<Held, ProcessError> {
+async fn partitions_of(context: &Context, projection: Projection, index: u32) -> Result<Held, ProcessError> {
     let mut stored = books::checkpoints(&context.db, projection.name()).await?;
-    let workers = context.config.workers.clamp(1, context.log.partitions());
-    let mine = (0..context.log.partitions()).filter(|p| index.is_none_or(|index| p % workers == index));
+    let mine = (0..context.log.partitions()).filter(|partition| partition % context.workers() == index);
     Ok(mine.map(|p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)))).collect())
 }
 
@@ -314,14 +313,15 @@ async fn write_once(
         held.get(&partition).map(|from| (partition, (from.clone(), share.advance(from))))
     };
     let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
-    let (for_work, for_steps) = (Arc::clone(work), Arc::clone(&steps));
+    let (decided, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
+    let (for_work, for_steps, for_decided) = (Arc::clone(work), Arc::clone(&steps), Arc::new(decided));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
-        let (work, steps) = (Arc::clone(&for_work), Arc::clone(&for_steps));
+        let (work, steps, decided) = (Arc::clone(&for_work), Arc::clone(&for_steps), Arc::clone(&for_decided));
+        let mut watch = watch.clone();
         Box::pin(async move {
-            // Begins with the call, so that waiting for the writer, and what a conflict undid, is told too.
-            let mut watch = Stopwatch::since(started);
+            // Goes on from the call, so that waiting for the writer, and what a conflict undid, is told too.
             watch.lap("begin");
-            apply(tx, projection, &work, &steps, &mut watch).await.map(|posted| (posted, watch))
+            apply(tx, projection, &work, &steps, &decided, &mut watch).await.map(|posted| (posted, watch))
         })
     });
     let (posted, mut watch) = wrote.await?;
@@ -351,23 +351,65 @@ fn transaction_name(projection: Projection) -> &'static str {
     }
 }
 
-/// Everything one batch does. Returns how many transactions and alerts it has for the relay.
+/// What the transaction of a batch does beside moving checkpoints.
+enum Decided {
+    /// Writes what was found beforehand.
+    Entries(Box<bookkeeper::Entries>),
+    /// Reads and writes.
+    Nothing,
+}
+
+/// The books are much reading and thinking before anything is written. That is done beforehand, over one state of the database
+/// in which the checkpoints are where the batch begins, so that another worker can write meanwhile. Whether they still are
+/// there is asked again, under lock, before it is written.
+async fn decide(
+    context: &Context,
+    projection: Projection,
+    work: &Arc<Work>,
+    steps: &Arc<Steps>,
+    watch: Stopwatch,
+) -> Result<(Decided, Stopwatch), Fenced> {
+    // Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
+    let of_ledger = |(_, share): (u32, &Share)| share.topics().any(|topic| topic == Topic::Ledger);
+    if projection != Projection::Books || work.shares().any(of_ledger) {
+        return Ok((Decided::Nothing, watch));
+    }
+    let (for_work, for_steps) = (Arc::clone(work), Arc::clone(steps));
+    let found = context.db.run_read("decide-books", move |tx| {
+        let (work, steps, mut watch) = (Arc::clone(&for_work), Arc::clone(&for_steps), watch.clone());
+        Box::pin(async move {
+            watch.lap("begin");
+            let expected = steps.iter().map(|(partition, (from, _))| (*partition, from.clone())).collect();
+            books::compare(tx, projection.name(), &expected).await?;
+            watch.lap("checkpoints");
+            let live = expected.values().all(|from| from.stage == Stage::Live);
+            let stage = if live { Stage::Live } else { Stage::Rebuilding };
+            let entries = bookkeeper::fold(tx, &work, stage, &mut watch).await?;
+            Ok::<_, Fenced>((Decided::Entries(Box::new(entries)), watch))
+        })
+    });
+    found.await
+}
+
+/// Everything one batch writes. Returns how many transactions and alerts it has for the relay.
 async fn apply(
     tx: &mut Tx,
     projection: Projection,
     work: &Work,
     steps: &Steps,
+    decided: &Decided,
     watch: &mut Stopwatch,
 ) -> Result<usize, Fenced> {
     for (partition, (from, _)) in steps {
         books::lock(tx, projection.name(), *partition, from).await?;
     }
     watch.lap("checkpoints");
-    let posted = match projection {
-        Projection::Books => fold_books(tx, work, steps, watch).await?,
-        Projection::People => people::fold(tx, work).await.map(|()| 0)?,
-        Projection::Stock => inventory::fold(tx, work).await?,
-        Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
+    let posted = match (decided, projection) {
+        (Decided::Entries(entries), _) => entries.save(tx).await.map(|()| entries.posted())?,
+        (Decided::Nothing, Projection::Books) => bookkeeper::fold_posted(tx, work).await.map(|()| 0)?,
+        (Decided::Nothing, Projection::People) => people::fold(tx, work).await.map(|()| 0)?,
+        (Decided::Nothing, Projection::Stock) => inventory::fold(tx, work).await?,
+        (Decided::Nothing, Projection::Quarantine) => quarantine::fold(tx, work).await.map(|()| 0)?,
     };
     watch.lap("write");
     for (partition, share) in work.shares() {
@@ -378,13 +420,4 @@ async fn apply(
     }
     watch.lap("checkpoints");
     Ok(posted)
-}
-
-/// Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
-async fn fold_books(tx: &mut Tx, work: &Work, steps: &Steps, watch: &mut Stopwatch) -> Result<usize, DbError> {
-    if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
-        return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
-    }
-    let live = steps.values().all(|(from, _)| from.stage == Stage::Live);
-    bookkeeper::fold(tx, work, if live { Stage::Live } else { Stage::Rebuilding }, watch).await
 }

@@ -29,8 +29,8 @@ pub(crate) const CHILD: &str = "child-ledger";
 /// Transactions a second: a hundred times what a general ledger server takes in bulks of a hundred on such a machine.
 const FLOOR: f64 = 10_000.0;
 
-/// Steps of the books' batches, as `processor_step_seconds` names them. What they leave of the whole time went to the other
-/// projections, the relay, and waiting for the log.
+/// Steps of the books' batches, as `processor_step_seconds` names them. What they leave of the workers' time went to waiting for
+/// the log.
 const STEPS: [&str; 7] = ["begin", "checkpoints", "look-up", "goods", "decide", "write", "commit"];
 
 /// What the child tells.
@@ -49,7 +49,7 @@ pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
     let recorder = PrometheusBuilder::new().install_recorder()?;
     let (log, db) = place.open().await?;
     let started = Instant::now();
-    processor::catch_up(Config::for_log(&log), &log, &db).await?;
+    processor::catch_up(Config::default(), &log, &db).await?;
     let (seconds, busy) = (started.elapsed().as_secs_f64(), child::processor_seconds()?);
     let told = recorder.render();
     let steps = STEPS.iter().map(|step| spent(&told, step)).collect();
@@ -93,11 +93,12 @@ async fn measure_size(kind: Kind, size: u32, report: &mut Report) -> anyhow::Res
     report.add(Measure::new(name("per processor"), busy, "tx/CPU-s"));
     report.add(Measure::new(name("facts"), rate(facts), "events/s"));
     report.add(Measure::new(name("entries"), rate(entries), "entries/s"));
-    let share = |seconds: f64| 100.0 * seconds / folded.seconds;
+    let whole = folded.seconds * f64::from(Config::default().workers);
+    let share = |seconds: f64| 100.0 * seconds / whole;
     for (step, seconds) in STEPS.iter().zip(&folded.steps) {
         report.add(Measure::new(name(step), share(*seconds), "% of time"));
     }
-    let rest = folded.seconds - folded.steps.iter().sum::<f64>();
+    let rest = whole - folded.steps.iter().sum::<f64>();
     report.add(Measure::new(name("the rest"), share(rest), "% of time"));
     db.close().await;
     Ok(())

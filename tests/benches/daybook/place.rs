@@ -39,7 +39,7 @@ impl Place {
     pub(crate) async fn open(&self) -> anyhow::Result<(EventLog, Db)> {
         match self {
             Place::Embedded { folder } => {
-                let log = EventLog::open_sqlite(&folder.join("log.db"), 1).await?;
+                let log = EventLog::open_sqlite(&folder.join("log.db"), 8).await?;
                 let migrations = books_migrations(Dialect::Sqlite);
                 Ok((log, Db::open_sqlite(&folder.join("books.db"), Durability::Normal, &migrations).await?))
             }

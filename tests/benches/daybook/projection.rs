@@ -45,7 +45,7 @@ pub(crate) async fn child(place: &str) -> anyhow::Result<()> {
     let (log, db) = place.open().await?;
     let watch = child::Watch::begin();
     let started = Instant::now();
-    processor::catch_up(Config::for_log(&log), &log, &db).await?;
+    processor::catch_up(Config::default(), &log, &db).await?;
     let seconds = started.elapsed().as_secs_f64();
     let (peak_kib, growth) = (child::peak_memory()?, watch.growth()?);
     let written = if matches!(place, Place::Embedded { .. }) { changes(&db).await? } else { 0 };

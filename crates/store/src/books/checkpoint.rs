@@ -1,5 +1,6 @@
 //! Checkpoints: how far a consumer has folded a partition. The row is locked and compared before a batch writes anything, so
-//! of two processes that believe a partition is theirs only one commits.
+//! of two processes that believe a partition is theirs only one commits. What was decided over a state in which the rows said
+//! the same holds too: whoever changes what a batch reads of a partition moves its checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -82,11 +83,22 @@ impl Stage {
     }
 }
 
+const ALL: &str = "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1";
+
 /// A consumer's checkpoints, by partition. Partitions it never committed for are absent.
 pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
-    let sql = "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1";
-    let rows = db.query(sql, vec![consumer.into()]).await?;
+    let rows = db.query(ALL, vec![consumer.into()]).await?;
     rows.iter().map(read).collect()
+}
+
+/// Compares partitions' checkpoints with what a batch was read from, without locking them: what this transaction reads is the
+/// state that these checkpoints tell of.
+pub async fn compare(tx: &mut Tx, consumer: &'static str, expected: &BTreeMap<u32, Checkpoint>) -> Result<(), Fenced> {
+    let rows = tx.query(ALL, vec![consumer.into()]).await?;
+    let stored: BTreeMap<u32, Checkpoint> = rows.iter().map(read).collect::<Result<_, DbError>>()?;
+    let start = Checkpoint::start(Stage::Live);
+    let moved = expected.iter().find(|(partition, expected)| stored.get(partition).unwrap_or(&start) != *expected);
+    moved.map_or(Ok(()), |(partition, _)| Err(Fenced::Moved { consumer, partition: *partition }))
 }
 
 /// Locks a partition's checkpoint for this transaction and compares it with what the batch was read from.

@@ -6,7 +6,7 @@ use commerce::TenantId;
 use ledger::{Balances, ChainHash, Day, Entry, GENESIS, Layer, Side, Timestamp, Transaction};
 
 use super::months::add_months;
-use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD};
+use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD, RELAY};
 use super::{corrupt, parsed, signed, unsigned};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
@@ -140,18 +140,26 @@ pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<
     add_months(tx, balances).await
 }
 
-/// How far a partition's journal reaches, inside a transaction that holds the partition's checkpoint.
-pub async fn relay(tx: &mut Tx, partition: u32) -> Result<Relay, DbError> {
-    let sql = "SELECT position, relayed FROM relay WHERE partition_no = $1";
-    let rows = tx.query(sql, vec![partition.into()]).await?;
-    rows.first().map(read_relay).transpose().map(Option::unwrap_or_default)
+/// The last place given out in each of these partitions' journals; one without transactions is absent.
+pub async fn positions(tx: &mut Tx, partitions: &BTreeSet<u32>) -> Result<BTreeMap<u32, u64>, DbError> {
+    let mut keys = Keys::new(&RELAY);
+    for partition in partitions {
+        keys.push([(*partition).into()]);
+    }
+    let read = |row: &Row| {
+        let partition = u32::try_from(row.int(0)?).map_err(|_| corrupt("relay.partition_no"))?;
+        Ok((partition, unsigned("relay.position", row.int(1)?)?))
+    };
+    tx.select_by_keys(&keys).await?.iter().map(read).collect()
 }
 
-/// Moves the end of a partition's journal; the mark of what is published stays where it is.
-pub async fn save_position(tx: &mut Tx, partition: u32, position: u64) -> Result<(), DbError> {
-    let sql = "INSERT INTO relay (partition_no, position, relayed) VALUES ($1, $2, 0) ON CONFLICT (partition_no) \
-               DO UPDATE SET position = excluded.position";
-    tx.execute(sql, vec![partition.into(), signed("relay.position", position)?.into()]).await.map(|_| ())
+/// Moves the ends of these partitions' journals; the marks of what is published stay where they are.
+pub async fn save_positions(tx: &mut Tx, positions: &BTreeMap<u32, u64>) -> Result<(), DbError> {
+    let mut rows = Rows::new(&RELAY);
+    for (partition, position) in positions {
+        rows.push([(*partition).into(), signed("relay.position", *position)?.into(), 0_u32.into()]);
+    }
+    tx.upsert(&rows).await.map(|_| ())
 }
 
 /// A transaction that the ledger topic may not have yet.
@@ -194,10 +202,6 @@ pub async fn relayed(tx: &mut Tx, partition: u32, position: u64, link: ChainHash
                (SELECT 1 FROM journal WHERE partition_no = $1 AND position = $2 AND link = $3)";
     let args = vec![partition.into(), signed("relay.relayed", position)?.into(), link.0.as_slice().into()];
     tx.execute(sql, args).await.map(|_| ())
-}
-
-fn read_relay(row: &Row) -> Result<Relay, DbError> {
-    Ok(Relay { position: unsigned("relay.position", row.int(0)?)?, relayed: unsigned("relay.relayed", row.int(1)?)? })
 }
 
 pub(super) fn journal_row(row: &Row) -> Result<JournalRow, DbError> {

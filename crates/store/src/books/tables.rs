@@ -57,6 +57,11 @@ pub(crate) static JOURNAL: Table = Table {
     ],
 };
 
+pub(crate) static RELAY: Table = Table {
+    name: "relay",
+    columns: &[Column::key("partition_no", Int), Column::replace("position", Int), Column::keep("relayed", Int)],
+};
+
 pub(crate) static JOURNAL_HEAD: Table = Table {
     name: "journal_head",
     columns: &[Column::key("tenant", Text), Column::replace("number", Int), Column::replace("link", Blob)],

@@ -1,6 +1,7 @@
 //! The database: one API over PostgreSQL (production) and SQLite (embedded).
 //!
-//! - [`Db::run_tx`] owns every transaction: begin, commit, retry, metrics. Nothing else begins one.
+//! - [`Db::run_tx`] owns every transaction: begin, commit, retry, metrics; [`Db::run_read`] those that only read. Nothing else
+//!   begins one.
 //! - [`Tx`] runs statements; [`Rows`] and [`Keys`] carry bulk work, a constant number of statements whatever the batch.
 //! - [`Value`] and [`Row`] are all that crosses: integers, text, bytes.
 //! - [`Db::forget_wal`] rids the files of what was overwritten.

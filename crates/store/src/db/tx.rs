@@ -13,6 +13,15 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To write, and to read what nobody else writes meanwhile.
+    Write,
+    /// To read one state of the database while others write the next.
+    Read,
+}
+
 /// What a unit of work returns: `Box::pin(async move { … })`.
 pub type TxFuture<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
 
@@ -112,11 +121,13 @@ impl Tx {
         outcome
     }
 
-    async fn begin(session: Session) -> Result<Self, DbError> {
-        let begin = match session {
-            Session::Postgres(_) => "BEGIN",
+    async fn begin(session: Session, purpose: Purpose) -> Result<Self, DbError> {
+        let begin = match (&session, purpose) {
+            (Session::Postgres(_), Purpose::Write) => "BEGIN",
+            (Session::Postgres(_), Purpose::Read) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             // Takes the write lock now: a later upgrade from reading to writing could not wait for it.
-            Session::Sqlite(_) => "BEGIN IMMEDIATE",
+            (Session::Sqlite(_), Purpose::Write) => "BEGIN IMMEDIATE",
+            (Session::Sqlite(_), Purpose::Read) => "BEGIN",
         };
         // Owned before BEGIN is sent, so that even a failure in the middle closes the connection.
         let mut tx = Self { session, failed: None, finished: false };
@@ -174,8 +185,31 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> FnMut(&'t mut Tx) -> TxFuture<'t, T, E> + Send + 'static,
     {
+        self.run(name, Purpose::Write, unit).await
+    }
+
+    /// Runs `unit` over one state of the database: all it reads is as it was at one instant, and it waits for no writer. A
+    /// statement that writes fails. Retries, names and the rest are as in [`Db::run_tx`].
+    ///
+    /// What was read may be outdated as soon as it was. Who decides by it what to write must see, in the transaction that
+    /// writes, that it still holds.
+    pub async fn run_read<T, E, F>(&self, name: &'static str, unit: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> TxFuture<'t, T, E> + Send + 'static,
+    {
+        self.run(name, Purpose::Read, unit).await
+    }
+
+    async fn run<T, E, F>(&self, name: &'static str, purpose: Purpose, unit: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> TxFuture<'t, T, E> + Send + 'static,
+    {
         let db = self.clone();
-        let task = tokio::spawn(async move { db.run_to_the_end(name, unit).await }.in_current_span());
+        let task = tokio::spawn(async move { db.run_to_the_end(name, purpose, unit).await }.in_current_span());
         match task.await {
             Ok(outcome) => outcome,
             Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
@@ -183,7 +217,7 @@ impl Db {
         }
     }
 
-    async fn run_to_the_end<T, E, F>(&self, name: &'static str, mut unit: F) -> Result<T, E>
+    async fn run_to_the_end<T, E, F>(&self, name: &'static str, purpose: Purpose, mut unit: F) -> Result<T, E>
     where
         E: From<DbError>,
         F: for<'t> FnMut(&'t mut Tx) -> TxFuture<'t, T, E>,
@@ -191,7 +225,7 @@ impl Db {
         let started = Instant::now();
         let mut attempt = 1;
         let outcome = loop {
-            let outcome = self.attempt(&mut unit).await;
+            let outcome = self.attempt(purpose, &mut unit).await;
             let reason = outcome.as_ref().err().and_then(Failure::retry_reason);
             match reason.filter(|_| attempt < ATTEMPTS && started.elapsed() < PATIENCE) {
                 Some(reason) => pause(name, reason, attempt).await,
@@ -203,12 +237,16 @@ impl Db {
         outcome.map_err(|failure| failure.error)
     }
 
-    async fn attempt<T, E, F>(&self, unit: &mut F) -> Result<T, Failure<E>>
+    async fn attempt<T, E, F>(&self, purpose: Purpose, unit: &mut F) -> Result<T, Failure<E>>
     where
         E: From<DbError>,
         F: for<'t> FnMut(&'t mut Tx) -> TxFuture<'t, T, E>,
     {
-        let mut tx = Tx::begin(self.writing_session().await?).await?;
+        let session = match purpose {
+            Purpose::Write => self.writing_session().await?,
+            Purpose::Read => self.reading_session().await?,
+        };
+        let mut tx = Tx::begin(session, purpose).await?;
         let outcome = unit(&mut tx).await;
         match (tx.failed.clone(), outcome) {
             (None, Ok(value)) => Ok(tx.commit().await.map(|()| value)?),

@@ -148,7 +148,7 @@ fn backend(layers: &Figment, raw: &Raw) -> Result<Backend, ConfigError> {
         return Err(refused(layers, "partitions", "is zero", "use 1 or more, or leave it out"));
     }
     match (given(&raw.kafka), given(&raw.postgres)) {
-        (None, None) => Ok(Backend::Embedded { partitions: raw.partitions.unwrap_or(1) }),
+        (None, None) => Ok(Backend::Embedded { partitions: raw.partitions.unwrap_or(8) }),
         (Some(brokers), Some(postgres)) => Ok(Backend::Servers {
             kafka: KafkaConfig {
                 brokers,

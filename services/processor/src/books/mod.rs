@@ -31,8 +31,33 @@ struct Tenancy {
 
 type Tenancies = BTreeMap<TenantId, Tenancy>;
 
-/// Folds a batch. Returns how many transactions were posted.
-pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Stopwatch) -> Result<usize, DbError> {
+/// What a batch leads to: found by reading alone, and written as it is.
+#[derive(Default)]
+pub(crate) struct Entries {
+    cards: stock::Changes,
+    posted: Written,
+    heads: BTreeMap<TenantId, Head>,
+    views: ViewRows,
+    parts: PartRows,
+}
+
+impl Entries {
+    /// How many transactions are posted.
+    pub(crate) fn posted(&self) -> usize {
+        self.posted.rows.len()
+    }
+
+    /// Writes them. They hold as long as nobody has moved a checkpoint of the batch since they were found.
+    pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        self.cards.save(tx).await?;
+        self.posted.save(tx, &self.heads).await?;
+        self.views.save(tx).await?;
+        self.parts.save(tx).await
+    }
+}
+
+/// Folds a batch: reads what its facts touch and finds what that leads to, without writing any of it.
+pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Stopwatch) -> Result<Entries, DbError> {
     let mut tenancies = open_desks(work);
     let keys = with_calendars(&tenancies, named(work));
     lay_named(tx, &mut tenancies, keys).await?;
@@ -43,7 +68,7 @@ pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Sto
     watch.lap(LOOK_UP);
     let noted = stock::costs_noted(work);
     if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
-        return Ok(0);
+        return Ok(Entries::default());
     }
     finish(tx, tenancies, noted, stage == Stage::Live, watch).await
 }
@@ -59,7 +84,9 @@ pub(crate) async fn settle(
     let named = with_calendars(&tenancies, keys.clone());
     lay_named(tx, &mut tenancies, named).await?;
     complete(tx, &mut tenancies).await?;
-    finish(tx, tenancies, Movements::new(), true, &mut Stopwatch::since(Instant::now())).await
+    let entries = finish(tx, tenancies, Movements::new(), true, &mut Stopwatch::since(Instant::now())).await?;
+    entries.save(tx).await?;
+    Ok(entries.posted())
 }
 
 /// Notes which goods of these parts' cases moved, without valuing them: what a rebuild does before it settles anything.
@@ -130,7 +157,7 @@ pub(crate) async fn fold_posted(tx: &mut Tx, work: &Work) -> Result<(), DbError>
     written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
     written.mark_relayed(tx).await?;
-    part_rows(&tenancies).await?.save(tx).await
+    part_rows(&tenancies)?.save(tx).await
 }
 
 fn open_desks(work: &Work) -> Tenancies {
@@ -239,26 +266,26 @@ fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
     }
 }
 
-/// Settles every case on the desks (unless posting waits for the end of a rebuild) and writes what changed.
+/// Settles every case on the desks, unless posting waits for the end of a rebuild.
 async fn finish(
     tx: &mut Tx,
     mut tenancies: Tenancies,
     noted: Movements,
     posting: bool,
     watch: &mut Stopwatch,
-) -> Result<usize, DbError> {
+) -> Result<Entries, DbError> {
     let tenants: BTreeSet<TenantId> = tenancies.keys().cloned().collect();
     let policies = books::policies(tx, &tenants).await?;
     let mut heads = books::heads(tx, &tenants).await?;
     let default = Policy::default();
     watch.lap(LOOK_UP);
     // While a rebuild folds facts, nothing is valued, posted or shown: it settles every case once they are all there.
-    let (cases, goods) = match posting {
+    let (cases, goods, cards) = match posting {
         true => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
-        false => stock::note_costs(tx, &noted).await.map(|()| Default::default())?,
+        false => (stock::Cases::new(), stock::Goods::default(), stock::Changes::noting(noted)),
     };
     watch.lap("goods");
-    let mut written = Written::default();
+    let mut posted = Written::default();
     for (tenant, tenancy) in &mut tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         let Some(head) = heads.get_mut(tenant) else { continue };
@@ -266,49 +293,37 @@ async fn finish(
             match tenancy.desk.settle(case, policy, &goods.of(tenant, case), tenancy.recorded, head) {
                 Ok(numbered) => {
                     for transaction in numbered {
-                        written.add(tenant, tenancy.partition, transaction)?;
+                        posted.add(tenant, tenancy.partition, transaction)?;
                     }
                 }
                 Err(unpostable) => return Err(DbError::Misfit { what: unpostable.to_string() }),
             }
         }
     }
+    let views = view_rows(&tenancies, &cases, &policies);
+    let parts = part_rows(&tenancies)?;
     watch.lap(DECIDE);
-    written.number_positions(tx).await?;
-    // What comes after the journal is laid out while the database writes that.
-    let (saved, laid_out) = tokio::join!(written.save(tx, &heads), lay_out(&tenancies, &cases, &policies));
-    saved?;
-    let (views, parts) = laid_out?;
-    views.save(tx).await?;
-    parts.save(tx).await?;
-    watch.lap("write");
-    Ok(written.rows.len())
+    posted.number_positions(tx).await?;
+    watch.lap(LOOK_UP);
+    Ok(Entries { cards, posted, heads, views, parts })
 }
 
-/// The rows of these cases' read models, and of the parts that changed. Gives way after every case, so that whoever waits for
-/// the database meanwhile does not wait for this.
-async fn lay_out(
-    tenancies: &Tenancies,
-    cases: &stock::Cases,
-    policies: &BTreeMap<TenantId, Policy>,
-) -> Result<(ViewRows, PartRows), DbError> {
+fn view_rows(tenancies: &Tenancies, cases: &stock::Cases, policies: &BTreeMap<TenantId, Policy>) -> ViewRows {
     let (mut rows, default) = (ViewRows::default(), Policy::default());
     for (tenant, tenancy) in tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         for case in cases.get(tenant).into_iter().flatten() {
             views::add(&mut rows, tenant, &tenancy.desk, case, policy);
-            tokio::task::yield_now().await;
         }
     }
-    part_rows(tenancies).await.map(|parts| (rows, parts))
+    rows
 }
 
-async fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
+fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
     let mut rows = PartRows::default();
     for (tenant, tenancy) in tenancies {
         for (key, held) in tenancy.desk.changed() {
             rows.add(tenant, key, &held.part, &held.posted, held.parked.as_deref(), held.stored_names())?;
-            tokio::task::yield_now().await;
         }
     }
     Ok(rows)
@@ -319,6 +334,8 @@ async fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
 struct Written {
     rows: Vec<JournalRow>,
     balances: BalancesByDayKnown,
+    /// By partition, its last place.
+    reached: BTreeMap<u32, u64>,
 }
 
 impl Written {
@@ -332,17 +349,16 @@ impl Written {
         Ok(())
     }
 
-    /// Gives each transaction its place in its partition; what comes from the ledger topic is there already.
+    /// Gives each transaction its place in its partition.
     async fn number_positions(&mut self, tx: &mut Tx) -> Result<(), DbError> {
         let partitions: BTreeSet<u32> = self.rows.iter().map(|row| row.partition).collect();
-        for partition in partitions {
-            let mut position = books::relay(tx, partition).await?.position;
-            for row in self.rows.iter_mut().filter(|row| row.partition == partition) {
-                position = position.saturating_add(1);
-                row.position = position;
-            }
-            books::save_position(tx, partition, position).await?;
+        let mut reached = books::positions(tx, &partitions).await?;
+        for row in &mut self.rows {
+            let position: &mut u64 = reached.entry(row.partition).or_default();
+            *position = position.saturating_add(1);
+            row.position = *position;
         }
+        self.reached = reached;
         Ok(())
     }
 
@@ -359,6 +375,7 @@ impl Written {
         let posting: BTreeSet<&TenantId> = self.rows.iter().map(|row| &row.tenant).collect();
         let moved = heads.iter().filter(|(tenant, _)| posting.contains(tenant));
         books::append_journal(tx, &self.rows).await?;
+        books::save_positions(tx, &self.reached).await?;
         books::save_heads(tx, &moved.map(|(tenant, head)| (tenant.clone(), *head)).collect()).await?;
         books::add_balances(tx, &self.balances).await
     }

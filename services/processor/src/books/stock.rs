@@ -48,8 +48,8 @@ impl Goods {
 }
 
 /// What a batch changes on the cards.
-#[derive(Default)]
-struct Changes {
+#[derive(Debug, Default)]
+pub(super) struct Changes {
     put: Movements,
     gone: BTreeSet<MovementKey>,
 }
@@ -75,7 +75,23 @@ impl Changes {
         places
     }
 
-    async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+    /// Costs that shops told, as they are.
+    pub(super) fn noting(put: Movements) -> Changes {
+        Changes { put, gone: BTreeSet::new() }
+    }
+
+    /// These lines, which are as they were stored, as they will be.
+    fn applied(&self, mut lines: Movements) -> Movements {
+        lines.retain(|key, _| !self.gone.contains(key));
+        for (key, line) in &mut lines {
+            if let Some(put) = self.put.get(key) {
+                line.clone_from(put);
+            }
+        }
+        lines
+    }
+
+    pub(super) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         books::delete_movements(tx, &self.gone).await?;
         books::save_movements(tx, &self.put).await
     }
@@ -90,43 +106,36 @@ pub(super) fn costs_noted(work: &Work) -> Movements {
     facts.filter_map(|(tenant, product)| Some(keyed(tenant, stock::cost_noted(product)?))).collect()
 }
 
-/// Keeps the costs that shops told, while a rebuild folds facts: what things cost is found when all lines are there.
-pub(super) async fn note_costs(tx: &mut Tx, noted: &Movements) -> Result<(), DbError> {
-    books::save_movements(tx, noted).await
-}
-
-/// Brings the cards to what the cases on the desks imply, and lays what else they change on the desks.
+/// What the goods of the cases on the desks cost, and what that changes on the cards. Lays what else it changes on the desks.
 pub(super) async fn value_goods(
     tx: &mut Tx,
     tenancies: &mut Tenancies,
     noted: Movements,
     policies: &BTreeMap<TenantId, Policy>,
-) -> Result<(Cases, Goods), DbError> {
+) -> Result<(Cases, Goods, Changes), DbError> {
     let cases = cases_of(tenancies);
     let (carriers, mut lines) = lines_of(tx, &cases).await?;
     let mut changes = Changes::between(&lines, implied(tenancies, &cases, policies));
     changes.put.extend(unknown(tx, noted).await?);
     let places = changes.places();
     if places.is_empty() {
-        return Ok((cases, Goods::of_lines(lines)));
+        return Ok((cases, Goods::of_lines(lines), changes));
     }
     let (changed, cost_changed) = revalue_cards(tx, &changes, &places, &lines, policies).await?;
     changes.put = changed;
-    changes.save(tx).await?;
-    lines.retain(|key, _| !changes.gone.contains(key));
-    lines.extend(changes.put);
+    lines = changes.applied(lines);
+    lines.extend(changes.put.iter().map(|(key, line)| (key.clone(), line.clone())));
     let others: BTreeSet<(TenantId, PartKey)> = cost_changed.difference(&carriers).cloned().collect();
     if others.is_empty() {
-        return Ok((cases, Goods::of_lines(lines)));
+        return Ok((cases, Goods::of_lines(lines), changes));
     }
     lay_named(tx, tenancies, others).await?;
     complete(tx, tenancies).await?;
     let cases = cases_of(tenancies);
-    // Only what the look-up above did not ask for, with what was just written: these cases' own lines are those of their facts
-    // already.
+    // Only what the look-up above did not ask for: these cases' own lines are those of their facts already.
     let more = carriers_of(&cases).difference(&carriers).cloned().collect();
-    lines.extend(books::movements_by_part(tx, &more).await?);
-    Ok((cases, Goods::of_lines(lines)))
+    lines.extend(changes.applied(books::movements_by_part(tx, &more).await?));
+    Ok((cases, Goods::of_lines(lines), changes))
 }
 
 /// Brings the lines of these desks' cases to what the facts imply, and values none of them.

@@ -55,8 +55,6 @@ use sale::Sale;
 use voucher::post_voucher;
 use writer::{Writer, about};
 
-pub(crate) use sale::{names, shops_word};
-
 pub use cash::{CodPosition, cod_position, cod_positions};
 
 /// The parts of one case: an order with its parcels, all reversals of one voucher, or a single part that no order owns.

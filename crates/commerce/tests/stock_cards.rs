@@ -244,6 +244,28 @@ fn what_is_lost_after_it_was_sold_costs_what_it_was_sold_at_and_moves_no_stock()
 }
 
 #[test]
+fn of_two_parcels_one_is_lost_and_the_other_comes_back() {
+    // Each at what it was sold at: the loss moves no stock, and what comes back is no more than the other parcel held.
+    check(
+        &["1 in 2 @ 100", "2 in 2 @ 140", "3 out a 1", "4 out b 3", "5 gone a 1", "6 back b 1", "7 back b 2"],
+        "1: 200 -> 2 worth 200
+         2: 280 -> 4 worth 480
+         3: 120 -> 3 worth 360
+         4: 360 -> 0 worth 0
+         5: 120 -> 0 worth 0
+         6: 120 -> 1 worth 120
+         7: 240 -> 3 worth 360",
+        "1: 200 -> 2 worth 200
+         2: 280 -> 4 worth 480
+         3: 100 -> 3 worth 380
+         4: 380 -> 0 worth 0
+         5: 100 -> 0 worth 0
+         6: 127 -> 1 worth 127
+         7: 253 -> 3 worth 380",
+    );
+}
+
+#[test]
 fn a_cost_in_another_currency_is_left_out() {
     let card = "1: 300 -> 3 worth 300
                 2: - -> 3 worth 300

@@ -152,8 +152,8 @@ pub struct OrderRevised {
     pub gift_card_paid: i64,
     /// Of `total`, gift cards that are sold: owed to whoever brings them.
     pub gift_cards_sold: i64,
-    /// The shop names the ways by which this was paid, and no gift card is among them. False when one is, and when the shop
-    /// does not say.
+    /// The shop names the ways by which this was paid, and no gift card is among them. False when one is, and when the
+    /// shop does not say.
     pub no_gift_card: bool,
 }
 

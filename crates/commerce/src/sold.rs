@@ -1,5 +1,5 @@
-//! When a case is sold: the one answer from which revenue and the cost of goods both take their days, so that neither is
-//! recognised without the other.
+//! When a case is sold: the one answer from which revenue and the cost of goods both take their days, so that neither
+//! is recognised without the other.
 //!
 //! Where the buyer pays couriers, each parcel is sold by itself, and the case with the first of them. Else the case is
 //! sold as one: when the first parcel is, or when its goods were handed over; and of a tenant who sells at fulfilment,
@@ -27,8 +27,8 @@ pub(crate) struct Sold<'a> {
 pub(crate) struct SoldParcel<'a> {
     pub(crate) courier: &'a Courier,
     pub(crate) parcel: &'a Parcel,
-    /// A fulfilment that stands names it; false for a tracking number that was corrected since, and for a parcel of which only its
-    /// courier says whose it is.
+    /// A fulfilment that stands names it; false for a tracking number that was corrected since, and for a parcel of
+    /// which only its courier says whose it is.
     pub(crate) named: bool,
     /// By its courier's word, or the shop's.
     pub(crate) delivered_at: Option<Timestamp>,
@@ -88,8 +88,8 @@ impl<'a> SoldParcel<'a> {
         SoldParcel { courier, parcel, named: sent_at.is_some(), delivered_at, sold_at }
     }
 
-    /// When it came to its end without its goods being with the buyer: when it came back, or turned out never to have left,
-    /// even if it had been lost before; else when it was lost.
+    /// When it came to its end without its goods being with the buyer: when it came back, or turned out never to have
+    /// left, even if it had been lost before; else when it was lost.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         if self.delivered_at.is_some() {
             return self.parcel.returned_at();

@@ -1,5 +1,5 @@
-//! Random orders, sent in every way: what goods cost is recognised with the revenue and not before it, and once every parcel
-//! has come back the stock is what it was.
+//! Random orders, sent in every way: what goods cost is recognised with the revenue and not before it, and once every
+//! parcel has come back the stock is what it was.
 
 #[expect(dead_code, reason = "the posting table uses the rest")]
 mod books;

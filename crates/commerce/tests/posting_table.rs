@@ -1,5 +1,5 @@
-//! The posting rules as an accountant reads them: what happened, the journal, and where the couriers' cash stands. Each case
-//! is one test: the facts, then the whole journal they imply. Amounts are rupees; `pending` entries are promises.
+//! The posting rules as an accountant reads them: what happened, the journal, and where the couriers' cash stands. Each
+//! case is one test: the facts, then the whole journal they imply. Amounts are rupees; `pending` entries are promises.
 //!
 //! | case | where |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! Stock cards as an accountant keeps them: what moved, what it cost, what is left. Each card by both methods. Amounts are minor
-//! units of rupees unless a code follows.
+//! Stock cards as an accountant keeps them: what moved, what it cost, what is left. Each card by both methods. Amounts
+//! are minor units of rupees unless a code follows.
 
 #![expect(clippy::unwrap_used, reason = "cards are written by hand: a word that cannot be read fails its test")]
 
@@ -11,8 +11,8 @@ use commerce::stock::{CardLine, Issues, Movement, Origin, Stock, revalue};
 use ledger::{Currency, Money, Timestamp};
 use proptest::prelude::*;
 
-/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8 lost b 2`,
-/// `9 gone a 4` (lost after it had gone out under `a`).
+/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8
+/// lost b 2`, `9 gone a 4` (lost after it had gone out under `a`).
 fn line(text: &str, sold: &mut BTreeMap<String, i64>) -> CardLine {
     let words: Vec<&str> = text.split_whitespace().collect();
     let number = |index: usize| words[index].parse::<i64>().unwrap();

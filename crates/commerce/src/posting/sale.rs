@@ -145,14 +145,15 @@ impl<'a> ParcelCash<'a> {
         self.delivered_at.is_some() && self.returned_at.is_none()
     }
 
-    /// Cash that was collected and given up or claimed. What was never collected cannot be given up: of such a parcel only damages
-    /// can be claimed, and they are no part of its cash.
+    /// Cash that was collected and given up or claimed. What was never collected cannot be given up: of such a parcel
+    /// only damages can be claimed, and they are no part of its cash.
     pub(super) fn given_up(&self) -> i128 {
         let given_up = self.written_off.iter().filter(|_| self.is_collected());
         given_up.map(|write_off| i128::from(write_off.amount.minor)).sum()
     }
 
-    /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is left.
+    /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is
+    /// left.
     pub(super) fn paid_parts(&self) -> Vec<(SettlementPart, Day, i128)> {
         let known: i128 = self.settled.keys().filter_map(|part| self.reported.get(part)).sum();
         let rest = (self.amount - self.kept_back() - self.given_up() - known).max(0);
@@ -170,8 +171,8 @@ pub(super) fn refunded_before(order: &Order, sold_at: Timestamp) -> i128 {
     order.refunds.values().filter(|r| r.refunded_at < sold_at).map(|r| i128::from(r.amount)).sum()
 }
 
-/// Gives cash that no standing booking names to one parcel: a delivered one if there is any, else the first that is still
-/// under way. A parcel that was delivered and came back collected it too, and gave it back.
+/// Gives cash that no standing booking names to one parcel: a delivered one if there is any, else the first that is
+/// still under way. A parcel that was delivered and came back collected it too, and gave it back.
 fn share_cash(
     parcels: &mut BTreeMap<&PartKey, ParcelCash<'_>>,
     terms: Option<&OrderRevised>,
@@ -193,8 +194,9 @@ fn share_cash(
     }
 }
 
-/// What each parcel was to bring. One that came to nothing and whose courier named no amount was to bring what another brings
-/// now, if nothing else carried the cash when it ended: so a replacement does not unsay the first parcel's promise.
+/// What each parcel was to bring. One that came to nothing and whose courier named no amount was to bring what another
+/// brings now, if nothing else carried the cash when it ended: so a replacement does not unsay the first parcel's
+/// promise.
 fn promise_cash(
     parcels: &mut BTreeMap<&PartKey, ParcelCash<'_>>,
     terms: Option<&OrderRevised>,

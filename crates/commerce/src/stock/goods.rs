@@ -1,29 +1,29 @@
-//! Which movements a case's facts imply. Goods leave in *sendings*: a fulfilment, or an order's goods as a whole where no
-//! fulfilment of the shop tells them and they were delivered or handed over all the same. A fulfilment's parcels are those
-//! it names; of one that names none, those of the case that no standing fulfilment names, because their courier booked
-//! them under the order's name (several such fulfilments share them); of the goods as a whole, all of the case. What lies
-//! in which of several parcels nobody tells, so a sending is
+//! Which movements a case's facts imply. Goods leave in *sendings*: a fulfilment, or an order's goods as a whole where
+//! no fulfilment of the shop tells them and they were delivered or handed over all the same. A fulfilment's parcels are
+//! those it names; of one that names none, those of the case that no standing fulfilment names, because their courier
+//! booked them under the order's name (several such fulfilments share them); of the goods as a whole, all of the case.
+//! What lies in which of several parcels nobody tells, so a sending is
 //!
-//! - sold, with all its lines, when the first of its parcels is; without a parcel that anybody pays at the door, when it was
-//!   handed over. Not before the first revenue of its order, though, and goods as a whole with it;
-//! - back in stock when the last of its parcels came to its end and none of them is with the buyer: it came back, or never
-//!   arrived;
+//! - sold, with all its lines, when the first of its parcels is; without a parcel that anybody pays at the door, when
+//!   it was handed over. Not before the first revenue of its order, though, and goods as a whole with it;
+//! - back in stock when the last of its parcels came to its end and none of them is with the buyer: it came back, or
+//!   never arrived;
 //! - lost when all of its parcels were, and none had been delivered.
 //!
 //! So goods cost something when their sale is revenue (IAS 2.34), whichever the tenant chose: both take their days from
-//! `Sold`. Once a parcel has come to its end the stock is the same either way. Goods that came back without having been sold
-//! were never out of stock.
+//! `Sold`. Once a parcel has come to its end the stock is the same either way. Goods that came back without having been
+//! sold were never out of stock.
 //!
 //! What a refund takes back into stock
 //!
-//! - before an order's goods were sold as a whole never left: it is no part of what is issued, as the money is no part of
-//!   the revenue. A fulfilment tells what left in it, so a refund takes nothing off its lines;
+//! - before an order's goods were sold as a whole never left: it is no part of what is issued, as the money is no part
+//!   of the revenue. A fulfilment tells what left in it, so a refund takes nothing off its lines;
 //! - and no fulfilment had sent yet (`RefundIssued::unsent`) never left either: it comes off no fulfilment;
-//! - once pieces of the line are known to be lost, is put down to the lost ones first, as many as they are. The buyer who is
-//!   refunded is the one who got nothing; and what is lost is not in stock, whoever ticked that it is. What more it names
-//!   comes off the other sendings of the line;
-//! - else comes off what was sold before it, the sending that was sold first before the others, and off none more than it
-//!   held.
+//! - once pieces of the line are known to be lost, is put down to the lost ones first, as many as they are. The buyer
+//!   who is refunded is the one who got nothing; and what is lost is not in stock, whoever ticked that it is. What more
+//!   it names comes off the other sendings of the line;
+//! - else comes off what was sold before it, the sending that was sold first before the others, and off none more than
+//!   it held.
 
 use std::collections::BTreeMap;
 
@@ -90,8 +90,8 @@ fn goods_of_order(id: OrderId, order: &Order, sold: &Sold<'_>) -> Vec<(VariantId
     found
 }
 
-/// The sendings that stand and were sold or lost, and what refunds take back of them: the lost ones first, then in the order in
-/// which they were sold.
+/// The sendings that stand and were sold or lost, and what refunds take back of them: the lost ones first, then in the
+/// order in which they were sold.
 fn sendings(order: &Order, sold: &Sold<'_>) -> (Vec<Sending>, Refunds) {
     let told: Vec<_> = order.fulfilments.values().filter(|f| f.stands && !f.lines.is_empty()).collect();
     let refunds = Refunds::of(order, told.is_empty());

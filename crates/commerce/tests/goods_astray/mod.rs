@@ -1,5 +1,5 @@
-//! Goods as the warehouse sees them, continued: goods whose parcel only its courier knows, goods that no fulfilment tells,
-//! pieces that were taken off the order before they left, and pieces that are lost and refunded.
+//! Goods as the warehouse sees them, continued: goods whose parcel only its courier knows, goods that no fulfilment
+//! tells, pieces that were taken off the order before they left, and pieces that are lost and refunded.
 
 use commerce::ParcelState::{Cancelled, Lost};
 use commerce::Recognition::{Delivery, Fulfilment};
@@ -8,8 +8,8 @@ use commerce::{Fact, LineId, OrderRevised, PaymentState, RefundIssued};
 use crate::story::{booked_for, delivered, placed, returned, scanned, sent, shop_says_delivered};
 use crate::warehouse::*;
 
-/// Order 1, cash on delivery. Two pieces of item 7 and one of item 8 left on 2 March without a number, and the courier booked
-/// these parcels under the order's name.
+/// Order 1, cash on delivery. Two pieces of item 7 and one of item 8 left on 2 March without a number, and the courier
+/// booked these parcels under the order's name.
 fn booked_by_name(parcels: &[&str]) -> Vec<Fact> {
     let booked = parcels.iter().map(|parcel| booked_for(parcel, "1,000", "1001"));
     [placed(1, "1001"), ordered(), left_in(&[])].into_iter().chain(booked).collect()

@@ -1,6 +1,6 @@
-//! The posting table, continued: what goods cost, and when. Ten pieces at 100 rupees are in stock; order 1 takes three of them
-//! for 900 rupees. What goods cost is an expense when their price is revenue: at delivery, or at fulfilment if the tenant sells
-//! then.
+//! The posting table, continued: what goods cost, and when. Ten pieces at 100 rupees are in stock; order 1 takes three
+//! of them for 900 rupees. What goods cost is an expense when their price is revenue: at delivery, or at fulfilment if
+//! the tenant sells then.
 
 use commerce::ParcelState::{Cancelled, Lost, PickedUp};
 use commerce::{Fact, Policy};

@@ -1,5 +1,6 @@
-//! The posting table, continued: orders that are paid in more than one piece. Each payment stands on the day on which the shop
-//! first said so, and what was paid first stays as it was posted when the rest comes. Refunds go back to where they came from.
+//! The posting table, continued: orders that are paid in more than one piece. Each payment stands on the day on which
+//! the shop first said so, and what was paid first stays as it was posted when the rest comes. Refunds go back to where
+//! they came from.
 
 use commerce::{Fact, Policy};
 

@@ -1,7 +1,7 @@
 //! Words for telling what happened to an order, and for reading the books that follow from it.
 //!
-//! Times are Karachi's clock in 2026: `03-05` is noon of 5 March, `03-05 23:59` a minute. Amounts are decimals, in rupees
-//! unless a code follows. A parcel is `courier/number`.
+//! Times are Karachi's clock in 2026: `03-05` is noon of 5 March, `03-05 23:59` a minute. Amounts are decimals, in
+//! rupees unless a code follows. A parcel is `courier/number`.
 
 #![expect(clippy::unwrap_used, reason = "stories are written by hand: a word that cannot be read fails its test")]
 

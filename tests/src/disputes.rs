@@ -61,6 +61,7 @@ pub(crate) fn revised(order: u64, hour: i64, total: i64, tax: i64) -> Fact {
         rounding: 0,
         gift_card_paid: 0,
         gift_cards_sold: 0,
+        no_gift_card: false,
     })
 }
 

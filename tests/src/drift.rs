@@ -169,6 +169,7 @@ impl World {
             rounding: self.rng.random_range(-2..3),
             gift_card_paid: if self.rng.random_bool(0.1) { paid / 2 } else { 0 },
             gift_cards_sold: if self.rng.random_bool(0.1) { total / 9 } else { 0 },
+            no_gift_card: total % 2 == 0,
         }
     }
 
@@ -176,7 +177,9 @@ impl World {
         let amount = self.amount();
         let (refund, tax) = (RefundId(self.rng.random_range(1..3)), amount / self.rng.random_range(5..50));
         let gift_card = if self.rng.random_bool(0.2) { amount / self.rng.random_range(1..4) } else { 0 };
-        RefundIssued { refunded_at: self.time(), order, refund, currency, amount, tax, restocked: vec![], gift_card }
+        let (refunded_at, nothing) = (self.time(), Vec::new());
+        let (restocked, unsent) = (nothing.clone(), nothing);
+        RefundIssued { refunded_at, order, refund, currency, amount, tax, restocked, gift_card, unsent }
     }
 
     fn fulfilment(&mut self, order: OrderId) -> FulfilmentRecorded {

@@ -176,6 +176,7 @@ impl Seed {
             rounding: 0,
             gift_card_paid: 0,
             gift_cards_sold: 0,
+            no_gift_card: false,
         }
     }
 

@@ -87,6 +87,7 @@ fn ordered(order: u64, hour: i64, goods: &[(u64, i64)]) -> Fact {
         rounding: 0,
         gift_card_paid: 0,
         gift_cards_sold: 0,
+        no_gift_card: false,
     })
 }
 
@@ -124,6 +125,7 @@ fn restocked(order: u64, hour: i64, pieces: i64) -> Fact {
         tax: 0,
         restocked: vec![(LineId(1), pieces)],
         gift_card: 0,
+        unsent: vec![],
     })
 }
 

@@ -152,6 +152,9 @@ pub struct OrderRevised {
     pub gift_card_paid: i64,
     /// Of `total`, gift cards that are sold: owed to whoever brings them.
     pub gift_cards_sold: i64,
+    /// The shop names the ways by which this was paid, and no gift card is among them. False when one is, and when the
+    /// shop does not say.
+    pub no_gift_card: bool,
 }
 
 /// An order was cancelled.
@@ -191,8 +194,10 @@ pub struct RefundIssued {
     pub tax: i64,
     /// Pieces taken back into stock, by line.
     pub restocked: Vec<(LineId, i64)>,
-    /// Of `amount`, what went back onto gift cards that had paid it, as far as the shop says.
+    /// Of `amount`, what went back onto gift cards, as far as the shop says: those that had paid it, or new ones.
     pub gift_card: i64,
+    /// Of `restocked`, pieces that no fulfilment of the shop had sent yet: it took them off the order.
+    pub unsent: Vec<(LineId, i64)>,
 }
 
 /// A parcel a fulfilment names.

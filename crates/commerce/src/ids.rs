@@ -142,7 +142,8 @@ text_id!(
     ReceiptNumber, 60, |b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)
 );
 text_id!(
-    /// A stock-keeping unit, as the merchant wrote it; anything else than these characters is replaced by `-` at the edge.
+    /// A stock-keeping unit, as the merchant wrote it; anything else than these characters is replaced by `-` at the
+    /// edge.
     Sku, 80, |b| b.is_ascii_alphanumeric() || b"-_./:+#".contains(&b)
 );
 
@@ -156,8 +157,9 @@ text_id!(
 );
 
 impl Courier {
-    /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known courier's
-    /// name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in account names too.
+    /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known
+    /// courier's name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in
+    /// account names too.
     pub fn from_name(name: &str) -> Option<Courier> {
         couriers::slug(name).map(|slug| Courier(slug.to_owned()))
     }

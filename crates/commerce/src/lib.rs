@@ -13,6 +13,7 @@ mod part;
 mod policy;
 mod posting;
 mod rises;
+mod sold;
 pub mod stock;
 mod voucher;
 

@@ -38,7 +38,8 @@ pub struct Order {
     pub partly_paid_by: Rises,
     /// What the shop said was paid of it when it said that all was.
     pub paid_by: Rises,
-    /// The latest terms under which a part of it was paid: an advance stays one after the rest was collected at the door.
+    /// The latest terms under which a part of it was paid: an advance stays one after the rest was collected at the
+    /// door.
     pub partly_paid: Option<(Timestamp, i64)>,
     /// Its cancellation, the earliest reported.
     pub cancelled: Option<OrderCancelled>,
@@ -52,8 +53,12 @@ pub struct Order {
     pub delivered_by_shop: BTreeMap<FulfilmentId, Timestamp>,
     /// Every parcel that any version of a fulfilment has named.
     pub claims: BTreeSet<TrackedParcel>,
-    /// The most that any version said was paid with gift cards: once all is paid, the shop no longer tells the ways apart.
+    /// The most that any version said was paid with gift cards: once all is paid, the shop no longer tells the ways
+    /// apart.
     pub gift_card_paid: i64,
+    /// A version said that all was paid, and none of it with a gift card. What later versions name may be where a
+    /// refund went.
+    pub paid_without_gift_card: bool,
     /// Disputed payments: the latest word on each, by how it stood.
     pub chargebacks: BTreeMap<(ClaimKey, ChargebackOutcome), ChargebackRecorded>,
 }
@@ -80,7 +85,10 @@ impl Order {
         };
         let more_by_gift_card = fact.gift_card_paid > self.gift_card_paid;
         self.gift_card_paid = self.gift_card_paid.max(fact.gift_card_paid);
-        keep_greater(&mut self.terms, fact) || paid || more_by_gift_card
+        let without_gift_card = fact.no_gift_card && fact.payment == PaymentState::Paid;
+        let first_without = without_gift_card && !self.paid_without_gift_card;
+        self.paid_without_gift_card |= without_gift_card;
+        keep_greater(&mut self.terms, fact) || paid || more_by_gift_card || first_without
     }
 
     /// A payment of it is disputed.

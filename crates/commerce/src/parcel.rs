@@ -216,8 +216,8 @@ impl Parcel {
         self.scans.iter().find(|s| s.state.is_under_way()).map(|s| s.at)
     }
 
-    /// When it came to nothing, if that is where it stands: the first of the scans in a row that say so, because a parcel that
-    /// was lost and then comes back had come to nothing when it was lost.
+    /// When it came to nothing, if that is where it stands: the first of the scans in a row that say so, because a
+    /// parcel that was lost and then comes back had come to nothing when it was lost.
     pub fn came_to_nothing_at(&self) -> Option<Timestamp> {
         let told = self.scans.iter().rev().filter(|s| s.state != ParcelState::Unknown);
         told.take_while(|s| s.state.is_nothing()).last().map(|s| s.at)

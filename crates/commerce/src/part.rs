@@ -65,7 +65,8 @@ pub enum Part {
 }
 
 impl PartKey {
-    /// The parts a fact is merged into: its own, and the parcels an order claims or the voucher a voucher reverses by it. Empty for facts that no case keeps.
+    /// The parts a fact is merged into: its own, and the parcels an order claims or the voucher a voucher reverses by
+    /// it. Empty for facts that no case keeps.
     pub fn of(fact: &Fact) -> Vec<PartKey> {
         let parcel = |courier: &Courier, tracking: &TrackingNumber| PartKey::Parcel(courier.clone(), tracking.clone());
         match fact {
@@ -169,8 +170,8 @@ impl Part {
     }
 }
 
-/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`, `calendar`,
-/// `accounts`, `receipt/grn-17`.
+/// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`,
+/// `calendar`, `accounts`, `receipt/grn-17`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

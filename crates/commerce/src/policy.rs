@@ -1,5 +1,6 @@
 //! How a tenant keeps its books: which zone's midnight ends a day, which gateways mean cash on delivery, which account
-//! each posting goes to, when something counts as sold, which rates apply. Data, not code: a tenant may change all of it.
+//! each posting goes to, when something counts as sold, which rates apply. Data, not code: a tenant may change all of
+//! it.
 
 mod chart;
 mod rates;
@@ -73,8 +74,8 @@ pub struct Withholding {
     pub sales_tax: Rates,
 }
 
-/// A tenant's policy. Zone and gateways are the tenant's own columns; the rest is read from what the tenant wrote, where
-/// everything that is not said is as [`Policy::default`] has it and a key that nobody knows is an error.
+/// A tenant's policy. Zone and gateways are the tenant's own columns; the rest is read from what the tenant wrote,
+/// where everything that is not said is as [`Policy::default`] has it and a key that nobody knows is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {

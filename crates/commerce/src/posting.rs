@@ -14,7 +14,7 @@
 //! | fees that no cash covers (prepaid or returned) | courier fees, return fees, input tax | courier payable | `parcel/…/fees` |
 //! | refund after delivery | sales returns, output tax | refunds payable | `order/…/refund/…` |
 //! | refund before delivery | customer deposits | refunds payable | `order/…/refund/…` |
-//! | refund paid | refunds payable | gift cards, as far as it went back onto them; else gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
+//! | refund paid | refunds payable | gift cards, as far as it went onto them, old or new; else gateway receivable, or bank for cash on delivery | `order/…/refund/…/paid` |
 //! | cash given up or lost | cod shortfall, lost cash | cod receivable of the courier | `parcel/…/written-off/…` |
 //! | cash claimed of the courier | courier claims | cod receivable of the courier, or claims income if it collected none | `parcel/…/written-off/…` |
 //! | card payment disputed | chargebacks, chargeback fees | gateway receivable | `order/…/chargeback/…` |
@@ -26,9 +26,9 @@
 //! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |
 //! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 //!
-//! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery moves it
-//! to the courier's, and a parcel that never arrives is taken back. Goods cost something at the same time, and come back with
-//! the parcel at what they cost then.
+//! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery
+//! moves it to the courier's, and a parcel that never arrives is taken back. Goods cost something at the same time, and
+//! come back with the parcel at what they cost then.
 
 mod capture;
 mod cash;
@@ -54,8 +54,6 @@ use parcel::post_parcel;
 use sale::Sale;
 use voucher::post_voucher;
 use writer::{Writer, about};
-
-pub(crate) use sale::{names, shops_word};
 
 pub use cash::{CodPosition, cod_position, cod_positions};
 

@@ -1,13 +1,13 @@
-//! An amount that only rises: what of it was known first, and when. Versions come in any order and more than once, so what is
-//! kept is the least that says it: each version at which more was told than at any before it.
+//! An amount that only rises: what of it was known first, and when. Versions come in any order and more than once, so
+//! what is kept is the least that says it: each version at which more was told than at any before it.
 
 use std::collections::BTreeMap;
 
 use ledger::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// By version, each amount that is more than every earlier version's. Of all that was ever told it keeps these alone, so
-/// merging is a union from which the same ones are left, whatever came first.
+/// By version, each amount that is more than every earlier version's. Of all that was ever told it keeps these alone,
+/// so merging is a union from which the same ones are left, whatever came first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rises(BTreeMap<Timestamp, i64>);
 

@@ -1,5 +1,5 @@
-//! What people enter into the books themselves: vouchers (expenses, manual journals, opening balances and the like), their
-//! approval by a second person, closed periods, and accounts that a merchant adds to the chart.
+//! What people enter into the books themselves: vouchers (expenses, manual journals, opening balances and the like),
+//! their approval by a second person, closed periods, and accounts that a merchant adds to the chart.
 
 mod digest;
 mod reversal;
@@ -56,8 +56,8 @@ pub struct VoucherEntered {
     pub reason: Reason,
     /// Ids of documents that are kept elsewhere.
     pub attachments: Vec<Reference>,
-    /// True when the merchant's limits asked for a second person on the day it was entered. Kept here, so that no later limit
-    /// changes what stands in the books.
+    /// True when the merchant's limits asked for a second person on the day it was entered. Kept here, so that no later
+    /// limit changes what stands in the books.
     pub needs_approval: bool,
 }
 
@@ -70,7 +70,8 @@ pub struct VoucherApproved {
     pub voucher: VoucherId,
     /// Who. Whoever entered the voucher approves nothing of it.
     pub by: StaffId,
-    /// Of what they approved. None in records from before approvals said it: those approve whatever stands under the id.
+    /// Of what they approved. None in records from before approvals said it: those approve whatever stands under the
+    /// id.
     pub digest: Option<VoucherDigest>,
 }
 
@@ -156,7 +157,8 @@ pub struct Voucher {
     id: VoucherId,
     /// As it was entered; None when only others speak of it so far.
     pub entered: Option<VoucherEntered>,
-    /// The first approval of each person for each content: whoever approved what no longer stands may approve what does.
+    /// The first approval of each person for each content: whoever approved what no longer stands may approve what
+    /// does.
     pub approvals: BTreeMap<(StaffId, Option<VoucherDigest>), VoucherApproved>,
     /// That it was withdrawn.
     pub withdrawn: Option<VoucherWithdrawn>,
@@ -308,7 +310,8 @@ impl Accounts {
         known.then_some(AccountRule { control, currency: None, never_negative })
     }
 
-    /// The accounts people may enter on, with their rules: those of the chart, those every merchant has, and those added.
+    /// The accounts people may enter on, with their rules: those of the chart, those every merchant has, and those
+    /// added.
     pub fn listed(&self, chart: &Chart) -> BTreeMap<Account, AccountRule> {
         let for_people = FOR_PEOPLE.iter().filter_map(|path| path.parse().ok());
         let all = chart.accounts().into_iter().cloned().chain(for_people).chain(self.opened.keys().cloned());
@@ -316,8 +319,8 @@ impl Accounts {
     }
 }
 
-/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has none. It is
-/// asked once, when something is entered: no posting depends on it.
+/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has
+/// none. It is asked once, when something is entered: no posting depends on it.
 pub type ApprovalLimits = BTreeMap<Currency, i64>;
 
 /// True when an amount is above the merchant's limit for its currency.
@@ -335,8 +338,8 @@ pub fn needs_approval(entries: &[Entry], limits: &ApprovalLimits) -> Result<bool
     Ok(sums.iter().any(|(currency, sum)| is_above_limit(Money::new(*sum, *currency), limits)))
 }
 
-/// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and of
-/// those that reverse the same.
+/// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and
+/// of those that reverse the same.
 pub fn propose<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Voucher>) -> Proposal<'a> {
     let before = known.get(&entered.voucher).and_then(|voucher| voucher.entered.as_ref());
     let earlier = match before {
@@ -360,7 +363,8 @@ fn undoes(entered: &VoucherEntered, reversed: &VoucherId, known: &BTreeMap<Vouch
     let Some(voucher) = known.get(reversed).filter(is_posted) else {
         return Undoes::Unknown;
     };
-    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of it any more.
+    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of
+    // it any more.
     let takes_back = |other: &Voucher| other.reverses() == Some(reversed) && other.withdrawn.is_none();
     let stands = |id: &VoucherId| known.get(id).is_none_or(takes_back);
     let undone = voucher.reversed_by.iter().filter(|id| **id != entered.voucher).any(stands);

@@ -373,7 +373,7 @@ fn the_voucher_histories_are_eventful() {
 fn the_histories_are_eventful() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..900 {
+    for _ in 0..1_800 {
         let facts = history(1..=40).new_tree(&mut runner).unwrap().current();
         let books = Books::of(&merge_all(&facts));
         let named = ["written-off", "chargeback"];

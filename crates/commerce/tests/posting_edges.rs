@@ -1,5 +1,5 @@
-//! The posting table at its edges: what is due to the instant, what several parcels promise when one of them is lost, and what
-//! of a parcel's money is left when not all of it was told. Read it beside `posting_table`.
+//! The posting table at its edges: what is due to the instant, what several parcels promise when one of them is lost,
+//! and what of a parcel's money is left when not all of it was told. Read it beside `posting_table`.
 
 mod books;
 #[expect(dead_code, reason = "the posting table uses the rest")]

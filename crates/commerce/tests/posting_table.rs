@@ -1,5 +1,5 @@
-//! The posting rules as an accountant reads them: what happened, the journal, and where the couriers' cash stands. Each case
-//! is one test: the facts, then the whole journal they imply. Amounts are rupees; `pending` entries are promises.
+//! The posting rules as an accountant reads them: what happened, the journal, and where the couriers' cash stands. Each
+//! case is one test: the facts, then the whole journal they imply. Amounts are rupees; `pending` entries are promises.
 //!
 //! | case | where |
 //! | --- | --- |
@@ -8,7 +8,7 @@
 //! | several parcels, COD split, replacements, advances, limits of amounts | `several_parcels` |
 //! | discount, shipping, tip, duties, rounding, gift cards; edits; partial refunds | `what_is_sold` |
 //! | shortfall, lost cash, claims, chargebacks | `money_that_does_not_come` |
-//! | partly paid, then paid; a dearer order; refunds onto gift cards | `paid_in_parts` |
+//! | partly paid, then paid; a dearer order; refunds onto gift cards, old and new | `paid_in_parts` |
 //! | what goods cost: at delivery and at fulfilment; returned, lost, cancelled after dispatch, refunded | `goods_at_cost` |
 //! | another chart, tax withheld, tax within prices, revenue at fulfilment | `tenants_policy` |
 

@@ -1,5 +1,5 @@
-//! Stock cards as an accountant keeps them: what moved, what it cost, what is left. Each card by both methods. Amounts are minor
-//! units of rupees unless a code follows.
+//! Stock cards as an accountant keeps them: what moved, what it cost, what is left. Each card by both methods. Amounts
+//! are minor units of rupees unless a code follows.
 
 #![expect(clippy::unwrap_used, reason = "cards are written by hand: a word that cannot be read fails its test")]
 
@@ -11,8 +11,8 @@ use commerce::stock::{CardLine, Issues, Movement, Origin, Stock, revalue};
 use ledger::{Currency, Money, Timestamp};
 use proptest::prelude::*;
 
-/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8 lost b 2`,
-/// `9 gone a 4` (lost after it had gone out under `a`).
+/// `5 in 10 @ 100` (day, pieces, cost of one), `5 cost 100`, `6 out a 4`, `7 back a 1` (of what went out under `a`), `8
+/// lost b 2`, `9 gone a 4` (lost after it had gone out under `a`).
 fn line(text: &str, sold: &mut BTreeMap<String, i64>) -> CardLine {
     let words: Vec<&str> = text.split_whitespace().collect();
     let number = |index: usize| words[index].parse::<i64>().unwrap();
@@ -241,6 +241,28 @@ fn what_is_lost_after_it_was_sold_costs_what_it_was_sold_at_and_moves_no_stock()
                   2: - -> 0 worth 0
                   3: 600 -> 3 worth 600";
     check(&["1 out a 2", "2 gone a 2", "3 in 3 @ 200"], untold, untold);
+}
+
+#[test]
+fn of_two_parcels_one_is_lost_and_the_other_comes_back() {
+    // Each at what it was sold at: the loss moves no stock, and what comes back is no more than the other parcel held.
+    check(
+        &["1 in 2 @ 100", "2 in 2 @ 140", "3 out a 1", "4 out b 3", "5 gone a 1", "6 back b 1", "7 back b 2"],
+        "1: 200 -> 2 worth 200
+         2: 280 -> 4 worth 480
+         3: 120 -> 3 worth 360
+         4: 360 -> 0 worth 0
+         5: 120 -> 0 worth 0
+         6: 120 -> 1 worth 120
+         7: 240 -> 3 worth 360",
+        "1: 200 -> 2 worth 200
+         2: 280 -> 4 worth 480
+         3: 100 -> 3 worth 380
+         4: 380 -> 0 worth 0
+         5: 100 -> 0 worth 0
+         6: 127 -> 1 worth 127
+         7: 253 -> 3 worth 380",
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What people enter: when a voucher stands in the books, that its facts merge in any order, and which days a calendar closes.
+//! What people enter: when a voucher stands in the books, that its facts merge in any order, and which days a calendar
+//! closes.
 
 #![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 

@@ -125,6 +125,7 @@ fn terms(invoice: &Invoice, total: i64, lines: Vec<LineItem>) -> OrderRevised {
         rounding: 0,
         gift_card_paid: 0,
         gift_cards_sold: 0,
+        no_gift_card: false,
     }
 }
 
@@ -153,6 +154,7 @@ fn refund(invoice: &Invoice, amount: i64) -> RefundIssued {
         tax: 0,
         restocked: numbered(&invoice.lines).filter_map(came_back).collect(),
         gift_card: 0,
+        unsent: vec![],
     }
 }
 

@@ -61,6 +61,23 @@ fn gift_cards_paid_with_are_known_when_nothing_else_paid_yet() {
 }
 
 #[test]
+fn that_no_gift_card_paid_is_known_once_the_ways_of_payment_are() {
+    for (status, gateways, expected) in [
+        ("paid", r#"["shopify_payments"]"#, true),
+        ("refunded", r#"["shopify_payments","Cash on Delivery (COD)"]"#, true),
+        ("partially_paid", r#"["bank deposit"]"#, true),
+        ("paid", r#"["shopify_payments"," Gift_Card "]"#, false),
+        ("partially_paid", r#"["gift_card"]"#, false),
+        ("paid", "[]", false),
+        ("paid", "null", false),
+        ("pending", r#"["Cash on Delivery (COD)"]"#, false),
+    ] {
+        let more = format!(r#""financial_status":"{status}","payment_gateway_names":{gateways}"#);
+        assert_eq!(terms(&more).unwrap().no_gift_card, expected, "{more}");
+    }
+}
+
+#[test]
 fn gift_cards_sold_are_the_lines_that_are_one() {
     let line = |id: u64, gift_card: bool| {
         format!(r#"{{"id":{id},"quantity":2,"price":"25.00","total_discount":"5.00","gift_card":{gift_card}}}"#)

@@ -14,6 +14,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(6, "known", include_str!("../migrations/books/0006_known.sql")),
         migration(7, "months", include_str!("../migrations/books/0007_months.sql")),
         migration(8, "alerts", include_str!("../migrations/books/0008_alerts.sql")),
+        migration(9, "goods", include_str!("../migrations/books/0009_goods.sql")),
     ]
 }
 

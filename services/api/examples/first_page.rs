@@ -240,6 +240,7 @@ impl Story {
             rounding: 0,
             gift_card_paid: 0,
             gift_cards_sold: 0,
+            no_gift_card: false,
         }
     }
 

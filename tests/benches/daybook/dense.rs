@@ -184,6 +184,7 @@ impl Life {
             rounding: 0,
             gift_card_paid: 0,
             gift_cards_sold: 0,
+            no_gift_card: false,
         })
     }
 

@@ -35,8 +35,8 @@ pub struct CodWrittenOff {
     pub by: StaffId,
     /// Why, in the merchant's own word.
     pub reason: Reason,
-    /// The second person, where the merchant's limits asked for one on the day it was entered. It is posted as it is recorded,
-    /// with or without: like a voucher's `needs_approval`, the question is answered before it is a fact.
+    /// The second person, where the merchant's limits asked for one on the day it was entered. It is posted as it is
+    /// recorded, with or without: like a voucher's `needs_approval`, the question is answered before it is a fact.
     pub approved_by: Option<StaffId>,
 }
 

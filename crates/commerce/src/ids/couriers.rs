@@ -1,5 +1,5 @@
-//! The couriers that are known by name. A shop types the name as it likes, so what it typed is only ever looked up here: a
-//! slug is one of this table, and nobody's name can become one.
+//! The couriers that are known by name. A shop types the name as it likes, so what it typed is only ever looked up
+//! here: a slug is one of this table, and nobody's name can become one.
 
 /// The slug of whoever carries a parcel when no known courier is named.
 pub(super) const OTHER: &str = "other";

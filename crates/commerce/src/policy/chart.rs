@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Courier;
 
-/// The accounts postings go to, by role; a role that a tenant does not name has the usual account. What couriers hold and owe
-/// stands on accounts of its own for each courier, and the sub-ledgers know them by name: they are not for a tenant to move.
+/// The accounts postings go to, by role; a role that a tenant does not name has the usual account. What couriers hold
+/// and owe stands on accounts of its own for each courier, and the sub-ledgers know them by name: they are not for a
+/// tenant to move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chart {

@@ -1,5 +1,5 @@
-//! What payments post that reach the merchant without a courier: each on the day on which the shop first said so, so that what
-//! was paid first stays as it was posted when the rest comes.
+//! What payments post that reach the merchant without a courier: each on the day on which the shop first said so, so
+//! that what was paid first stays as it was posted when the rest comes.
 
 use ledger::{Side, Timestamp};
 
@@ -27,10 +27,11 @@ pub(super) fn post_payments(
     let chart = &policy.chart;
     let payments = payments(order, terms, sale);
     let paid: i128 = payments.iter().map(|payment| payment.amount).sum();
-    let (mut gift_cards, mut in_advance) = (by_gift_card(order).min(paid), 0);
+    let (mut gift_cards, mut in_advance) = (by_gift_card(order, terms).min(paid), 0);
     for (index, payment) in payments.iter().enumerate() {
         let is_last = index + 1 == payments.len();
-        // Cash over the counter pays in full; what is paid of it before any parcel is known is an advance, and came by a gateway.
+        // Cash over the counter pays in full; what is paid of it before any parcel is known is an advance, and came by
+        // a gateway.
         let by_hand = terms.cash_on_delivery && !sale.by_courier && payment.in_full;
         let into = if by_hand { &chart.cash } else { &chart.gateway_receivable };
         let after_sale = !sale.by_courier && sale.sold_at.is_some_and(|sold| sold < payment.at);
@@ -82,8 +83,13 @@ fn payments(order: &Order, terms: &OrderRevised, sale: &Sale<'_>) -> Vec<Payment
     payments
 }
 
-/// What was paid with gift cards: as much as the shop said, and at least what it gave back onto them.
-fn by_gift_card(order: &Order) -> i128 {
+/// What was paid with gift cards: as much as the shop said, and at least what it gave back onto them, unless it said
+/// that no gift card had paid: then what it gave back is on new ones.
+fn by_gift_card(order: &Order, terms: &OrderRevised) -> i128 {
+    let told = i128::from(order.gift_card_paid);
+    if terms.no_gift_card || order.paid_without_gift_card {
+        return told;
+    }
     let given_back: i128 = order.refunds.values().map(|refund| i128::from(refund.gift_card.max(0))).sum();
-    i128::from(order.gift_card_paid).max(given_back)
+    told.max(given_back)
 }

@@ -1,5 +1,5 @@
-//! What disputed card payments post: the gateway takes the money back and charges a fee; what is won comes again, the fee does
-//! not.
+//! What disputed card payments post: the gateway takes the money back and charges a fee; what is won comes again, the
+//! fee does not.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
-//! What cash on delivery posts on its way to the door: promised when the courier has the parcel, collected when the buyer has
-//! it, taken back when it comes back after all, and voided when it never arrives.
+//! What cash on delivery posts on its way to the door: promised when the courier has the parcel, collected when the
+//! buyer has it, taken back when it comes back after all, and voided when it never arrives.
 //!
-//! A promise is pending: it counts in no balance. Delivery keeps it and an end without delivery voids it, each by the opposite
-//! pending entries, so that nothing stays promised of a parcel that has reached its end. The promise depends on nothing that
-//! happens after the parcel was picked up: told in order, it is posted once and never reversed.
+//! A promise is pending: it counts in no balance. Delivery keeps it and an end without delivery voids it, each by the
+//! opposite pending entries, so that nothing stays promised of a parcel that has reached its end. The promise depends
+//! on nothing that happens after the parcel was picked up: told in order, it is posted once and never reversed.
 
 use ledger::{Account, Day, Layer, Side, Timestamp};
 

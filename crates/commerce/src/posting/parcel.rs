@@ -1,4 +1,5 @@
-//! What a parcel posts: cash collected at the door (see `door`), what the courier paid out of it, and fees that no cash covers.
+//! What a parcel posts: cash collected at the door (see `door`), what the courier paid out of it, and fees that no cash
+//! covers.
 
 use ledger::{Account, Side};
 
@@ -52,7 +53,8 @@ fn post_settlements(
     Ok(())
 }
 
-/// What people gave up, or claim of the courier. Damages for a parcel that brought no cash are earned, not taken off it.
+/// What people gave up, or claim of the courier. Damages for a parcel that brought no cash are earned, not taken off
+/// it.
 fn post_write_offs(
     writer: &mut Writer<'_>,
     cash: &ParcelCash<'_>,

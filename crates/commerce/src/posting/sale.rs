@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use ledger::{Currency, Day, Timestamp};
 
 use super::Case;
-use crate::{
-    CodWrittenOff, Courier, Order, OrderId, OrderRevised, Parcel, Part, PartKey, PaymentState, Policy, Recognition,
-    SettlementPart, TrackedParcel,
-};
+use crate::sold::{Sold, SoldParcel};
+use crate::{CodWrittenOff, Courier, Order, OrderId, OrderRevised, PartKey, PaymentState, Policy, SettlementPart};
 
 /// What the rules need to know of a case, read off its facts once.
 pub(super) struct Sale<'a> {
@@ -18,8 +16,7 @@ pub(super) struct Sale<'a> {
     pub(super) advance: i128,
     /// The buyer pays a courier.
     pub(super) by_courier: bool,
-    /// When revenue is recognised: the first delivery, or the hand-over of goods that no courier tracks; the first fulfilment,
-    /// if the tenant sells at fulfilment.
+    /// When revenue is recognised first; see [`Sold`].
     pub(super) sold_at: Option<Timestamp>,
     /// Given back before that: it came out of deposits and never becomes revenue.
     pub(super) refunded_before_sale: i128,
@@ -66,32 +63,13 @@ pub(super) struct ParcelCash<'a> {
 
 impl<'a> Sale<'a> {
     pub(super) fn of(case: &'a Case<'a>, policy: &Policy) -> Sale<'a> {
-        let order = case.iter().find_map(|(key, part)| match (key, part) {
-            (PartKey::Order(id), Part::Order(order)) => Some((*id, order)),
-            _ => None,
-        });
+        let Sold { order, by_courier, at: sold_at, parcels, .. } = Sold::of(case, policy.recognition);
         let terms = order.and_then(|(_, o)| o.terms.as_ref());
-        let mut parcels: BTreeMap<&PartKey, ParcelCash<'_>> = case
-            .iter()
-            .filter_map(|(key, part)| match (key, part) {
-                (PartKey::Parcel(courier, _), Part::Parcel(parcel)) => {
-                    Some((key, ParcelCash::of(courier, key, parcel, order.map(|(_, o)| o), policy)))
-                }
-                _ => None,
-            })
-            .collect();
-        let cod = terms.is_some_and(|t| t.cash_on_delivery);
-        let collected =
-            parcels.values().any(|p| p.amount > 0) && terms.is_some_and(|t| t.payment != PaymentState::Paid);
-        let by_courier = !parcels.is_empty() && (cod || collected);
+        let cash = |(key, sold)| (key, ParcelCash::of(sold, order.map(|(_, o)| o)));
+        let mut parcels: BTreeMap<&PartKey, ParcelCash<'_>> = parcels.into_iter().map(cash).collect();
         let partly_paid = order.and_then(|(_, o)| o.partly_paid).map_or(0, |(_, paid)| i128::from(paid));
         let kept = matches!(terms.map(|t| t.payment), Some(PaymentState::PartlyPaid | PaymentState::Paid));
         let advance = if by_courier && kept { partly_paid } else { 0 };
-        let first_sale = parcels.values().filter_map(|p| p.sold_at).min();
-        let handed_over =
-            || order.and_then(|(_, o)| [o.handed_over_at(), o.delivered_by_shop_at()].into_iter().flatten().min());
-        let sent = order.filter(|_| policy.recognition == Recognition::Fulfilment).and_then(|(_, o)| o.fulfilled_at());
-        let sold_at = if by_courier { first_sale } else { sent.or(first_sale).or_else(handed_over) };
         let refunded_before_sale = order.zip(sold_at).map_or(0, |((_, o), sold)| refunded_before(o, sold));
         share_cash(&mut parcels, terms, by_courier, advance);
         promise_cash(&mut parcels, terms, by_courier, advance);
@@ -113,13 +91,8 @@ impl<'a> Sale<'a> {
 }
 
 impl<'a> ParcelCash<'a> {
-    pub(super) fn of(
-        courier: &'a Courier,
-        key: &PartKey,
-        parcel: &'a Parcel,
-        order: Option<&'a Order>,
-        policy: &Policy,
-    ) -> ParcelCash<'a> {
+    fn of(sold: SoldParcel<'a>, order: Option<&'a Order>) -> ParcelCash<'a> {
+        let SoldParcel { courier, parcel, named, delivered_at, sold_at } = sold;
         let charges = parcel.charges.as_ref();
         let booked = parcel.booked.as_ref().and_then(|b| b.cod);
         let amount_of = |pick: fn(&crate::CodChargesReported) -> i64| charges.map_or(0, |c| i128::from(pick(c)));
@@ -128,8 +101,6 @@ impl<'a> ParcelCash<'a> {
         let returned_at = parcel.returned_at();
         let currency = booked.map(|m| m.currency).or(charges.map(|c| c.currency));
         let currency = currency.or(order.and_then(|o| o.terms.as_ref()).map(|t| t.currency));
-        let delivered_at = parcel.delivered_at().or_else(|| shops_word(key, parcel, order));
-        let sent_at = order.and_then(|o| o.sent_at(|named| names(named, key)));
         let written_off = parcel.written_off.values().filter(|w| Some(w.amount.currency) == currency);
         ParcelCash {
             courier,
@@ -145,12 +116,9 @@ impl<'a> ParcelCash<'a> {
             delivered_at,
             returned_at,
             came_to_nothing: parcel.state().is_nothing(),
-            sent: order.is_some_and(|o| o.parcels().any(|named| names(named, key))),
+            sent: named,
             advance: 0,
-            sold_at: match policy.recognition {
-                Recognition::Delivery => delivered_at,
-                Recognition::Fulfilment => sent_at.into_iter().chain(delivered_at).min(),
-            },
+            sold_at,
             picked_up_at: parcel.picked_up_at().filter(|at| delivered_at.is_none_or(|delivered| *at <= delivered)),
             ended_at: parcel.came_to_nothing_at().filter(|_| delivered_at.is_none()),
             promised: 0,
@@ -177,14 +145,15 @@ impl<'a> ParcelCash<'a> {
         self.delivered_at.is_some() && self.returned_at.is_none()
     }
 
-    /// Cash that was collected and given up or claimed. What was never collected cannot be given up: of such a parcel only damages
-    /// can be claimed, and they are no part of its cash.
+    /// Cash that was collected and given up or claimed. What was never collected cannot be given up: of such a parcel
+    /// only damages can be claimed, and they are no part of its cash.
     pub(super) fn given_up(&self) -> i128 {
         let given_up = self.written_off.iter().filter(|_| self.is_collected());
         given_up.map(|write_off| i128::from(write_off.amount.minor)).sum()
     }
 
-    /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is left.
+    /// The settled parts with their days and net amounts. A part whose amount the courier did not report takes what is
+    /// left.
     pub(super) fn paid_parts(&self) -> Vec<(SettlementPart, Day, i128)> {
         let known: i128 = self.settled.keys().filter_map(|part| self.reported.get(part)).sum();
         let rest = (self.amount - self.kept_back() - self.given_up() - known).max(0);
@@ -198,23 +167,12 @@ impl<'a> ParcelCash<'a> {
     }
 }
 
-/// For a parcel whose courier tells us nothing, the shop's word that its fulfilment was delivered.
-pub(crate) fn shops_word(key: &PartKey, parcel: &Parcel, order: Option<&Order>) -> Option<Timestamp> {
-    let order = order.filter(|_| parcel.scans.is_empty())?;
-    let of_parcel = order.fulfilments.values().filter(|f| f.parcels.iter().any(|p| names(p, key)));
-    of_parcel.filter_map(|f| order.shops_word(f)).min()
-}
-
-pub(crate) fn names(named: &TrackedParcel, key: &PartKey) -> bool {
-    matches!(key, PartKey::Parcel(courier, tracking) if *courier == named.courier && *tracking == named.tracking)
-}
-
 pub(super) fn refunded_before(order: &Order, sold_at: Timestamp) -> i128 {
     order.refunds.values().filter(|r| r.refunded_at < sold_at).map(|r| i128::from(r.amount)).sum()
 }
 
-/// Gives cash that no standing booking names to one parcel: a delivered one if there is any, else the first that is still
-/// under way. A parcel that was delivered and came back collected it too, and gave it back.
+/// Gives cash that no standing booking names to one parcel: a delivered one if there is any, else the first that is
+/// still under way. A parcel that was delivered and came back collected it too, and gave it back.
 fn share_cash(
     parcels: &mut BTreeMap<&PartKey, ParcelCash<'_>>,
     terms: Option<&OrderRevised>,
@@ -236,8 +194,9 @@ fn share_cash(
     }
 }
 
-/// What each parcel was to bring. One that came to nothing and whose courier named no amount was to bring what another brings
-/// now, if nothing else carried the cash when it ended: so a replacement does not unsay the first parcel's promise.
+/// What each parcel was to bring. One that came to nothing and whose courier named no amount was to bring what another
+/// brings now, if nothing else carried the cash when it ended: so a replacement does not unsay the first parcel's
+/// promise.
 fn promise_cash(
     parcels: &mut BTreeMap<&PartKey, ParcelCash<'_>>,
     terms: Option<&OrderRevised>,

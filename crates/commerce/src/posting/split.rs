@@ -1,4 +1,5 @@
-//! What an order's money is made of: goods, shipping, tips, tax, duties, gift cards. A part of the money has the same parts.
+//! What an order's money is made of: goods, shipping, tips, tax, duties, gift cards. A part of the money has the same
+//! parts.
 
 use ledger::{Account, Day, Side};
 

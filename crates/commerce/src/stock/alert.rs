@@ -53,8 +53,8 @@ pub struct StockAlert {
 }
 
 impl StockAlert {
-    /// What there is to say when the level was `before`, and a later count shows another. None is a level that nobody has
-    /// counted, or that the shop does not track; neither is low.
+    /// What there is to say when the level was `before`, and a later count shows another. None is a level that nobody
+    /// has counted, or that the shop does not track; neither is low.
     ///
     /// Levels above zero are all alike. Below it each number is told, so that the last alert always says how many.
     pub fn between(before: Option<i64>, count: &StockCounted) -> Option<StockAlert> {

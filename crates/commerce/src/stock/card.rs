@@ -56,8 +56,8 @@ impl CardLine {
 /// Issues by origin.
 pub type Issues = BTreeMap<Origin, Issue>;
 
-/// Values lines in their order, from the stock before the first of them. `issues` are those before them at whose cost some of
-/// them go on; issues among the lines are added.
+/// Values lines in their order, from the stock before the first of them. `issues` are those before them at whose cost
+/// some of them go on; issues among the lines are added.
 pub fn revalue<'l>(
     costing: Costing,
     before: Stock,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LineId, OrderId, PartKey, RefundId, VariantId};
 
-/// Where a movement comes from: its name on the card, and its place among movements of one instant. In the order of the text a
-/// cost is told first (`cost/…`), then goods come in (`in/…`), then they go out and come back (`out/…`).
+/// Where a movement comes from: its name on the card, and its place among movements of one instant. In the order of the
+/// text a cost is told first (`cost/…`), then goods come in (`in/…`), then they go out and come back (`out/…`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin(String);
 
@@ -45,8 +45,8 @@ pub enum Movement {
     Lost {
         /// Pieces.
         quantity: i64,
-        /// The issue that had taken them out of stock, where goods are sold when they leave: they are lost at what they cost
-        /// then, and nothing more leaves the stock.
+        /// The issue that had taken them out of stock, where goods are sold when they leave: they are lost at what they
+        /// cost then, and nothing more leaves the stock.
         issue: Option<Origin>,
     },
 }
@@ -87,8 +87,8 @@ impl Origin {
         self.then(&format!("refund/{refund}"))
     }
 
-    /// The name of the posting it is part of, below its part: movements of one sending and one event are posted together.
-    /// `cost/5501/issued`, `cost/5501/refund/31`; `in` for a receipt.
+    /// The name of the posting it is part of, below its part: movements of one sending and one event are posted
+    /// together. `cost/5501/issued`, `cost/5501/refund/31`; `in` for a receipt.
     pub(crate) fn posting(&self, part: &PartKey) -> Option<String> {
         let PartKey::Order(order) = part else { return Some("in".to_owned()) };
         let rest = self.0.strip_prefix(&format!("out/order/{order}/"))?;

@@ -31,7 +31,8 @@ pub struct Stock {
 pub struct Value {
     /// Of all its pieces, minor units; never negative.
     pub cost: i64,
-    /// What pieces that went out before they came in turn out to have cost more, minor units; negative when they cost less.
+    /// What pieces that went out before they came in turn out to have cost more, minor units; negative when they cost
+    /// less.
     pub correction: i64,
     /// What both are in.
     pub currency: Currency,
@@ -46,10 +47,11 @@ pub struct Issue {
     pub value: Option<Value>,
 }
 
-/// What a movement costs and what is in stock after it. `issue` is the one that it goes on from ([`Movement::of_issue`]).
+/// What a movement costs and what is in stock after it. `issue` is the one that it goes on from
+/// ([`Movement::of_issue`]).
 ///
-/// A movement has no value, and leaves the stock as it was, when no cost of the item is known yet, when its cost is in another
-/// currency than the card's, when it goes on from an issue without a value, and when an amount would not fit.
+/// A movement has no value, and leaves the stock as it was, when no cost of the item is known yet, when its cost is in
+/// another currency than the card's, when it goes on from an issue without a value, and when an amount would not fit.
 pub fn value(costing: Costing, stock: &Stock, movement: &Movement, issue: Option<Issue>) -> (Stock, Option<Value>) {
     let mut next = stock.clone();
     match next.apply(costing, movement, issue) {
@@ -94,8 +96,8 @@ impl Stock {
         Some(Some(Value { cost, correction, currency: self.currency? }))
     }
 
-    /// What so many pieces of an issue cost, after `earlier` pieces of it. Counted from the whole, so that what comes back
-    /// piece by piece adds up to what went out.
+    /// What so many pieces of an issue cost, after `earlier` pieces of it. Counted from the whole, so that what comes
+    /// back piece by piece adds up to what went out.
     fn cost_of(&self, issue: Issue, earlier: i64, quantity: i64) -> Option<i64> {
         let all = issue.value.filter(|value| Some(value.currency) == self.currency)?.cost;
         let so_far = earlier.checked_add(quantity).filter(|pieces| *pieces <= issue.quantity)?;
@@ -177,7 +179,8 @@ fn amount(minor: i128) -> Option<i64> {
     i64::try_from(minor).ok().filter(|minor| (0..=Money::LARGEST).contains(minor))
 }
 
-/// `pieces` of `of` pieces that are worth `value`, to the nearest minor unit; a half goes to the even one. No more than all.
+/// `pieces` of `of` pieces that are worth `value`, to the nearest minor unit; a half goes to the even one. No more than
+/// all.
 fn share(value: i64, pieces: i64, of: i64) -> i64 {
     if of <= 0 {
         return 0;

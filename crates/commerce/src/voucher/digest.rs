@@ -1,8 +1,9 @@
 //! What an approval binds: a digest of the voucher's content, so that approving an id is approving what stood under it.
 //!
-//! The digest is SHA-256 over the voucher's message on the log without boxes, the very bytes that its event id is computed from
-//! (`proto/daybook/voucher/v1`). Whoever holds the record can compute it without this crate, and this crate cannot name prost; so
-//! the few rules of the encoding that the message needs are written out here, and a property in `events` holds the two together.
+//! The digest is SHA-256 over the voucher's message on the log without boxes, the very bytes that its event id is
+//! computed from (`proto/daybook/voucher/v1`). Whoever holds the record can compute it without this crate, and this
+//! crate cannot name prost; so the few rules of the encoding that the message needs are written out here, and a
+//! property in `events` holds the two together.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,7 +58,8 @@ impl VoucherEntered {
         VoucherDigest(Sha256::digest(self.canonical_bytes()).into())
     }
 
-    /// Its message on the log, without boxes. A field that is not written here is bound by no approval, so none is left out.
+    /// Its message on the log, without boxes. A field that is not written here is bound by no approval, so none is left
+    /// out.
     fn canonical_bytes(&self) -> Vec<u8> {
         let VoucherEntered {
             entered_at,

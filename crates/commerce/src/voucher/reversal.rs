@@ -1,6 +1,6 @@
-//! Which reversal of a voucher stands. A voucher is taken back once: of the reversals to which nothing is missing, the one that was
-//! entered first, and of two at one instant the one with the smaller id. That is asked of all that are known, whenever one more
-//! becomes known, so the order in which they arrive decides nothing.
+//! Which reversal of a voucher stands. A voucher is taken back once: of the reversals to which nothing is missing, the
+//! one that was entered first, and of two at one instant the one with the smaller id. That is asked of all that are
+//! known, whenever one more becomes known, so the order in which they arrive decides nothing.
 
 use std::collections::BTreeMap;
 

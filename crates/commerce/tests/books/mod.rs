@@ -38,8 +38,8 @@ pub(crate) fn merge_all<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Parts 
     parts
 }
 
-/// Each order with the parcels it claims or whose courier quotes its name, all reversals of each voucher, and every other part by
-/// itself.
+/// Each order with the parcels it claims or whose courier quotes its name, all reversals of each voucher, and every
+/// other part by itself.
 pub(crate) fn cases(parts: &Parts) -> Vec<Case<'_>> {
     let mut orders_by_name: BTreeMap<&OrderName, OrderId> = BTreeMap::new();
     for (key, part) in parts {

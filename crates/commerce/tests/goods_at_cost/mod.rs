@@ -1,6 +1,6 @@
-//! The posting table, continued: what goods cost, and when. Ten pieces at 100 rupees are in stock; order 1 takes three of them
-//! for 900 rupees. What goods cost is an expense when their price is revenue: at delivery, or at fulfilment if the tenant sells
-//! then.
+//! The posting table, continued: what goods cost, and when. Ten pieces at 100 rupees are in stock; order 1 takes three
+//! of them for 900 rupees. What goods cost is an expense when their price is revenue: at delivery, or at fulfilment if
+//! the tenant sells then.
 
 use commerce::ParcelState::{Cancelled, Lost, PickedUp};
 use commerce::{Fact, Policy};
@@ -340,5 +340,92 @@ fn handed_over_by_a_fulfilment_that_names_no_goods() {
              {CAME_IN}"
         ),
         "",
+    );
+}
+
+/// Three of ten pieces left without a number, and the courier booked the parcel under the order's name.
+fn booked_by_name(cod: &str, terms: Terms) -> Vec<Fact> {
+    vec![
+        came_in("grn-1", "02-20", 3, 10, "100"),
+        placed(1, "1001"),
+        terms.goods(&[(3, 3)]).since("03-01"),
+        sent_goods(1, 11, "03-02", &[], &[(1, 3)]),
+        booked_for("postex/111", cod, "1001"),
+        scanned("postex/111", PickedUp, "03-03"),
+    ]
+}
+
+#[test]
+fn sent_without_a_number_goods_wait_with_the_revenue_for_the_parcel() {
+    let facts = booked_by_name("900", order(1, "900").cash_on_delivery());
+    let there = crate::then(facts.clone(), [delivered("postex/111", "03-05")]);
+    let back = crate::then(there.clone(), [returned("postex/111", "03-12")]);
+    expect(&facts, &format!("{PROMISED} {CAME_IN}"), "postex/111 expected, on the way 900.00");
+    expect(&there, &format!("{} {DELIVERED} {PROMISED} {CAME_IN}", issued("03-05")), COLLECTED);
+    expect(
+        &back,
+        &format!("{} {} {DELIVERED} {PROMISED} {TAKEN_BACK} {CAME_IN}", issued("03-05"), came_back("03-12")),
+        "postex/111 returned",
+    );
+    let never_arrived = crate::then(facts, [returned("postex/111", "03-09")]);
+    expect(&never_arrived, &format!("{PROMISED} {} {CAME_IN}", voided("03-09")), "postex/111 returned");
+}
+
+#[test]
+fn prepaid_and_sent_without_a_number_goods_come_back_with_the_parcel() {
+    let facts = booked_by_name("0", order(1, "900").paid());
+    let captured = "2026-03-01 order/1/captured
+        Dr assets:gateway-receivable      900.00
+        Cr liabilities:customer-deposits  900.00";
+    let sold = "2026-03-02 order/1/sold
+        Dr liabilities:customer-deposits  900.00
+        Cr income:sales                   900.00";
+    for policy in [Policy::default(), at_fulfilment()] {
+        expect_under(&policy, &facts, &format!("{captured} {} {sold} {CAME_IN}", issued("03-02")), "postex/111 none");
+        expect_under(
+            &policy,
+            &crate::then(facts.clone(), [returned("postex/111", "03-09")]),
+            &format!("{captured} {} {} {sold} {CAME_IN}", issued("03-02"), came_back("03-09")),
+            "postex/111 returned",
+        );
+    }
+}
+
+#[test]
+fn lost_with_one_of_two_parcels_and_refunded_nothing_is_taken_back_of_the_other() {
+    let facts = [
+        came_in("grn-1", "02-20", 3, 10, "100"),
+        placed(1, "1001"),
+        order(1, "900").goods(&[(3, 2)]).cash_on_delivery().since("03-01"),
+        sent_goods(1, 11, "03-02", &["postex/111"], &[(1, 1)]),
+        sent_goods(1, 12, "03-02", &["postex/112"], &[(1, 1)]),
+        booked("postex/111", "450"),
+        booked("postex/112", "450"),
+        delivered("postex/112", "03-05"),
+        scanned("postex/111", Lost, "03-06"),
+        restocked(1, 7, "03-07", "10", 1),
+    ];
+    expect(
+        &facts,
+        &format!(
+            "2026-03-06 order/1/cost/11/lost
+                Dr expenses:lost-goods  100.00
+                Cr assets:inventory     100.00
+             2026-03-05 order/1/cost/12/issued
+                Dr expenses:cost-of-goods-sold  100.00
+                Cr assets:inventory             100.00
+             2026-03-07 order/1/refund/7
+                Dr income:sales-returns         10.00
+                Cr liabilities:refunds-payable  10.00
+             2026-03-07 order/1/refund/7/paid
+                Dr liabilities:refunds-payable  10.00
+                Cr assets:bank                  10.00
+             2026-03-05 parcel/postex/112/delivered
+                Dr assets:cod-receivable:postex  450.00
+                Cr income:sales                  450.00
+             {CAME_IN}"
+        ),
+        "postex/111 returned
+         postex/112 collected, expected 450.00, outstanding 450.00",
     );
 }

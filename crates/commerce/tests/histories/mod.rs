@@ -128,6 +128,7 @@ prop_compose! {
         test in prop::bool::weighted(0.05),
         quantity in 1..4_i64,
         extras in select(vec![(0, 0, 0, 0), (0, 0, 0, 0), (100, 5, 17_400, 1_000), (0, -3, 100, 0)]),
+        no_gift_card in any::<bool>(),
     ) -> OrderRevised {
         let paid = match payment {
             PaymentState::Unknown | PaymentState::Unpaid => 0,
@@ -157,6 +158,7 @@ prop_compose! {
             rounding: extras.1,
             gift_card_paid: extras.2,
             gift_cards_sold: extras.3.min(total),
+            no_gift_card,
         }
     }
 }
@@ -173,6 +175,7 @@ fn refunded((order, refund, refunded_at, amount, (tenths, pieces)): Refund) -> F
         tax: amount * tenths / 10,
         restocked: if pieces > 0 { vec![(LineId(1), pieces)] } else { vec![] },
         gift_card: if refund > 1 { amount * tenths / 3 } else { 0 },
+        unsent: if tenths > 0 && pieces > 1 { vec![(LineId(1), tenths)] } else { vec![] },
     })
 }
 

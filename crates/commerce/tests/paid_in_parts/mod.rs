@@ -1,5 +1,6 @@
-//! The posting table, continued: orders that are paid in more than one piece. Each payment stands on the day on which the shop
-//! first said so, and what was paid first stays as it was posted when the rest comes. Refunds go back to where they came from.
+//! The posting table, continued: orders that are paid in more than one piece. Each payment stands on the day on which
+//! the shop first said so, and what was paid first stays as it was posted when the rest comes. Refunds go back to where
+//! they came from.
 
 use commerce::{Fact, Policy};
 
@@ -256,6 +257,109 @@ fn a_refund_tells_what_a_gift_card_had_paid() {
             Dr liabilities:refunds-payable    2,750.00
             Cr assets:gateway-receivable      2,000.00
             Cr liabilities:gift-cards           750.00",
+        "",
+    );
+}
+
+/// Paid by card, delivered, and 750 of it refunded onto a new gift card.
+const ONTO_A_NEW_CARD: &str = "2026-03-01 order/1/captured
+        Dr assets:gateway-receivable      2,750.00
+        Cr liabilities:customer-deposits  2,750.00
+     2026-03-12 order/1/refund/7
+        Dr income:sales-returns           1,000.00
+        Cr liabilities:refunds-payable    1,000.00
+     2026-03-12 order/1/refund/7/paid
+        Dr liabilities:refunds-payable    1,000.00
+        Cr assets:gateway-receivable        250.00
+        Cr liabilities:gift-cards           750.00
+     2026-03-05 order/1/sold
+        Dr liabilities:customer-deposits  2,750.00
+        Cr income:sales                   2,750.00";
+
+#[test]
+fn a_refund_onto_a_new_gift_card_is_owed_anew_and_the_payment_stays_where_it_was() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").paid().without_gift_card().since("03-01"),
+        refunded_onto_gift_card(1, 7, "03-12", "1,000", "750"),
+    ];
+    let facts = crate::then(facts.to_vec(), delivered_on_the_fifth());
+    expect(&facts, ONTO_A_NEW_CARD, "postex/111 none");
+    // Later versions name the gift card too: the refund went there.
+    let again = order(1, "2,750").paid().since("03-13");
+    expect_in_pieces(&crate::then(facts, [again]), ONTO_A_NEW_CARD, "postex/111 none");
+}
+
+#[test]
+fn an_advance_that_goes_back_onto_a_new_gift_card() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").cash_on_delivery().advance("1,000").without_gift_card().since("03-01"),
+        refunded_onto_gift_card(1, 7, "03-03", "1,000", "1,000"),
+    ];
+    expect(
+        &facts,
+        &format!(
+            "{FIRST}
+             2026-03-03 order/1/refund/7
+                Dr liabilities:customer-deposits  1,000.00
+                Cr liabilities:refunds-payable    1,000.00
+             2026-03-03 order/1/refund/7/paid
+                Dr liabilities:refunds-payable    1,000.00
+                Cr liabilities:gift-cards         1,000.00"
+        ),
+        "",
+    );
+}
+
+#[test]
+fn a_gift_card_that_pays_the_rest_of_an_advance_had_paid() {
+    // The advance came without one; what the order names when all is paid is how all of it was paid.
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").advance("1,000").without_gift_card().since("03-01"),
+        order(1, "2,750").paid().since("03-02"),
+        refunded_onto_gift_card(1, 7, "03-12", "2,750", "750"),
+    ];
+    expect(
+        &facts,
+        "2026-03-01 order/1/captured
+            Dr assets:gateway-receivable        250.00
+            Dr liabilities:gift-cards           750.00
+            Cr liabilities:customer-deposits  1,000.00
+         2026-03-02 order/1/captured/2
+            Dr assets:gateway-receivable      1,750.00
+            Cr liabilities:customer-deposits  1,750.00
+         2026-03-12 order/1/refund/7
+            Dr liabilities:customer-deposits  2,750.00
+            Cr liabilities:refunds-payable    2,750.00
+         2026-03-12 order/1/refund/7/paid
+            Dr liabilities:refunds-payable    2,750.00
+            Cr assets:gateway-receivable      2,000.00
+            Cr liabilities:gift-cards           750.00",
+        "",
+    );
+}
+
+#[test]
+fn what_a_gift_card_is_known_to_have_paid_stays_known() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").paid().by_gift_card("750").without_gift_card().since("03-01"),
+        refunded_onto_gift_card(1, 7, "03-03", "1,000", "1,000"),
+    ];
+    expect(
+        &facts,
+        "2026-03-01 order/1/captured
+            Dr assets:gateway-receivable      2,000.00
+            Dr liabilities:gift-cards           750.00
+            Cr liabilities:customer-deposits  2,750.00
+         2026-03-03 order/1/refund/7
+            Dr liabilities:customer-deposits  1,000.00
+            Cr liabilities:refunds-payable    1,000.00
+         2026-03-03 order/1/refund/7/paid
+            Dr liabilities:refunds-payable    1,000.00
+            Cr liabilities:gift-cards         1,000.00",
         "",
     );
 }

@@ -1,7 +1,7 @@
 //! Words for telling what happened to an order, and for reading the books that follow from it.
 //!
-//! Times are Karachi's clock in 2026: `03-05` is noon of 5 March, `03-05 23:59` a minute. Amounts are decimals, in rupees
-//! unless a code follows. A parcel is `courier/number`.
+//! Times are Karachi's clock in 2026: `03-05` is noon of 5 March, `03-05 23:59` a minute. Amounts are decimals, in
+//! rupees unless a code follows. A parcel is `courier/number`.
 
 #![expect(clippy::unwrap_used, reason = "stories are written by hand: a word that cannot be read fails its test")]
 
@@ -185,6 +185,7 @@ pub(crate) fn order(order: u64, total: &str) -> Terms {
         rounding: 0,
         gift_card_paid: 0,
         gift_cards_sold: 0,
+        no_gift_card: false,
     })
 }
 
@@ -237,6 +238,11 @@ impl Terms {
     /// Of what is paid, with gift cards.
     pub(crate) fn by_gift_card(self, amount: &str) -> Terms {
         Terms(OrderRevised { gift_card_paid: money(amount).minor, ..self.0 })
+    }
+
+    /// The shop names how this was paid, and no gift card is among it.
+    pub(crate) fn without_gift_card(self) -> Terms {
+        Terms(OrderRevised { no_gift_card: true, ..self.0 })
     }
 
     /// Of the total, gift cards that are sold.
@@ -408,6 +414,7 @@ pub(crate) fn refunded(order: u64, refund: u64, at: &str, amount: &str, tax: &st
         tax: money(tax).minor,
         restocked: vec![],
         gift_card: 0,
+        unsent: vec![],
     })
 }
 

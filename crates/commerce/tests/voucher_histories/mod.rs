@@ -1,5 +1,5 @@
-//! Histories of vouchers that meet: few ids, several contents under one id, approvals of each of them, withdrawals, and reversals
-//! of one voucher that are entered at the same moments.
+//! Histories of vouchers that meet: few ids, several contents under one id, approvals of each of them, withdrawals, and
+//! reversals of one voucher that are entered at the same moments.
 
 #![expect(clippy::expect_used, reason = "a slug that cannot be read fails the test")]
 

@@ -1,5 +1,5 @@
-//! The posting table, continued: what an order's money is made of, how it is paid, and what changes when it is edited or
-//! partly given back.
+//! The posting table, continued: what an order's money is made of, how it is paid, and what changes when it is edited
+//! or partly given back.
 
 use commerce::Fact;
 use commerce::ParcelState::PickedUp;

@@ -198,6 +198,7 @@ fn revised(order: &Order<'_>, frame: Frame, settings: &Settings<'_>) -> Result<O
         rounding: rounding(order, frame.currency)?,
         gift_card_paid: gift_card_paid(order, payment, paid, settings),
         gift_cards_sold: sum(gift_cards, line_items)?,
+        no_gift_card: no_gift_card(order, payment),
     })
 }
 
@@ -223,11 +224,27 @@ fn rounding(order: &Order<'_>, currency: Currency) -> Result<i64, NotUnderstood>
 /// What was paid with gift cards. The order's body names the ways of payment without their amounts, so it is known only when
 /// gift cards are the one way by which anything was paid yet: alone, or before cash on delivery is collected.
 fn gift_card_paid(order: &Order<'_>, payment: PaymentState, paid: i64, settings: &Settings<'_>) -> i64 {
-    let gateways: Vec<String> = order.payment_gateway_names.0.iter().filter_map(|name| name.owned()).collect();
-    let is_gift_card = |name: &String| name.trim().eq_ignore_ascii_case("gift_card");
+    let gateways = gateways(order);
     let (gift_cards, others): (Vec<_>, Vec<_>) = gateways.iter().partition(|name| is_gift_card(name));
     let none_paid_yet = payment == PaymentState::PartlyPaid && others.iter().all(|n| settings.cod_gateways.contains(n));
     if !gift_cards.is_empty() && (others.is_empty() || none_paid_yet) { paid } else { 0 }
+}
+
+/// True when something was paid, the order names the ways of payment, and a gift card is none of them.
+fn no_gift_card(order: &Order<'_>, payment: PaymentState) -> bool {
+    let gateways = gateways(order);
+    let is_paid = matches!(payment, PaymentState::PartlyPaid | PaymentState::Paid);
+    is_paid && !gateways.is_empty() && !gateways.iter().any(|name| is_gift_card(name))
+}
+
+/// True for the gateway of Shopify's own gift cards.
+pub(super) fn is_gift_card(gateway: &str) -> bool {
+    gateway.trim().eq_ignore_ascii_case("gift_card")
+}
+
+/// The ways of payment, as the order names them.
+fn gateways(order: &Order<'_>) -> Vec<String> {
+    order.payment_gateway_names.0.iter().filter_map(|name| name.owned()).collect()
 }
 
 fn presentment(order: &Order<'_>, shop: Currency) -> Result<Option<Money>, NotUnderstood> {

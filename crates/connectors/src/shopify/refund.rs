@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::json::{BODY, Loose, Many, Place, parse, resource};
 use super::money::{Amount, PriceSet, add, currency, shop_amount, subtract, sum};
-use super::order::Frame;
+use super::order::{Frame, is_gift_card};
 use super::people;
 use crate::{Draft, NotUnderstood};
 
@@ -111,8 +111,9 @@ fn issued(
         currency,
         amount,
         tax: tax(refund, currency, place)?.clamp(0, amount.max(0)),
-        restocked: restocked(refund, place)?,
+        restocked: restocked(refund, place, went_back)?,
         gift_card,
+        unsent: restocked(refund, place, was_unsent)?,
     })
 }
 
@@ -147,9 +148,9 @@ impl RefundTransaction<'_> {
         is(&self.kind, "refund") == Some(true) && is(&self.status, "success") != Some(false)
     }
 
-    /// True for what went back onto the gift card that it was paid with.
+    /// True for what went back onto a gift card: the one that had paid, or a new one.
     fn is_gift_card(&self) -> bool {
-        self.gateway.text().is_some_and(|gateway| gateway.trim().eq_ignore_ascii_case("gift_card"))
+        self.gateway.text().is_some_and(|gateway| is_gift_card(&gateway))
     }
 }
 
@@ -218,9 +219,14 @@ fn tax(refund: &Refund<'_>, currency: Currency, place: Place<'_>) -> Result<i64,
     sum(taxes, lines)
 }
 
-fn restocked(refund: &Refund<'_>, place: Place<'_>) -> Result<Vec<(LineId, i64)>, NotUnderstood> {
+/// The pieces of those lines that `counts` is true of.
+fn restocked(
+    refund: &Refund<'_>,
+    place: Place<'_>,
+    counts: fn(&RefundLine<'_>, &Refund<'_>) -> bool,
+) -> Result<Vec<(LineId, i64)>, NotUnderstood> {
     let lines = place.key("refund_line_items");
-    let back = refund.refund_line_items.at(&lines).filter(|(line, _)| went_back(line, refund));
+    let back = refund.refund_line_items.at(&lines).filter(|(line, _)| counts(line, refund));
     back.map(|(line, at)| {
         let pieces = line.quantity.count(at.key("quantity"))?.ok_or_else(|| at.key("quantity").missing())?;
         Ok((LineId(line.line_item_id.required_id(at.key("line_item_id"))?), pieces))
@@ -233,5 +239,32 @@ fn went_back(line: &RefundLine<'_>, refund: &Refund<'_>) -> bool {
         Some("return" | "cancel" | "legacy_restock") => true,
         Some(_) => false,
         None => refund.restock.is_true(),
+    }
+}
+
+/// Restocked by `cancel`: the shop had not fulfilled it yet, and never will.
+fn was_unsent(line: &RefundLine<'_>, _: &Refund<'_>) -> bool {
+    line.restock_type.text().as_deref() == Some("cancel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_restocked_and_what_of_it_had_not_been_sent() {
+        for (more, pieces, unsent) in [
+            (r#","restock_type":"return""#, 2, 0),
+            (r#","restock_type":"cancel""#, 2, 2),
+            (r#","restock_type":"legacy_restock""#, 2, 0),
+            (r#","restock_type":"no_restock""#, 0, 0),
+            ("", 0, 0),
+        ] {
+            let json = format!(r#"{{"refund_line_items":[{{"line_item_id":31,"quantity":2{more}}}]}}"#);
+            let refund: Refund<'_> = parse(&json).unwrap();
+            let told = |pieces| if pieces == 0 { vec![] } else { vec![(LineId(31), pieces)] };
+            assert_eq!(restocked(&refund, *BODY, went_back).unwrap(), told(pieces), "{more}");
+            assert_eq!(restocked(&refund, *BODY, was_unsent).unwrap(), told(unsent), "{more}");
+        }
     }
 }

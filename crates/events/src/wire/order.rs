@@ -109,6 +109,7 @@ impl From<&OrderRevised> for wire::OrderRevised {
             rounding: fact.rounding,
             gift_card_paid: fact.gift_card_paid,
             gift_cards_sold: fact.gift_cards_sold,
+            no_gift_card: fact.no_gift_card,
             sealed: vec![],
         }
     }
@@ -140,6 +141,7 @@ impl TryFrom<wire::OrderRevised> for OrderRevised {
             rounding: wire.rounding,
             gift_card_paid: wire.gift_card_paid,
             gift_cards_sold: wire.gift_cards_sold,
+            no_gift_card: wire.no_gift_card,
         })
     }
 }
@@ -200,6 +202,7 @@ impl From<&RefundIssued> for wire::RefundIssued {
             tax: fact.tax,
             restocked: quantities(&fact.restocked),
             gift_card: fact.gift_card,
+            unsent: quantities(&fact.unsent),
             sealed: vec![],
         }
     }
@@ -218,6 +221,7 @@ impl TryFrom<wire::RefundIssued> for RefundIssued {
             tax: wire.tax,
             restocked: pairs(wire.restocked),
             gift_card: wire.gift_card,
+            unsent: pairs(wire.unsent),
         })
     }
 }

@@ -37,6 +37,8 @@ pub(crate) fn examples() -> Vec<(&'static str, Event)> {
     let all = all.chain(crate::vouchers::examples());
     let named = all.map(|event| (event.event_type().rsplit('.').next().unwrap(), event));
     let named = named.chain([("RefundIssuedOntoGiftCard", refund_onto_gift_card())]);
+    let named = named.chain([("RefundIssued-unsent", refund_of_unsent())]);
+    let named = named.chain([("OrderRevised-no-gift-card", revised_without_gift_card())]);
     named.chain(crate::vouchers::later_examples()).chain([("CodWrittenOff-of-two", write_off_of_two())]).collect()
 }
 
@@ -82,6 +84,7 @@ fn revised() -> Event {
         rounding: 0,
         gift_card_paid: 0,
         gift_cards_sold: 0,
+        no_gift_card: false,
     };
     from(Source::SHOPIFY, Fact::OrderRevised(fact), vec![sealed("buyer")])
 }
@@ -105,6 +108,7 @@ fn refund() -> Event {
         tax: 6_500,
         restocked: vec![(LineId(11), 1), (LineId(12), 1)],
         gift_card: 0,
+        unsent: vec![],
     };
     from(Source::SHOPIFY, Fact::RefundIssued(fact), vec![])
 }
@@ -119,8 +123,25 @@ fn refund_onto_gift_card() -> Event {
         tax: 6_500,
         restocked: vec![],
         gift_card: 75_000,
+        unsent: vec![],
     };
     from(Source::SHOPIFY, Fact::RefundIssued(fact), vec![])
+}
+
+fn refund_of_unsent() -> Event {
+    let Event { payload: events::Payload::Fact { fact: Fact::RefundIssued(fact), .. }, .. } = refund() else {
+        panic!()
+    };
+    let fact = RefundIssued { refund: RefundId(880_003), unsent: vec![(LineId(12), 1)], ..fact };
+    from(Source::SHOPIFY, Fact::RefundIssued(fact), vec![])
+}
+
+fn revised_without_gift_card() -> Event {
+    let Event { payload: events::Payload::Fact { fact: Fact::OrderRevised(fact), .. }, .. } = revised() else {
+        panic!()
+    };
+    let fact = OrderRevised { payment: PaymentState::Paid, paid: 355_000, no_gift_card: true, ..fact };
+    from(Source::SHOPIFY, Fact::OrderRevised(fact), vec![])
 }
 
 fn fulfilment() -> Event {

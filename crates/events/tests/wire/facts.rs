@@ -88,10 +88,20 @@ fn orders() -> impl Strategy<Value = Fact> {
         .prop_map(|(cancelled_at, order, reason)| Fact::OrderCancelled(OrderCancelled { cancelled_at, order, reason }));
     let deleted =
         (time(), order()).prop_map(|(deleted_at, order)| Fact::OrderDeleted(OrderDeleted { deleted_at, order }));
-    let refund = (time(), order(), any::<u64>(), money(), any::<[i64; 2]>(), quantities()).prop_map(
-        |(refunded_at, order, refund, money, [tax, gift_card], restocked)| {
+    let refund = (time(), order(), any::<u64>(), money(), any::<[i64; 2]>(), [quantities(), quantities()]).prop_map(
+        |(refunded_at, order, refund, money, [tax, gift_card], [restocked, unsent])| {
             let (refund, currency, amount) = (RefundId(refund), money.currency, money.minor);
-            Fact::RefundIssued(RefundIssued { refunded_at, order, refund, currency, amount, tax, restocked, gift_card })
+            Fact::RefundIssued(RefundIssued {
+                refunded_at,
+                order,
+                refund,
+                currency,
+                amount,
+                tax,
+                restocked,
+                gift_card,
+                unsent,
+            })
         },
     );
     prop_oneof![placed, cancelled, deleted, refund]
@@ -115,12 +125,12 @@ fn revised() -> impl Strategy<Value = Fact> {
     use PaymentState::{Paid, PartlyPaid, Unknown, Unpaid};
     let payment = select(vec![Unknown, Unpaid, PartlyPaid, Paid]);
     let texts = (of("\\PC{0,20}"), of("[A-Z]{2}"));
-    let numbers = (any::<[i64; 10]>(), any::<[bool; 3]>());
+    let numbers = (any::<[i64; 10]>(), any::<[bool; 4]>());
     (time(), order(), currency(), of(money()), payment, texts, numbers, lines()).prop_map(
         |(version, order, currency, presentment, payment, (city, country), (amounts, flags), lines)| {
             let [total, shipping, tax, tip, discounts, paid, duties, rounding, gift_card_paid, gift_cards_sold] =
                 amounts;
-            let [taxes_included, cash_on_delivery, test] = flags;
+            let [taxes_included, cash_on_delivery, test, no_gift_card] = flags;
             Fact::OrderRevised(OrderRevised {
                 version,
                 order,
@@ -143,6 +153,7 @@ fn revised() -> impl Strategy<Value = Fact> {
                 rounding,
                 gift_card_paid,
                 gift_cards_sold,
+                no_gift_card,
             })
         },
     )

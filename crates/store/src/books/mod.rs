@@ -66,7 +66,7 @@ use serde::de::DeserializeOwned;
 use crate::db::DbError;
 
 /// The first byte of every stored state. Another number means that the read models must be rebuilt.
-const STATE_FORMAT: u8 = 4;
+const STATE_FORMAT: u8 = 5;
 
 fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, DbError> {
     postcard::to_extend(value, vec![STATE_FORMAT]).map_err(|_| DbError::Misfit { what: what.to_owned() })

@@ -228,7 +228,7 @@ async fn revalue_cards(
     let kept = stored.iter().filter(|(key, _)| !changes.gone.contains(*key));
     let mut wanted: Movements = kept.map(|(key, line)| (key.clone(), line.clone())).collect();
     wanted.extend(changes.put.iter().map(|(key, line)| (key.clone(), line.clone())));
-    let mut issues = undone(tx, &wanted, lines).await?;
+    let mut issues = issues_gone_on_from(tx, &wanted, lines).await?;
     value_lines(&mut wanted, &mut before, &mut issues, policies);
     let mut cost_changed = BTreeSet::new();
     wanted.retain(|key, line| stored.get(key) != Some(line));
@@ -253,7 +253,11 @@ fn stocks(lines: Movements) -> Result<Stocks, DbError> {
 }
 
 /// The issues that lines go on from, of which some may stand before the first of these lines.
-async fn undone(tx: &mut Tx, lines: &Movements, known: &Movements) -> Result<BTreeMap<TenantId, Issues>, DbError> {
+async fn issues_gone_on_from(
+    tx: &mut Tx,
+    lines: &Movements,
+    known: &Movements,
+) -> Result<BTreeMap<TenantId, Issues>, DbError> {
     let has_part = |(tenant, ..): &MovementKey, line: &CardLine| line.part.clone().map(|part| (tenant.clone(), part));
     let goes_on = |line: &CardLine| line.movement.of_issue().is_some();
     let mut parts: BTreeSet<(TenantId, PartKey)> =
@@ -322,7 +326,7 @@ pub(crate) async fn value_page(
     let policies = books::policies(tx, &tenants).await?;
     let card = |(tenant, item, ..): &MovementKey| (tenant.clone(), *item);
     let mut stocks: Stocks = from.after.iter().map(|key| (card(key), from.stock.clone())).collect();
-    let mut issues = undone(tx, &stored, &Movements::new()).await?;
+    let mut issues = issues_gone_on_from(tx, &stored, &Movements::new()).await?;
     let mut valued = stored.clone();
     value_lines(&mut valued, &mut stocks, &mut issues, &policies);
     let go_on = |after: MovementKey| {

@@ -1,6 +1,8 @@
 //! Alerts of stock over a real log and a real database, on both back ends: what stands follows from the counts alone, what is
 //! published from their order on the log, and neither batches, nor crashes, nor a rebuild publish anything under a new id.
 
+mod damage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use commerce::stock::StockAlert;
 use commerce::{InventoryItemId, LocationId, StockCounted, TenantId};
 use events::{Event, Payload};
 use ledger::Timestamp;
-use store::books::{self, AlertRow, ItemName, StockRow};
+use store::books::{self, AlertRow, ItemName, StockRow, WaitingAlert};
 use store::db::{DbError, Tx};
 
 use crate::work::Work;
@@ -81,6 +81,14 @@ pub(crate) async fn note_published(tx: &mut Tx, work: &Work) -> Result<(), DbErr
     let rows = work.events().filter_map(|(_, event)| row(event, 0));
     let rows: BTreeMap<_, _> = rows.map(|row| ((row.tenant.clone(), row.event), row)).collect();
     books::save_alerts(tx, &rows.into_values().collect::<Vec<_>>(), true).await
+}
+
+/// A row of the outbox with its event, if it reads as the alert under whose id it is kept.
+pub(crate) fn sound(waiting: &WaitingAlert) -> Option<(&AlertRow, Event)> {
+    let row = waiting.row.as_ref()?;
+    let alert = events::stock_alert_from_bytes(&row.body).ok()?;
+    let event = Event::stock_alerted(row.tenant.clone(), row.recorded, alert);
+    (event.id == row.event).then_some((row, event))
 }
 
 fn row(event: &Event, position: u64) -> Option<AlertRow> {

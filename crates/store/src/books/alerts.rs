@@ -27,6 +27,26 @@ pub struct AlertRow {
     pub body: Vec<u8>,
 }
 
+/// The key of a row of the outbox as it is stored, in whatever state the rest of the row is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertKey {
+    /// Whose.
+    pub tenant: String,
+    /// The id of its event.
+    pub event: String,
+}
+
+/// A row of the outbox that the alert topic may not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingAlert {
+    /// Its key.
+    pub key: AlertKey,
+    /// True once it was found not to read as an alert: the relay passes it by.
+    pub set_aside: bool,
+    /// The row; None when its columns do not read. Whether its body reads is for the caller to see.
+    pub row: Option<AlertRow>,
+}
+
 /// What an item is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemName {
@@ -53,13 +73,34 @@ pub async fn save_alerts(tx: &mut Tx, alerts: &[AlertRow], published: bool) -> R
     tx.upsert(&rows).await.map(|_| ())
 }
 
-/// Up to `limit` alerts that the alert topic may not have yet, of all partitions; those of one partition in order.
-pub async fn unpublished_alerts(db: &Db, limit: u32) -> Result<Vec<AlertRow>, DbError> {
-    let sql = "SELECT tenant, event, position, recorded, body FROM stock_alert WHERE published = 0 ORDER BY position LIMIT $1";
-    db.query(sql, vec![limit.into()]).await?.iter().map(alert_row).collect()
+/// Up to `limit` alerts that the relay has to publish, of all partitions; those of one partition in order.
+pub async fn unpublished_alerts(db: &Db, limit: u32) -> Result<Vec<WaitingAlert>, DbError> {
+    let sql = "SELECT tenant, event, position, recorded, body, published FROM stock_alert \
+               WHERE published = 0 ORDER BY position LIMIT $1";
+    db.query(sql, vec![limit.into()]).await?.iter().map(waiting_alert).collect()
 }
 
-/// How many alerts the alert topic may not have yet.
+/// Up to `limit` alerts behind this key that the alert topic may not have, those set aside among them, by key.
+pub async fn untold_alerts(db: &Db, after: Option<AlertKey>, limit: u32) -> Result<Vec<WaitingAlert>, DbError> {
+    // No tenant is empty, so an empty key lies before every other.
+    let (tenant, event) = after.map_or_else(Default::default, |key| (key.tenant, key.event));
+    let sql = "SELECT tenant, event, position, recorded, body, published FROM stock_alert \
+               WHERE published <= 0 AND (tenant, event) > ($1, $2) ORDER BY tenant, event LIMIT $3";
+    let rows = db.query(sql, vec![tenant.as_str().into(), event.as_str().into(), limit.into()]).await?;
+    rows.iter().map(waiting_alert).collect()
+}
+
+/// Sets rows aside that do not read as alerts, until a rebuild of stock derives them again. A statement for each: there are none
+/// unless the database was damaged.
+pub async fn set_alerts_aside(tx: &mut Tx, damaged: &[AlertKey]) -> Result<(), DbError> {
+    let sql = "UPDATE stock_alert SET published = -1 WHERE tenant = $1 AND event = $2 AND published = 0";
+    for AlertKey { tenant, event } in damaged {
+        tx.execute(sql, vec![tenant.as_str().into(), event.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+/// How many alerts the relay has yet to publish.
 pub async fn waiting_alerts(db: &Db) -> Result<i64, DbError> {
     let rows = db.query("SELECT COUNT(*) FROM stock_alert WHERE published = 0", vec![]).await?;
     rows.first().map_or(Ok(0), |row| row.int(0))
@@ -120,6 +161,11 @@ pub async fn low_levels(db: &Db) -> Result<Vec<StockRow>, DbError> {
 fn item_name(variant: &str, sku: Option<&str>) -> Result<ItemName, DbError> {
     let sku = sku.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
     Ok(ItemName { variant: parsed("product_cost.variant", variant)?, sku })
+}
+
+fn waiting_alert(row: &Row) -> Result<WaitingAlert, DbError> {
+    let key = AlertKey { tenant: row.text(0)?.to_owned(), event: row.text(1)?.to_owned() };
+    Ok(WaitingAlert { key, set_aside: row.int(5)? < 0, row: alert_row(row).ok() })
 }
 
 fn alert_row(row: &Row) -> Result<AlertRow, DbError> {

@@ -6,7 +6,7 @@
 //! from the others), and one each of journal, heads, balances by day and by month, orders, parcels and cash positions; for every
 //! partition in the batch three small statements more. Goods at cost take one look-up, and where cards change up to six
 //! look-ups, a write and a removal; cases of other orders whose goods then cost something else are fetched as the first were.
-//! Stock is two look-ups and two writes, and where a level gives an alert one of each more.
+//! Stock is two look-ups and two writes, and where a level gives an alert one write more.
 //!
 //! While a batch is written the next is read and decoded; while the database writes the journal the rows after it are laid out.
 //! Projections fold side by side. Memory is bounded by two batches of each and the parts they touch.

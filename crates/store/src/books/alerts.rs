@@ -1,16 +1,16 @@
 //! Alerts of stock: their outbox, and those that stand now, which follow from the stored levels alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use commerce::stock::StockAlert;
-use commerce::{InventoryItemId, Sku, TenantId, VariantId};
+use commerce::{Sku, TenantId, VariantId};
 use ledger::Timestamp;
 use uuid::Uuid;
 
 use super::inventory::{StockRow, stock_row};
-use super::tables::{PRODUCT_COST, STOCK_ALERT};
-use super::{corrupt, parsed, signed, unsigned};
-use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+use super::tables::STOCK_ALERT;
+use super::{parsed, signed, unsigned};
+use crate::db::{Db, DbError, Row, Rows, Tx};
 
 /// An alert as the outbox keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,6 @@ pub struct WaitingAlert {
     pub set_aside: bool,
     /// The row; None when its columns do not read. Whether its body reads is for the caller to see.
     pub row: Option<AlertRow>,
-}
-
-/// What an item is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ItemName {
-    /// Its variant; of several the smallest.
-    pub variant: VariantId,
-    /// That variant's SKU.
-    pub sku: Option<Sku>,
 }
 
 /// Stores alerts, each id once among them. `published` says that the alert topic has them: that is never taken back by deriving
@@ -106,32 +97,8 @@ pub async fn waiting_alerts(db: &Db) -> Result<i64, DbError> {
     rows.first().map_or(Ok(0), |row| row.int(0))
 }
 
-/// What these items are called, as far as their shops have told.
-pub async fn item_names(
-    tx: &mut Tx,
-    items: &BTreeSet<(TenantId, InventoryItemId)>,
-) -> Result<BTreeMap<(TenantId, InventoryItemId), ItemName>, DbError> {
-    let mut keys = Keys::by(&PRODUCT_COST, &["tenant", "item"]);
-    for (tenant, item) in items {
-        keys.push([tenant.as_str().into(), item.to_string().into()]);
-    }
-    let mut names = BTreeMap::new();
-    for row in tx.select_by_keys(&keys).await? {
-        let item = row.opt_text(2)?.ok_or_else(|| corrupt("product_cost.item"))?;
-        let key = (parsed("product_cost.tenant", row.text(0)?)?, parsed("product_cost.item", item)?);
-        let name = item_name(row.text(1)?, row.opt_text(3)?)?;
-        names.entry(key).and_modify(|known| keep_smaller(known, &name)).or_insert(name);
-    }
-    Ok(names)
-}
-
-fn keep_smaller(known: &mut ItemName, other: &ItemName) {
-    if other.variant < known.variant {
-        known.clone_from(other);
-    }
-}
-
-/// A tenant's alerts that stand now, by item and location, with what the items are called. One statement.
+/// A tenant's alerts that stand now, by item and location, with what the items are called: of several variants the
+/// smallest. One statement.
 pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAlert>, DbError> {
     let sql = "SELECT stock.tenant, stock.item, stock.location, stock.available, stock.version, \
                product_cost.variant, product_cost.sku FROM stock \
@@ -141,8 +108,8 @@ pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAler
     for row in db.query(sql, vec![tenant.as_str().into()]).await? {
         let (_, count) = stock_row(&row)?;
         let Some(alert) = StockAlert::standing(&count) else { continue };
-        let name = row.opt_text(5)?.map(|variant| item_name(variant, row.opt_text(6)?)).transpose()?;
-        let (variant, sku) = name.map_or((None, None), |name| (Some(name.variant), name.sku));
+        let variant: Option<VariantId> = row.opt_text(5)?.map(|id| parsed("product_cost.variant", id)).transpose()?;
+        let sku: Option<Sku> = row.opt_text(6)?.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
         let alert = StockAlert { variant, sku, ..alert };
         let known = standing.entry((count.item, count.location)).or_insert_with(|| alert.clone());
         if alert.variant < known.variant {
@@ -156,11 +123,6 @@ pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAler
 pub async fn low_levels(db: &Db) -> Result<Vec<StockRow>, DbError> {
     let sql = "SELECT tenant, item, location, available, version FROM stock WHERE available <= 0";
     db.query(sql, vec![]).await?.iter().map(stock_row).collect()
-}
-
-fn item_name(variant: &str, sku: Option<&str>) -> Result<ItemName, DbError> {
-    let sku = sku.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
-    Ok(ItemName { variant: parsed("product_cost.variant", variant)?, sku })
 }
 
 fn waiting_alert(row: &Row) -> Result<WaitingAlert, DbError> {

@@ -23,8 +23,8 @@ mod views;
 mod vouchers;
 
 pub use alerts::{
-    AlertKey, AlertRow, ItemName, WaitingAlert, item_names, low_levels, save_alerts, set_alerts_aside, standing_alerts,
-    unpublished_alerts, untold_alerts, waiting_alerts,
+    AlertKey, AlertRow, WaitingAlert, low_levels, save_alerts, set_alerts_aside, standing_alerts, unpublished_alerts,
+    untold_alerts, waiting_alerts,
 };
 pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};

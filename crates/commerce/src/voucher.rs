@@ -335,8 +335,8 @@ pub fn needs_approval(entries: &[Entry], limits: &ApprovalLimits) -> Result<bool
     Ok(sums.iter().any(|(currency, sum)| is_above_limit(Money::new(*sum, *currency), limits)))
 }
 
-/// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and of
-/// those that reverse the same.
+/// The voucher as the ledger admits or refuses it when it is entered. `known` are the vouchers of its own id, of the one it
+/// reverses, and of those that reverse the same.
 pub fn propose<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Voucher>) -> Proposal<'a> {
     let before = known.get(&entered.voucher).and_then(|voucher| voucher.entered.as_ref());
     let earlier = match before {
@@ -344,8 +344,20 @@ pub fn propose<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Vouc
         Some(before) if says_the_same(before, entered) => Earlier::Same,
         Some(_) => Earlier::Different,
     };
-    let undoes = entered.reverses.as_ref().map_or(Undoes::Nothing, |reversed| undoes(entered, reversed, known));
-    Proposal { day: entered.day, entries: &entered.entries, earlier, undoes }
+    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of it any more.
+    let takes_back = |other: &Voucher| other.reverses() == entered.reverses.as_ref() && other.withdrawn.is_none();
+    let speaks_of = |id: &VoucherId| *id != entered.voucher && known.get(id).is_none_or(takes_back);
+    let is_undone = |reversed: &Voucher| reversed.reversed_by.iter().any(speaks_of);
+    Proposal { day: entered.day, entries: &entered.entries, earlier, undoes: undoes(entered, known, is_undone) }
+}
+
+/// The voucher as the ledger admits or refuses it when it is approved: the books may have moved since it was entered. Of several
+/// reversals of one voucher that wait, any may be approved; the others are refused from then on. `known` as for [`propose`].
+pub fn propose_approval<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Voucher>) -> Proposal<'a> {
+    let reversals = StandingReversals::among(known.values());
+    let is_undone = |reversed: &Voucher| reversals.of(&reversed.id).is_some_and(|first| *first != entered.voucher);
+    let undoes = undoes(entered, known, is_undone);
+    Proposal { day: entered.day, entries: &entered.entries, earlier: Earlier::Nothing, undoes }
 }
 
 /// The same voucher sent twice differs in when it was sent, and in what the limits were then.
@@ -354,19 +366,18 @@ fn says_the_same(one: &VoucherEntered, other: &VoucherEntered) -> bool {
     *one == VoucherEntered { entered_at, needs_approval, ..other.clone() }
 }
 
-fn undoes(entered: &VoucherEntered, reversed: &VoucherId, known: &BTreeMap<VoucherId, Voucher>) -> Undoes {
+fn undoes(
+    entered: &VoucherEntered,
+    known: &BTreeMap<VoucherId, Voucher>,
+    is_undone: impl FnOnce(&Voucher) -> bool,
+) -> Undoes {
+    let Some(reversed) = &entered.reverses else { return Undoes::Nothing };
     let reversals = StandingReversals::among(known.values());
     let is_posted = |voucher: &&Voucher| voucher.state(&reversals) == Some(VoucherState::Posted);
-    let Some(voucher) = known.get(reversed).filter(is_posted) else {
-        return Undoes::Unknown;
-    };
-    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of it any more.
-    let takes_back = |other: &Voucher| other.reverses() == Some(reversed) && other.withdrawn.is_none();
-    let stands = |id: &VoucherId| known.get(id).is_none_or(takes_back);
-    let undone = voucher.reversed_by.iter().filter(|id| **id != entered.voucher).any(stands);
-    match &voucher.entered {
-        Some(VoucherEntered { reverses: Some(_), .. }) => Undoes::Reversal,
-        _ if undone => Undoes::Undone,
-        _ => Undoes::Standing,
+    match known.get(reversed).filter(is_posted) {
+        None => Undoes::Unknown,
+        Some(voucher) if voucher.reverses().is_some() => Undoes::Reversal,
+        Some(voucher) if is_undone(voucher) => Undoes::Undone,
+        Some(_) => Undoes::Standing,
     }
 }

@@ -148,7 +148,7 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     let id = entered.voucher.clone();
     let ids = std::iter::once(id.clone()).chain(entered.reverses.clone()).collect();
     let known = counter.vouchers(ids).await?;
-    match counter.admit(&entered, &known).await? {
+    match counter.admit(&commerce::propose(&entered, &known)).await? {
         Err(declined) => return Ok(declined.answer()),
         Ok(Admitted::Already) => return outcome(counter, &id, true).await,
         Ok(Admitted::New) if dry_run => {
@@ -187,9 +187,8 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
         _ => return outcome(&counter, &id, true).await,
     }
     // The books may have moved since it was entered: what it reverses, a balance, a closed period.
-    let mut others = found.known.clone();
-    others.remove(&id);
-    if let Err(declined) = counter.admit(&found.entered, &others).await? {
+    let proposal = commerce::propose_approval(&found.entered, &found.known);
+    if let Err(declined) = counter.admit(&proposal).await? {
         return Ok(declined.answer());
     }
     let (approved_at, voucher, digest) = (now(), id.clone(), Some(digest));

@@ -2,18 +2,20 @@
 //! and what was known begin and end within a month.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use commerce::TenantId;
 use ledger::statements::AccountTotals;
 use ledger::{Balances, BusinessZone, Currency, Day, Entry, Money, Posted, Reference, Timestamp, Total, Transaction};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sqlx::sqlite::SqliteConnectOptions;
 use store::books::{self, AsOf, BalancesByDayKnown, Head, JournalRow, Projection};
 use store::db::{Db, DbError, Dialect, Durability};
 use store::schema::books_migrations;
 
 use crate::backend::{Backend, Kind};
-use crate::books::{append, config, findings, sample};
+use crate::books::{append, config, findings, open_hash, sample};
 
 /// 2024-01-01, and some days into another year.
 const FIRST: i32 = 19_723;
@@ -177,25 +179,48 @@ async fn a_month_that_is_not_the_sum_of_its_days_is_named() {
     }
 }
 
-/// Books that were folded before there were balances by month.
+/// The books as a program of that version kept them: its schema, and in it what today's books hold, as far as it had a place
+/// for it.
+async fn books_of(version: usize, backend: &Backend) -> PathBuf {
+    let [now, then] =
+        ["books.db".to_owned(), format!("books-{version}.db")].map(|name| backend.folder.path().join(name));
+    let migrations = books_migrations(Dialect::Sqlite);
+    drop(Db::open_sqlite(&then, Durability::Normal, &migrations[..version]).await.unwrap());
+    let mut raw = sqlx::ConnectOptions::connect(&SqliteConnectOptions::new().filename(&then)).await.unwrap();
+    sqlx::query("ATTACH DATABASE $1 AS now").bind(now.to_str().unwrap()).execute(&mut raw).await.unwrap();
+    let columns = "SELECT old.name, group_concat(c.name) FROM main.sqlite_master AS old, pragma_table_info(old.name, 'main') AS c \
+                   WHERE old.type = 'table' AND old.name NOT LIKE '\\_%' ESCAPE '\\' \
+                   AND c.name IN (SELECT name FROM pragma_table_info(old.name, 'now')) GROUP BY old.name";
+    let tables: Vec<(String, String)> = sqlx::query_as(columns).fetch_all(&mut raw).await.unwrap();
+    for (table, columns) in tables {
+        let copy = format!("INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}");
+        sqlx::query(sqlx::AssertSqlSafe(copy)).execute(&mut raw).await.unwrap();
+    }
+    let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM main.journal").fetch_one(&mut raw).await.unwrap();
+    assert!(kept > 0, "books of version {version} with a journal");
+    sqlx::Connection::close(raw).await.unwrap();
+    then
+}
+
+/// Opened by this program, the books of an older one are folded again to the same bytes.
 #[tokio::test(flavor = "multi_thread")]
-async fn books_from_before_the_months_are_folded_again() {
+async fn books_of_an_older_version_are_folded_again() {
     let (events, _) = sample(30, 29);
-    let backend = Backend::fresh(Kind::Embedded, 1).await;
+    let mut backend = Backend::fresh(Kind::Embedded, 1).await;
     append(&backend.log, &events).await;
     processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
-    let trial = books::trial_balance(&backend.db, &"sample-shop".parse().unwrap()).await.unwrap();
+    let (trial, hash) = (
+        books::trial_balance(&backend.db, &"sample-shop".parse().unwrap()).await.unwrap(),
+        open_hash(&backend.db).await,
+    );
     assert!(!trial.rows.is_empty());
-    let back = "DROP TABLE stock_alert; DROP INDEX stock_low; DROP INDEX product_cost_by_item; \
-                DROP INDEX balance_by_day; DROP INDEX balance_by_known; DROP TABLE balance_month; \
-                DELETE FROM _sqlx_migrations WHERE version >= 7";
-    let file = backend.folder.path().join("books.db");
-    let mut raw =
-        sqlx::ConnectOptions::connect(&sqlx::sqlite::SqliteConnectOptions::new().filename(&file)).await.unwrap();
-    sqlx::raw_sql(back).execute(&mut raw).await.unwrap();
-    sqlx::Connection::close(raw).await.unwrap();
-    let db = Db::open_sqlite(&file, Durability::Normal, &books_migrations(Dialect::Sqlite)).await.unwrap();
-    processor::catch_up(config(500), &backend.log, &db).await.unwrap();
-    assert_eq!(books::trial_balance(&db, &"sample-shop".parse().unwrap()).await.unwrap(), trial);
-    assert_eq!(findings(&backend).await, Vec::<String>::new());
+    // The first, and those before the months and before the alerts.
+    for version in [1, 6, 7] {
+        let old = books_of(version, &backend).await;
+        backend.db = Db::open_sqlite(&old, Durability::Normal, &books_migrations(Dialect::Sqlite)).await.unwrap();
+        processor::catch_up(config(500), &backend.log, &backend.db).await.unwrap();
+        let again = books::trial_balance(&backend.db, &"sample-shop".parse().unwrap()).await.unwrap();
+        assert_eq!((again, open_hash(&backend.db).await), (trial.clone(), hash.clone()), "from version {version}");
+        assert_eq!(findings(&backend).await, Vec::<String>::new(), "from version {version}");
+    }
 }

@@ -9,7 +9,7 @@ use ledger::Transaction;
 use ledger::{Balances, BusinessZone, Currency, Day, Entry, EntryKey, GENESIS, Money, Posted, Reference, Timestamp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use store::books::{self, CodRow, JournalRow, OrderView, PartRow, QuarantineRow, TenantRow};
+use store::books::{self, CodRow, JournalRow, Names, OrderView, PartRow, PartRows, QuarantineRow, TenantRow};
 use store::db::{Db, Dialect, Durability};
 use store::schema::books_migrations;
 
@@ -81,7 +81,10 @@ impl Site {
             .run_tx("test-seed", move |tx| {
                 let shop = shop.clone();
                 Box::pin(async move {
-                    books::save_parts(tx, &[shop.part()]).await?;
+                    let PartRow { tenant, key, part, posted, parked } = shop.part();
+                    let mut parts = PartRows::default();
+                    parts.add(&tenant, &key, &part, &posted, parked.as_deref(), Names::Changed)?;
+                    parts.save(tx).await?;
                     let mut views = books::ViewRows::default();
                     views.add_order(&shop.order_view());
                     views.add_cash(&shop.position());

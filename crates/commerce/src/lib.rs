@@ -38,5 +38,5 @@ pub use rises::Rises;
 pub use voucher::{
     AccountOpened, Accounts, ApprovalLimits, Calendar, Decision, Discounted, PeriodClosed, PeriodReopened,
     StandingReversals, Voucher, VoucherApproved, VoucherDigest, VoucherEntered, VoucherKind, VoucherState,
-    VoucherWithdrawn, is_above_limit, needs_approval, propose,
+    VoucherWithdrawn, is_above_limit, needs_approval, propose, propose_approval,
 };

@@ -1,5 +1,5 @@
-//! What people enter into the books themselves: vouchers (expenses, manual journals, opening balances and the like),
-//! their approval by a second person, closed periods, and accounts that a merchant adds to the chart.
+//! What people enter into the books themselves: vouchers (expenses, manual journals, opening balances and the like), their
+//! approval by a second person, closed periods, and accounts that a merchant adds to the chart.
 
 mod digest;
 mod reversal;
@@ -56,8 +56,8 @@ pub struct VoucherEntered {
     pub reason: Reason,
     /// Ids of documents that are kept elsewhere.
     pub attachments: Vec<Reference>,
-    /// True when the merchant's limits asked for a second person on the day it was entered. Kept here, so that no later
-    /// limit changes what stands in the books.
+    /// True when the merchant's limits asked for a second person on the day it was entered. Kept here, so that no later limit
+    /// changes what stands in the books.
     pub needs_approval: bool,
 }
 
@@ -70,8 +70,7 @@ pub struct VoucherApproved {
     pub voucher: VoucherId,
     /// Who. Whoever entered the voucher approves nothing of it.
     pub by: StaffId,
-    /// Of what they approved. None in records from before approvals said it: those approve whatever stands under the
-    /// id.
+    /// Of what they approved. None in records from before approvals said it: those approve whatever stands under the id.
     pub digest: Option<VoucherDigest>,
 }
 
@@ -157,8 +156,7 @@ pub struct Voucher {
     id: VoucherId,
     /// As it was entered; None when only others speak of it so far.
     pub entered: Option<VoucherEntered>,
-    /// The first approval of each person for each content: whoever approved what no longer stands may approve what
-    /// does.
+    /// The first approval of each person for each content: whoever approved what no longer stands may approve what does.
     pub approvals: BTreeMap<(StaffId, Option<VoucherDigest>), VoucherApproved>,
     /// That it was withdrawn.
     pub withdrawn: Option<VoucherWithdrawn>,
@@ -310,8 +308,7 @@ impl Accounts {
         known.then_some(AccountRule { control, currency: None, never_negative })
     }
 
-    /// The accounts people may enter on, with their rules: those of the chart, those every merchant has, and those
-    /// added.
+    /// The accounts people may enter on, with their rules: those of the chart, those every merchant has, and those added.
     pub fn listed(&self, chart: &Chart) -> BTreeMap<Account, AccountRule> {
         let for_people = FOR_PEOPLE.iter().filter_map(|path| path.parse().ok());
         let all = chart.accounts().into_iter().cloned().chain(for_people).chain(self.opened.keys().cloned());
@@ -319,8 +316,8 @@ impl Accounts {
     }
 }
 
-/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has
-/// none. It is asked once, when something is entered: no posting depends on it.
+/// By currency, the amount above which one person does not decide alone, minor units; a currency without a limit has none. It is
+/// asked once, when something is entered: no posting depends on it.
 pub type ApprovalLimits = BTreeMap<Currency, i64>;
 
 /// True when an amount is above the merchant's limit for its currency.
@@ -338,8 +335,8 @@ pub fn needs_approval(entries: &[Entry], limits: &ApprovalLimits) -> Result<bool
     Ok(sums.iter().any(|(currency, sum)| is_above_limit(Money::new(*sum, *currency), limits)))
 }
 
-/// The voucher as the ledger admits or refuses it. `known` are the vouchers of its own id, of the one it reverses, and
-/// of those that reverse the same.
+/// The voucher as the ledger admits or refuses it when it is entered. `known` are the vouchers of its own id, of the one it
+/// reverses, and of those that reverse the same.
 pub fn propose<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Voucher>) -> Proposal<'a> {
     let before = known.get(&entered.voucher).and_then(|voucher| voucher.entered.as_ref());
     let earlier = match before {
@@ -347,8 +344,20 @@ pub fn propose<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Vouc
         Some(before) if says_the_same(before, entered) => Earlier::Same,
         Some(_) => Earlier::Different,
     };
-    let undoes = entered.reverses.as_ref().map_or(Undoes::Nothing, |reversed| undoes(entered, reversed, known));
-    Proposal { day: entered.day, entries: &entered.entries, earlier, undoes }
+    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of it any more.
+    let takes_back = |other: &Voucher| other.reverses() == entered.reverses.as_ref() && other.withdrawn.is_none();
+    let speaks_of = |id: &VoucherId| *id != entered.voucher && known.get(id).is_none_or(takes_back);
+    let is_undone = |reversed: &Voucher| reversed.reversed_by.iter().any(speaks_of);
+    Proposal { day: entered.day, entries: &entered.entries, earlier, undoes: undoes(entered, known, is_undone) }
+}
+
+/// The voucher as the ledger admits or refuses it when it is approved: the books may have moved since it was entered. Of several
+/// reversals of one voucher that wait, any may be approved; the others are refused from then on. `known` as for [`propose`].
+pub fn propose_approval<'a>(entered: &'a VoucherEntered, known: &BTreeMap<VoucherId, Voucher>) -> Proposal<'a> {
+    let reversals = StandingReversals::among(known.values());
+    let is_undone = |reversed: &Voucher| reversals.of(&reversed.id).is_some_and(|first| *first != entered.voucher);
+    let undoes = undoes(entered, known, is_undone);
+    Proposal { day: entered.day, entries: &entered.entries, earlier: Earlier::Nothing, undoes }
 }
 
 /// The same voucher sent twice differs in when it was sent, and in what the limits were then.
@@ -357,20 +366,18 @@ fn says_the_same(one: &VoucherEntered, other: &VoucherEntered) -> bool {
     *one == VoucherEntered { entered_at, needs_approval, ..other.clone() }
 }
 
-fn undoes(entered: &VoucherEntered, reversed: &VoucherId, known: &BTreeMap<VoucherId, Voucher>) -> Undoes {
+fn undoes(
+    entered: &VoucherEntered,
+    known: &BTreeMap<VoucherId, Voucher>,
+    is_undone: impl FnOnce(&Voucher) -> bool,
+) -> Undoes {
+    let Some(reversed) = &entered.reverses else { return Undoes::Nothing };
     let reversals = StandingReversals::among(known.values());
     let is_posted = |voucher: &&Voucher| voucher.state(&reversals) == Some(VoucherState::Posted);
-    let Some(voucher) = known.get(reversed).filter(is_posted) else {
-        return Undoes::Unknown;
-    };
-    // One that waits will take it back, or be withdrawn; one that was entered again as something else does not speak of
-    // it any more.
-    let takes_back = |other: &Voucher| other.reverses() == Some(reversed) && other.withdrawn.is_none();
-    let stands = |id: &VoucherId| known.get(id).is_none_or(takes_back);
-    let undone = voucher.reversed_by.iter().filter(|id| **id != entered.voucher).any(stands);
-    match &voucher.entered {
-        Some(VoucherEntered { reverses: Some(_), .. }) => Undoes::Reversal,
-        _ if undone => Undoes::Undone,
-        _ => Undoes::Standing,
+    match known.get(reversed).filter(is_posted) {
+        None => Undoes::Unknown,
+        Some(voucher) if voucher.reverses().is_some() => Undoes::Reversal,
+        Some(voucher) if is_undone(voucher) => Undoes::Undone,
+        Some(_) => Undoes::Standing,
     }
 }

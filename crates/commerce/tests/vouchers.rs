@@ -287,6 +287,18 @@ fn a_proposal_says_what_its_id_and_what_it_reverses_stand_for() {
     let with_gave_up = [entered(&first), Fact::VoucherWithdrawn(gave_up)];
     let given_up = BTreeMap::from([voucher(&both, "rent-03"), voucher(&with_gave_up, "a")]);
     assert_eq!(propose(&reversal("b"), &given_up).undoes, Undoes::Standing, "that reversal was withdrawn");
+    // Two that wait: neither stands in the other's way, and a third is not entered beside them.
+    let [one, other] = ["a", "b"].map(|name| VoucherEntered { needs_approval: true, ..reversal(name) });
+    let all = [entered(&free), entered(&one), entered(&other)];
+    let both_wait = BTreeMap::from(["rent-03", "a", "b"].map(|name| voucher(&all, name)));
+    assert_eq!([&one, &other].map(|one| propose_approval(one, &both_wait).undoes), [Undoes::Standing; 2]);
+    assert_eq!(propose(&reversal("c"), &both_wait).undoes, Undoes::Undone);
+    let (approved_at, by) = (Timestamp(4), id("owner"));
+    let approved = Fact::VoucherApproved(VoucherApproved { approved_at, voucher: id("b"), by, digest: None });
+    let mut one_stands = both_wait.clone();
+    one_stands.extend([voucher(&[all[2].clone(), approved], "b")]);
+    assert_eq!(propose_approval(&one, &one_stands).undoes, Undoes::Undone, "the other has taken it back meanwhile");
+    assert_eq!(propose_approval(&other, &one_stands).undoes, Undoes::Standing);
     let nothing = Standing::default();
     assert_eq!(ledger::admit(&propose(&again, &known), &nothing), Ok(Admitted::Already));
     assert_eq!(ledger::admit(&propose(&free, &BTreeMap::new()), &nothing), Err(Refused::UnknownAccount { index: 0 }));

@@ -11,7 +11,7 @@ use commerce::{
     TenantId, TrackedParcel, TrackingNumber,
 };
 use ledger::{Balances, BusinessZone, Currency, GENESIS, Money, Posted, Reference, Timestamp};
-use store::books::{self, CodRow, JournalRow, OrderView, PartRow, TenantRow};
+use store::books::{self, CodRow, JournalRow, Names, OrderView, PartRow, PartRows, TenantRow};
 use store::db::{Db, DbError, Dialect, Durability};
 use store::schema::books_migrations;
 
@@ -133,6 +133,14 @@ impl Written {
         Ok(())
     }
 
+    fn parts(&self) -> Result<PartRows, DbError> {
+        let mut rows = PartRows::default();
+        for PartRow { tenant, key, part, posted, parked } in &self.parts {
+            rows.add(tenant, key, part, posted, parked.as_deref(), Names::Changed)?;
+        }
+        Ok(rows)
+    }
+
     fn views(&self) -> books::ViewRows {
         let mut rows = books::ViewRows::default();
         self.orders.iter().for_each(|order| rows.add_order(order));
@@ -146,7 +154,7 @@ impl Written {
         db.run_tx("example", move |tx| {
             let written = written.clone();
             Box::pin(async move {
-                books::save_parts(tx, &written.parts).await?;
+                written.parts()?.save(tx).await?;
                 written.views().save(tx).await?;
                 books::append_journal(tx, &written.journal).await?;
                 books::add_balances(tx, &BTreeMap::from([((written.tenant, known), written.balances)])).await

@@ -1,15 +1,15 @@
 //! Alerts of stock. They follow from the counts of an item and location in the order of the log, of which those that are
 //! older than one before them are passed by. All counts of a merchant lie in one partition of one topic, so neither the size
-//! of batches nor a rebuild changes which alerts there are, and their ids follow from what they say. The order of *arrival*
+//! of batches nor a rebuild changes which alerts there are or a byte of them, and their ids follow from what they say. The order of *arrival*
 //! does: a count that comes late is in no alert. What stands in the end is the same for every order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use commerce::stock::StockAlert;
 use commerce::{InventoryItemId, LocationId, StockCounted, TenantId};
 use events::{Event, Payload};
 use ledger::Timestamp;
-use store::books::{self, AlertRow, ItemName, StockRow};
+use store::books::{self, AlertRow, StockRow, WaitingAlert};
 use store::db::{DbError, Tx};
 
 use crate::work::Work;
@@ -61,17 +61,13 @@ pub(crate) fn follow(levels: &mut Levels, counts: Vec<Count>) -> Vec<Told> {
     alerts
 }
 
-/// Writes alerts for the relay, with what their items are called by now. Those that are known already stay as they are.
+/// Writes alerts for the relay. Those that are known already stay as they are. What an item is called is not among it: that
+/// would be what was known of it when this batch was written, and so depend on where the batch was cut.
 pub(crate) async fn save(tx: &mut Tx, told: Vec<Told>) -> Result<usize, DbError> {
-    let items: BTreeSet<_> = told.iter().map(|told| (told.tenant.clone(), told.alert.item)).collect();
-    let names = books::item_names(tx, &items).await?;
-    let named = told.into_iter().map(|Told { tenant, offset, recorded, alert }| {
-        let name = names.get(&(tenant.clone(), alert.item)).cloned();
-        let (variant, sku) = name.map_or((None, None), |ItemName { variant, sku }| (Some(variant), sku));
-        let event = Event::stock_alerted(tenant, recorded, StockAlert { variant, sku, ..alert });
-        row(&event, offset)
+    let rows = told.into_iter().filter_map(|Told { tenant, offset, recorded, alert }| {
+        row(&Event::stock_alerted(tenant, recorded, alert), offset)
     });
-    let rows: Vec<AlertRow> = named.flatten().collect();
+    let rows: Vec<AlertRow> = rows.collect();
     books::save_alerts(tx, &rows, false).await?;
     Ok(rows.len())
 }
@@ -81,6 +77,14 @@ pub(crate) async fn note_published(tx: &mut Tx, work: &Work) -> Result<(), DbErr
     let rows = work.events().filter_map(|(_, event)| row(event, 0));
     let rows: BTreeMap<_, _> = rows.map(|row| ((row.tenant.clone(), row.event), row)).collect();
     books::save_alerts(tx, &rows.into_values().collect::<Vec<_>>(), true).await
+}
+
+/// A row of the outbox with its event, if it reads as the alert under whose id it is kept.
+pub(crate) fn sound(waiting: &WaitingAlert) -> Option<(&AlertRow, Event)> {
+    let row = waiting.row.as_ref()?;
+    let alert = events::stock_alert_from_bytes(&row.body).ok()?;
+    let event = Event::stock_alerted(row.tenant.clone(), row.recorded, alert);
+    (event.id == row.event).then_some((row, event))
 }
 
 fn row(event: &Event, position: u64) -> Option<AlertRow> {
@@ -96,6 +100,8 @@ fn row(event: &Event, position: u64) -> Option<AlertRow> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn count(offset: u64, (version, available): (i64, Option<i64>)) -> Count {

@@ -11,7 +11,7 @@ use store::db::{DbError, Tx};
 use crate::alerts::{self, Count, Levels};
 use crate::work::Work;
 
-/// Folds a batch: two look-ups and two writes, and one of each more when there are alerts. Returns how many alerts it has
+/// Folds a batch: two look-ups and two writes, and one write more when there are alerts. Returns how many alerts it has
 /// for the relay.
 pub(crate) async fn fold(tx: &mut Tx, work: &Work) -> Result<usize, DbError> {
     let (mut counts, mut costs): (Vec<Count>, Vec<CostRow>) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 //!
 //! A worker holds some partitions of one projection, and takes one batch after another of what they hold. In one database
 //! transaction it compares and locks the checkpoints, loads what the facts touch, merges, writes, and moves the checkpoints.
-//! Stock does that in two look-ups and two writes, and where a level gives an alert in one of each more.
+//! Stock does that in two look-ups and two writes, and where a level gives an alert in one write more.
 //!
 //! The books think longer than they write. So they find out beforehand what a batch leads to, over one state of the database in
 //! which the checkpoints are where the batch begins; the transaction writes it, if they are still there under lock. One worker

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use event_log::EventLog;
 use events::Event;
-use store::books::{self, AlertRow};
+use store::books::{self, AlertKey};
 use store::db::{Db, DbError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, ProcessError};
+use crate::{Context, ProcessError, alerts};
 
 /// Transactions published at once.
 const BATCH: u32 = 2_000;
@@ -40,8 +40,18 @@ pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result
 /// Publishes everything that was posted and not yet published, in every partition, and every alert likewise.
 pub async fn relay_all(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     relay_journal(log, db).await?;
-    while relay_alerts(log, db).await? {}
-    Ok(())
+    loop {
+        match relay_alerts(log, db).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Not even the key of a row reads, so it can be neither named nor set aside. Alerts wait; the journal does not.
+            Err(ProcessError::Db(error @ DbError::Corrupt { .. })) => {
+                tracing::error!(%error, "the stored alerts cannot be read: run `daybook rebuild stock`");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Publishes everything that was posted and not yet published, in every partition.
@@ -68,24 +78,38 @@ async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, Pro
 }
 
 /// Publishes the next alerts; false when there were none. They are noted only when the topic has them, so a crash in between
-/// publishes them again, under the same ids.
+/// publishes them again, under the same ids. A row that does not read is set aside and named: it holds up nothing else.
 async fn relay_alerts(log: &EventLog, db: &Db) -> Result<bool, ProcessError> {
-    let rows = books::unpublished_alerts(db, BATCH).await?;
-    if rows.is_empty() {
+    let waiting = books::unpublished_alerts(db, BATCH).await?;
+    if waiting.is_empty() {
         return Ok(false);
     }
-    let record = |row: &AlertRow| {
-        let alert = events::stock_alert_from_bytes(&row.body).ok();
-        let event = alert.map(|alert| Event::stock_alerted(row.tenant.clone(), row.recorded, alert));
-        let sound = event.filter(|event| event.id == row.event);
-        let damaged = || ProcessError::DamagedAlert { tenant: row.tenant.to_string() };
-        sound.map(|event| event.encode()).ok_or_else(damaged)
-    };
-    log.append(rows.iter().map(record).collect::<Result<_, ProcessError>>()?).await?;
-    let rows = Arc::new(rows);
-    let noted = db.run_tx("alerts-published", move |tx| {
-        let rows = Arc::clone(&rows);
-        Box::pin(async move { books::save_alerts(tx, &rows, true).await })
+    let (mut records, mut told, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+    for one in waiting {
+        match alerts::sound(&one) {
+            Some((row, event)) => {
+                records.push(event.encode());
+                told.push(row.clone());
+            }
+            None => damaged.push(one.key),
+        }
+    }
+    log.append(records).await?;
+    let done = Arc::new((told, damaged));
+    let noted = db.run_tx("alerts-published", {
+        let done = Arc::clone(&done);
+        move |tx| {
+            let done = Arc::clone(&done);
+            Box::pin(async move {
+                books::save_alerts(tx, &done.0, true).await?;
+                books::set_alerts_aside(tx, &done.1).await
+            })
+        }
     });
-    noted.await.map(|()| true).map_err(|error: DbError| error.into())
+    noted.await.map_err(|error: DbError| ProcessError::from(error))?;
+    for AlertKey { tenant, event } in &done.1 {
+        tracing::error!(tenant, event, "a stored alert is damaged and not published: run `daybook rebuild stock`");
+        metrics::counter!("processor_alerts_damaged_total").increment(1);
+    }
+    Ok(true)
 }

@@ -59,12 +59,6 @@ pub enum ProcessError {
         /// Where.
         number: u64,
     },
-    /// An alert's row does not read as one: it can be derived again.
-    #[error("an alert of {tenant} is damaged: run `daybook rebuild stock`")]
-    DamagedAlert {
-        /// Whose.
-        tenant: String,
-    },
     /// A worker ended without saying why.
     #[error("a worker stopped: {0}")]
     Stopped(String),
@@ -95,7 +89,6 @@ impl ProcessError {
             ProcessError::Read(_)
             | ProcessError::LogIsShorter { .. }
             | ProcessError::DamagedJournal { .. }
-            | ProcessError::DamagedAlert { .. }
             | ProcessError::Stopped(_) => false,
         }
     }

@@ -1,6 +1,6 @@
 //! A voucher is taken back once, whichever of several reversals arrives first, on both back ends.
 
-use commerce::{Fact, VoucherEntered, VoucherKind, VoucherWithdrawn};
+use commerce::{Fact, VoucherApproved, VoucherEntered, VoucherKind, VoucherWithdrawn};
 use events::Event;
 use ledger::{Currency, Day, Entry, Money, Timestamp};
 use rand::SeedableRng;
@@ -128,6 +128,42 @@ async fn the_later_reversal_is_declined_and_the_earlier_replaces_it() {
         assert_eq!(back_again.0, Some(1), "{}", back_again.1);
         let withdrawn = office.good(&[&["ledger", "withdraw", "rent-1.reversed"], &BECAUSE[..]].concat()).await;
         assert_eq!((&withdrawn["state"], &withdrawn["refused"]), (&json!("withdrawn"), &Value::Null));
+        assert_eq!(findings(&office.backend).await, Vec::<String>::new(), "{kind:?}");
+    }
+}
+
+/// Of two that wait any may be approved, and the other is refused from then on. Where both approvals reach the log all the same,
+/// the reversal that was entered first stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_reversals_that_wait_do_not_stand_in_each_others_way() {
+    for (kind, [approved, refused]) in BOTH.into_iter().zip([["rent-1.reversed", "back"], ["back", "rent-1.reversed"]])
+    {
+        let office = Office::open(kind).await;
+        fold(&office.backend, &[event(Fact::VoucherEntered(entered(1, "rent-1", 500, None)))]).await;
+        office.good(&["ledger", "limit", "--currency", "PKR", "--amount", "4.00"]).await;
+        let first = [&["ledger", "reverse", "rent-1", "--day", "2025-02-03"], &BECAUSE[..]].concat();
+        assert_eq!(office.good(&first).await["state"], "waiting");
+        let second = ["ledger", "reverse", "rent-1", "--id", "once-more"];
+        is_refused(office.run(&[&second, &BECAUSE[..]].concat()).await, "already_reversed", None);
+        // Another desk did not know of it.
+        let back = VoucherEntered { needs_approval: true, ..entered(2, "back", 500, Some("rent-1")) };
+        fold(&office.backend, &[event(Fact::VoucherEntered(back))]).await;
+        assert_eq!(listed(&office, "back").await["state"], "waiting");
+
+        let posted = office.good(&["ledger", "approve", approved, "--by", "auditor"]).await;
+        assert_eq!((&posted["state"], office.balance("expenses:rent").await), (&json!("posted"), 0), "{kind:?}");
+        let before = office.written().await;
+        is_refused(office.run(&["ledger", "approve", refused, "--by", "auditor"]).await, "already_reversed", None);
+        assert_eq!(office.written().await, before, "{kind:?}: nothing was written");
+
+        let (voucher, by) = (refused.parse().unwrap(), "auditor".parse().unwrap());
+        let approval = VoucherApproved { approved_at: Timestamp(9), voucher, by, digest: None };
+        fold(&office.backend, &[event(Fact::VoucherApproved(approval))]).await;
+        let named = json!({ "name": "already_reversed", "index": null });
+        let (stands, declined) = (listed(&office, "back").await, listed(&office, "rent-1.reversed").await);
+        assert_eq!((&stands["state"], &stands["refused"]), (&json!("posted"), &Value::Null), "{stands}");
+        assert_eq!((&declined["state"], &declined["refused"]), (&json!("declined"), &named), "{declined}");
+        assert_eq!(office.balance("expenses:rent").await, 0, "{kind:?}: it is taken back once");
         assert_eq!(findings(&office.backend).await, Vec::<String>::new(), "{kind:?}");
     }
 }

@@ -143,6 +143,12 @@ proptest! {
     }
 }
 
+/// Approvals on the log name it, so it is the same for good, whoever computes it.
+#[test]
+fn a_vouchers_digest_never_changes() {
+    assert_eq!(rent().digest().to_string(), "6bad7c1541d491708db427ee56e3dbce597a7c472a7a96c9319a658575d9b2a3");
+}
+
 #[test]
 fn a_digest_that_is_none_is_named() {
     let (_, event) = later_examples().into_iter().next().unwrap();

@@ -1,16 +1,16 @@
 //! Alerts of stock: their outbox, and those that stand now, which follow from the stored levels alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use commerce::stock::StockAlert;
-use commerce::{InventoryItemId, Sku, TenantId, VariantId};
+use commerce::{Sku, TenantId, VariantId};
 use ledger::Timestamp;
 use uuid::Uuid;
 
 use super::inventory::{StockRow, stock_row};
-use super::tables::{PRODUCT_COST, STOCK_ALERT};
-use super::{corrupt, parsed, signed, unsigned};
-use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+use super::tables::STOCK_ALERT;
+use super::{parsed, signed, unsigned};
+use crate::db::{Db, DbError, Row, Rows, Tx};
 
 /// An alert as the outbox keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,24 @@ pub struct AlertRow {
     pub body: Vec<u8>,
 }
 
-/// What an item is called.
+/// The key of a row of the outbox as it is stored, in whatever state the rest of the row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ItemName {
-    /// Its variant; of several the smallest.
-    pub variant: VariantId,
-    /// That variant's SKU.
-    pub sku: Option<Sku>,
+pub struct AlertKey {
+    /// Whose.
+    pub tenant: String,
+    /// The id of its event.
+    pub event: String,
+}
+
+/// A row of the outbox that the alert topic may not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingAlert {
+    /// Its key.
+    pub key: AlertKey,
+    /// True once it was found not to read as an alert: the relay passes it by.
+    pub set_aside: bool,
+    /// The row; None when its columns do not read. Whether its body reads is for the caller to see.
+    pub row: Option<AlertRow>,
 }
 
 /// Stores alerts, each id once among them. `published` says that the alert topic has them: that is never taken back by deriving
@@ -53,44 +64,41 @@ pub async fn save_alerts(tx: &mut Tx, alerts: &[AlertRow], published: bool) -> R
     tx.upsert(&rows).await.map(|_| ())
 }
 
-/// Up to `limit` alerts that the alert topic may not have yet, of all partitions; those of one partition in order.
-pub async fn unpublished_alerts(db: &Db, limit: u32) -> Result<Vec<AlertRow>, DbError> {
-    let sql = "SELECT tenant, event, position, recorded, body FROM stock_alert WHERE published = 0 ORDER BY position LIMIT $1";
-    db.query(sql, vec![limit.into()]).await?.iter().map(alert_row).collect()
+/// Up to `limit` alerts that the relay has to publish, of all partitions; those of one partition in order.
+pub async fn unpublished_alerts(db: &Db, limit: u32) -> Result<Vec<WaitingAlert>, DbError> {
+    let sql = "SELECT tenant, event, position, recorded, body, published FROM stock_alert \
+               WHERE published = 0 ORDER BY position LIMIT $1";
+    db.query(sql, vec![limit.into()]).await?.iter().map(waiting_alert).collect()
 }
 
-/// How many alerts the alert topic may not have yet.
+/// Up to `limit` alerts behind this key that the alert topic may not have, those set aside among them, by key.
+pub async fn untold_alerts(db: &Db, after: Option<AlertKey>, limit: u32) -> Result<Vec<WaitingAlert>, DbError> {
+    // No tenant is empty, so an empty key lies before every other.
+    let (tenant, event) = after.map_or_else(Default::default, |key| (key.tenant, key.event));
+    let sql = "SELECT tenant, event, position, recorded, body, published FROM stock_alert \
+               WHERE published <= 0 AND (tenant, event) > ($1, $2) ORDER BY tenant, event LIMIT $3";
+    let rows = db.query(sql, vec![tenant.as_str().into(), event.as_str().into(), limit.into()]).await?;
+    rows.iter().map(waiting_alert).collect()
+}
+
+/// Sets rows aside that do not read as alerts, until a rebuild of stock derives them again. A statement for each: there are none
+/// unless the database was damaged.
+pub async fn set_alerts_aside(tx: &mut Tx, damaged: &[AlertKey]) -> Result<(), DbError> {
+    let sql = "UPDATE stock_alert SET published = -1 WHERE tenant = $1 AND event = $2 AND published = 0";
+    for AlertKey { tenant, event } in damaged {
+        tx.execute(sql, vec![tenant.as_str().into(), event.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+/// How many alerts the relay has yet to publish.
 pub async fn waiting_alerts(db: &Db) -> Result<i64, DbError> {
     let rows = db.query("SELECT COUNT(*) FROM stock_alert WHERE published = 0", vec![]).await?;
     rows.first().map_or(Ok(0), |row| row.int(0))
 }
 
-/// What these items are called, as far as their shops have told.
-pub async fn item_names(
-    tx: &mut Tx,
-    items: &BTreeSet<(TenantId, InventoryItemId)>,
-) -> Result<BTreeMap<(TenantId, InventoryItemId), ItemName>, DbError> {
-    let mut keys = Keys::by(&PRODUCT_COST, &["tenant", "item"]);
-    for (tenant, item) in items {
-        keys.push([tenant.as_str().into(), item.to_string().into()]);
-    }
-    let mut names = BTreeMap::new();
-    for row in tx.select_by_keys(&keys).await? {
-        let item = row.opt_text(2)?.ok_or_else(|| corrupt("product_cost.item"))?;
-        let key = (parsed("product_cost.tenant", row.text(0)?)?, parsed("product_cost.item", item)?);
-        let name = item_name(row.text(1)?, row.opt_text(3)?)?;
-        names.entry(key).and_modify(|known| keep_smaller(known, &name)).or_insert(name);
-    }
-    Ok(names)
-}
-
-fn keep_smaller(known: &mut ItemName, other: &ItemName) {
-    if other.variant < known.variant {
-        known.clone_from(other);
-    }
-}
-
-/// A tenant's alerts that stand now, by item and location, with what the items are called. One statement.
+/// A tenant's alerts that stand now, by item and location, with what the items are called: of several variants the
+/// smallest. One statement.
 pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAlert>, DbError> {
     let sql = "SELECT stock.tenant, stock.item, stock.location, stock.available, stock.version, \
                product_cost.variant, product_cost.sku FROM stock \
@@ -100,8 +108,8 @@ pub async fn standing_alerts(db: &Db, tenant: &TenantId) -> Result<Vec<StockAler
     for row in db.query(sql, vec![tenant.as_str().into()]).await? {
         let (_, count) = stock_row(&row)?;
         let Some(alert) = StockAlert::standing(&count) else { continue };
-        let name = row.opt_text(5)?.map(|variant| item_name(variant, row.opt_text(6)?)).transpose()?;
-        let (variant, sku) = name.map_or((None, None), |name| (Some(name.variant), name.sku));
+        let variant: Option<VariantId> = row.opt_text(5)?.map(|id| parsed("product_cost.variant", id)).transpose()?;
+        let sku: Option<Sku> = row.opt_text(6)?.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
         let alert = StockAlert { variant, sku, ..alert };
         let known = standing.entry((count.item, count.location)).or_insert_with(|| alert.clone());
         if alert.variant < known.variant {
@@ -117,9 +125,9 @@ pub async fn low_levels(db: &Db) -> Result<Vec<StockRow>, DbError> {
     db.query(sql, vec![]).await?.iter().map(stock_row).collect()
 }
 
-fn item_name(variant: &str, sku: Option<&str>) -> Result<ItemName, DbError> {
-    let sku = sku.map(|sku| parsed("product_cost.sku", sku)).transpose()?;
-    Ok(ItemName { variant: parsed("product_cost.variant", variant)?, sku })
+fn waiting_alert(row: &Row) -> Result<WaitingAlert, DbError> {
+    let key = AlertKey { tenant: row.text(0)?.to_owned(), event: row.text(1)?.to_owned() };
+    Ok(WaitingAlert { key, set_aside: row.int(5)? < 0, row: alert_row(row).ok() })
 }
 
 fn alert_row(row: &Row) -> Result<AlertRow, DbError> {

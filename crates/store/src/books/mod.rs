@@ -23,7 +23,8 @@ mod views;
 mod vouchers;
 
 pub use alerts::{
-    AlertRow, ItemName, item_names, low_levels, save_alerts, standing_alerts, unpublished_alerts, waiting_alerts,
+    AlertKey, AlertRow, WaitingAlert, low_levels, save_alerts, set_alerts_aside, standing_alerts, unpublished_alerts,
+    untold_alerts, waiting_alerts,
 };
 pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
@@ -39,7 +40,7 @@ pub use movements::{
     movements_from, movements_page, save_movements,
 };
 pub use on_hand::{OnHand, on_hand};
-pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key, save_parts};
+pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, erase_people, erased, people, redactions_waiting, save_erased,
     save_people, save_requests,

@@ -110,15 +110,6 @@ impl PartRows {
     }
 }
 
-/// Stores parts.
-pub async fn save_parts(tx: &mut Tx, parts: &[PartRow]) -> Result<(), DbError> {
-    let mut rows = PartRows::default();
-    for PartRow { tenant, key, part, posted, parked } in parts {
-        rows.add(tenant, key, part, posted, parked.as_deref(), Names::Changed)?;
-    }
-    rows.save(tx).await
-}
-
 /// Up to `limit` keys after `after`, in the order of the stored text, over all tenants.
 pub async fn all_keys(
     db: &Db,

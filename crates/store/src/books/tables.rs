@@ -211,7 +211,9 @@ pub(crate) static STOCK_ALERT: Table = Table {
         Column::keep("position", Int),
         Column::keep("recorded", Int),
         Column::keep("body", Blob),
-        // Added up: an alert that is derived again adds nothing, and so is never published again for that.
+        // Read by its sign alone: above 0 the topic has the alert, at 0 the relay has yet to publish it, below 0 it is damaged and
+        // set aside. It is a number because a row is written by adding to it: the relay adds 1, an alert that is derived again
+        // adds nothing, and so takes back nothing. How often it was published is of no interest.
         Column::add("published"),
     ],
 };

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use commerce::{Accounts, ApprovalLimits, Calendar, Fact, Part, PartKey, Voucher, VoucherEntered, VoucherId};
+use commerce::{Accounts, ApprovalLimits, Calendar, Fact, Part, PartKey, Voucher, VoucherId};
 use events::{Event, Source};
-use ledger::{Admitted, Day, Earlier, Refused, Standing, Timestamp};
+use ledger::{Admitted, Day, Earlier, Proposal, Refused, Standing, Timestamp};
 use store::books::{self, TenantRow};
 
 use super::declined::{self, Declined, Entered, check_day};
@@ -93,19 +93,14 @@ impl<'s> Counter<'s> {
     }
 
     /// Admits or refuses a voucher by how the books stand.
-    pub(crate) async fn admit(
-        &self,
-        entered: &VoucherEntered,
-        known: &BTreeMap<VoucherId, Voucher>,
-    ) -> Result<Result<Admitted, Declined>> {
+    pub(crate) async fn admit(&self, proposal: &Proposal<'_>) -> Result<Result<Admitted, Declined>> {
         let (rules, policy) = (self.rules().await?, self.row.policy());
         let mut standing = self.standing(&rules).await?;
-        let proposal = commerce::propose(entered, known);
         let asks = proposal.earlier != Earlier::Same && !standing.tenant_closed;
-        if let Some(declined) = check_day(entered.day, self.today()).err().filter(|_| asks) {
+        if let Some(declined) = check_day(proposal.day, self.today()).err().filter(|_| asks) {
             return Ok(Err(declined));
         }
-        for account in entered.entries.iter().map(|entry| &entry.account) {
+        for account in proposal.entries.iter().map(|entry| &entry.account) {
             if let Some(rule) = rules.accounts.rule(&policy.chart, account) {
                 standing.accounts.insert(account.clone(), rule);
             }
@@ -114,7 +109,7 @@ impl<'s> Counter<'s> {
             // One of the two is zero.
             standing.balances.insert((row.account, row.currency), row.debit.saturating_sub(row.credit));
         }
-        Ok(ledger::admit(&proposal, &standing).map_err(Declined::from))
+        Ok(ledger::admit(proposal, &standing).map_err(Declined::from))
     }
 
     /// Takes or declines what is no voucher, by how the books stand.

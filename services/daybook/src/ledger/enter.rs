@@ -15,7 +15,7 @@ use super::arguments::{Approve, Enter, Reverse, Withdraw};
 use super::body;
 use super::counter::{Counter, refusal};
 use super::declined::Declined;
-use super::standing::{Content, Standing};
+use super::standing::{Content, Standing, state_name};
 use crate::config::Settings;
 use crate::output::{Answer, strong};
 use crate::platform::now;
@@ -39,13 +39,13 @@ struct Outcome {
 impl Outcome {
     /// Bad when the voucher is not in the books and cannot come there by waiting.
     fn answer(&self) -> Answer {
-        let (voucher, state) = (strong(&self.voucher), self.standing.state);
+        let (voucher, state) = (strong(&self.voucher), state_name(self.standing.state));
         let before = if self.already { ", as it was before" } else { "" };
         let mut said = match self.dry_run {
             true => format!("the voucher {voucher} would be {state}; nothing was written\n"),
             false => format!("the voucher {voucher} is {state}{before}\n"),
         };
-        if self.journal.is_empty() || !self.standing.is_posted() {
+        if self.journal.is_empty() || self.standing.state != VoucherState::Posted {
             said.push_str(&self.content.text(&self.standing));
         }
         said.push_str(&text(&self.journal));
@@ -148,9 +148,9 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     let id = entered.voucher.clone();
     let ids = std::iter::once(id.clone()).chain(entered.reverses.clone()).collect();
     let known = counter.vouchers(ids).await?;
-    match counter.admit(&entered, &known).await? {
+    match counter.admit(&commerce::propose(&entered, &known)).await? {
         Err(declined) => return Ok(declined.answer()),
-        Ok(Admitted::Already) => return outcome(counter, &id, true).await,
+        Ok(Admitted::Already) => return Ok(outcome(counter, find(counter, &id).await?, true).await?.answer()),
         Ok(Admitted::New) if dry_run => {
             let fact = Fact::VoucherEntered(entered.clone());
             return would(counter, Found { entered, known }.with(&fact)).await;
@@ -159,11 +159,11 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
     }
     counter.record(Fact::VoucherEntered(entered.clone())).await?;
     // Somebody may have used the same id at the same moment: the log decides.
-    let stands = counter.vouchers(BTreeSet::from([id.clone()])).await?;
-    if stands.get(&id).and_then(|voucher| voucher.entered.as_ref()) != Some(&entered) {
+    let found = find(counter, &id).await?;
+    if found.entered != entered {
         return Ok(refusal(&Refused::DuplicateKey));
     }
-    outcome(counter, &id, false).await
+    Ok(outcome(counter, found, false).await?.answer())
 }
 
 /// `daybook ledger approve`: of what stands under the id now, or not at all.
@@ -184,12 +184,11 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
         }
         Some(VoucherState::Waiting) => {}
         Some(VoucherState::Withdrawn) => bail!("the voucher {id} was withdrawn"),
-        _ => return outcome(&counter, &id, true).await,
+        _ => return Ok(outcome(&counter, found, true).await?.answer()),
     }
     // The books may have moved since it was entered: what it reverses, a balance, a closed period.
-    let mut others = found.known.clone();
-    others.remove(&id);
-    if let Err(declined) = counter.admit(&found.entered, &others).await? {
+    let proposal = commerce::propose_approval(&found.entered, &found.known);
+    if let Err(declined) = counter.admit(&proposal).await? {
         return Ok(declined.answer());
     }
     let (approved_at, voucher, digest) = (now(), id.clone(), Some(digest));
@@ -199,8 +198,8 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
     }
     counter.record(fact).await?;
     // Somebody may have entered something else under the id at the same moment: then this is no approval of that.
-    let answer = outcome(&counter, &id, false).await?;
-    let is_counted = find(&counter, &id).await?.state() != Some(VoucherState::Waiting);
+    let outcome = outcome(&counter, find(&counter, &id).await?, false).await?;
+    let (is_counted, answer) = (outcome.standing.state != VoucherState::Waiting, outcome.answer());
     let good = answer.good && is_counted;
     Ok(answer.with_verdict(good))
 }
@@ -210,15 +209,16 @@ pub(super) async fn withdraw(settings: &Settings, asked: &Withdraw) -> Result<An
     let id = asked.voucher.clone();
     let counter = Counter::open(settings, &asked.of).await?;
     counter.fold().await?;
-    match find(&counter, &id).await?.state() {
+    let found = find(&counter, &id).await?;
+    match found.state() {
         Some(VoucherState::Waiting | VoucherState::Declined) => {}
-        Some(VoucherState::Withdrawn) => return outcome(&counter, &id, true).await,
+        Some(VoucherState::Withdrawn) => return Ok(outcome(&counter, found, true).await?.answer()),
         _ => bail!("the voucher {id} is posted: take it back with `daybook ledger reverse {id}`"),
     }
     let (by, reason) = (asked.because.by.clone(), asked.because.reason.clone());
     let withdrawn = VoucherWithdrawn { withdrawn_at: now(), voucher: id.clone(), by, reason };
     counter.record(Fact::VoucherWithdrawn(withdrawn)).await?;
-    outcome(&counter, &id, false).await
+    Ok(outcome(&counter, find(&counter, &id).await?, false).await?.answer())
 }
 
 async fn find(counter: &Counter<'_>, id: &VoucherId) -> Result<Found> {
@@ -236,11 +236,12 @@ async fn would(counter: &Counter<'_>, found: Found) -> Result<Answer> {
 }
 
 /// How a voucher stands, with its transactions.
-async fn outcome(counter: &Counter<'_>, id: &VoucherId, already: bool) -> Result<Answer> {
-    let (db, tenant, key) = (&counter.platform.db, &counter.row.tenant, PartKey::Voucher(id.clone()));
-    let outcome = find(counter, id).await?.outcome(counter, counter.lag().await?)?;
+async fn outcome(counter: &Counter<'_>, found: Found, already: bool) -> Result<Outcome> {
+    let id = found.entered.voucher.clone();
+    let (db, tenant, key) = (&counter.platform.db, &counter.row.tenant, PartKey::Voucher(id));
+    let outcome = found.outcome(counter, counter.lag().await?)?;
     let posted = books::journal_of(db, tenant, &key).await?.into_iter().map(|line| line.posted).collect();
     let row = books::parts_of(db, tenant, BTreeSet::from([key])).await?.pop();
     let (journal, parked) = (lines(posted), row.and_then(|row| row.parked));
-    Ok(Outcome { already, parked, journal, ..outcome }.answer())
+    Ok(Outcome { already, parked, journal, ..outcome })
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::books::{self, PartRow};
 
 use super::body::kind_name;
-use super::standing::Standing;
+use super::standing::{Standing, state_name};
 use crate::cli::OfTenant;
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table};
@@ -37,7 +37,7 @@ pub(super) async fn run(settings: &Settings, of: &OfTenant) -> Result<Answer> {
     let columns = ["voucher", "kind", "day", "state", "by", "reason", ""];
     let mut table = Table::new(columns.map(|name| (Align::Left, name)));
     for one in &listed {
-        let (voucher, day, state) = (one.voucher.clone(), one.day.clone(), one.standing.state.to_owned());
+        let (voucher, day, state) = (one.voucher.clone(), one.day.clone(), state_name(one.standing.state).to_owned());
         let (by, reason, why) = (one.by.clone(), one.reason.clone(), one.standing.why());
         table.row([voucher, one.kind.to_owned(), day, state, by, reason, why]);
     }

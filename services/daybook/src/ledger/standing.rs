@@ -2,7 +2,7 @@
 
 use commerce::{Discounted, StandingReversals, Voucher, VoucherEntered, VoucherState};
 use ledger::{Refused, Side};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::body::kind_name;
@@ -12,7 +12,8 @@ use crate::output::{Align, Table, amount};
 /// Where a voucher stands, and why.
 #[derive(Debug, Serialize)]
 pub(super) struct Standing {
-    pub(super) state: &'static str,
+    #[serde(serialize_with = "in_a_word")]
+    pub(super) state: VoucherState,
     digest: String,
     approved_by: Vec<String>,
     not_counted: Vec<NotCounted>,
@@ -45,7 +46,7 @@ impl Standing {
         let is_declined = state == VoucherState::Declined;
         let first = voucher.reverses().filter(|_| is_declined).and_then(|reversed| reversals.of(reversed));
         Some(Standing {
-            state: state_name(state),
+            state,
             digest: entered.digest().to_string(),
             approved_by,
             not_counted,
@@ -54,18 +55,12 @@ impl Standing {
         })
     }
 
-    /// True when it is in the books.
-    pub(super) fn is_posted(&self) -> bool {
-        self.state == state_name(VoucherState::Posted)
-    }
-
     /// Why it is not in the books, in a few words; empty where nothing is to be said.
     pub(super) fn why(&self) -> String {
         if let Some(first) = &self.reversed_by {
             return format!("{first} reversed it already");
         }
-        let waits = self.state == state_name(VoucherState::Waiting);
-        let not_counted = self.not_counted.iter().filter(|_| waits);
+        let not_counted = self.not_counted.iter().filter(|_| self.state == VoucherState::Waiting);
         let words = not_counted.map(|one| format!("{} approved {}", one.by, one.why.replace('_', " ")));
         words.collect::<Vec<_>>().join(", ")
     }
@@ -79,13 +74,17 @@ fn why_discounted(discounted: Discounted) -> &'static str {
 }
 
 /// The state in a word.
-fn state_name(state: VoucherState) -> &'static str {
+pub(super) fn state_name(state: VoucherState) -> &'static str {
     match state {
         VoucherState::Waiting => "waiting",
         VoucherState::Posted => "posted",
         VoucherState::Withdrawn => "withdrawn",
         VoucherState::Declined => "declined",
     }
+}
+
+fn in_a_word<S: Serializer>(state: &VoucherState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state_name(*state))
 }
 
 /// What a voucher says, as `ledger enter` reads it: what a second person looks at.

@@ -69,7 +69,9 @@ struct Sending {
     name: String,
     lines: BTreeMap<LineId, i64>,
     sold_at: Option<Timestamp>,
+    /// When no parcel of it was on the way any more, and none was with the buyer.
     back_at: Option<Timestamp>,
+    /// Set if that is because all of them were lost: nothing is back then.
     lost_at: Option<Timestamp>,
 }
 
@@ -134,7 +136,7 @@ fn as_a_whole(order: &Order, sold: &Sold<'_>) -> Option<Sending> {
     let gone_at = sending.sold_at.or(sending.lost_at)?;
     let before = order.refunds.values().filter(|refund| refund.refunded_at < gone_at);
     for (line, quantity) in pieces(before.flat_map(|refund| refund.restocked.iter().copied())) {
-        sending.lines.entry(line).and_modify(|ordered| *ordered -= quantity.min(*ordered));
+        sending.lines.entry(line).and_modify(|ordered| *ordered -= quantity);
     }
     sending.lines.retain(|_, quantity| *quantity > 0);
     Some(sending)
@@ -148,8 +150,7 @@ impl Sending {
         parcels: &[&SoldParcel<'_>],
     ) -> Sending {
         let lost_at = last_of_all(parcels.iter().map(|parcel| parcel.lost_at()));
-        let ended_at = last_of_all(parcels.iter().map(|parcel| parcel.ended_at()));
-        let back_at = ended_at.filter(|_| lost_at.is_none());
+        let back_at = last_of_all(parcels.iter().map(|parcel| parcel.ended_at()));
         Sending { name, lines, sold_at, back_at, lost_at }
     }
 }

@@ -1,7 +1,7 @@
 //! Goods as the warehouse sees them, continued: goods whose parcel only its courier knows, goods that no fulfilment
 //! tells, pieces that were taken off the order before they left, and pieces that are lost and refunded.
 
-use commerce::ParcelState::{Cancelled, Lost};
+use commerce::ParcelState::{Cancelled, Lost, PickedUp, Returned};
 use commerce::Recognition::{Delivery, Fulfilment};
 use commerce::{Fact, LineId, OrderRevised, PaymentState, RefundIssued};
 
@@ -145,6 +145,9 @@ fn a_parcel_that_is_another_orders_left_when_its_fulfilment_says() {
     moves_under(Delivery, &facts, &[]);
     let of_second = "03-03 item 7 out 1 (out/order/2/21/1/issued)";
     moves_under(Fulfilment, &facts, &[of_first[0], of_second, of_first[1]]);
+    // What is handed over beside it has been sold; it has not, before the shop says so.
+    let by_hand = with_lines(sent(2, 22, "03-04", &[]), &[(1, 1)]);
+    moves(&and(&facts, &[by_hand]), &["03-04 item 7 out 1 (out/order/2/22/1/issued)"]);
 }
 
 #[test]
@@ -220,7 +223,9 @@ fn pieces_that_no_fulfilment_had_sent_come_off_none() {
     // One refund of both says how many of them had not left; a shop that names more than it restocked gives none back.
     let at_once = back.replace("refund/32", "refund/31");
     moves(&and(&sold, &[restocked_unsent(31, "03-07", &[(1, 2)], 1)]), &[out, &at_once]);
-    moves(&and(&sold, &[restocked_unsent(31, "03-07", &[(1, 1)], 3)]), &[out]);
+    let too_many = and(&sold, &[restocked_unsent(31, "03-06", &[(1, 1)], 3)]);
+    moves(&too_many, &[out]);
+    moves(&and(&too_many, &[restocked(32, "03-07", &[(1, 2)])]), &[out, back]);
 }
 
 #[test]
@@ -230,6 +235,26 @@ fn what_no_fulfilment_tells_comes_back_though_the_shop_never_sent_it() {
     let whole = ["03-05 item 7 out 2 (out/order/1/goods/1/issued)", "03-05 item 8 out 1 (out/order/1/goods/2/issued)"];
     let back = "03-07 item 7 back 1 after 0 of out/order/1/goods/1/issued (out/order/1/goods/1/refund/31)";
     moves(&and(&there, &[restocked_unsent(31, "03-07", &[(1, 1)], 1)]), &[whole[0], back, whole[1]]);
+}
+
+#[test]
+fn what_the_shop_records_late_ends_no_earlier_than_it_left() {
+    let facts = [ordered(), with_lines(sent(1, 11, "03-08", &["postex/111"]), &[(1, 2)])];
+    let out = "03-08 item 7 out 2 (out/order/1/11/1/issued)";
+    let back = "03-08 item 7 back 2 after 0 of out/order/1/11/1/issued (out/order/1/11/1/returned)";
+    moves_under(Fulfilment, &and(&facts, &[returned("postex/111", "03-06")]), &[out, back]);
+    let lost = "03-08 item 7 lost 2 (out/order/1/11/1/lost)";
+    moves_under(Fulfilment, &and(&facts, &[scanned("postex/111", Lost, "03-06")]), &[out, lost]);
+}
+
+#[test]
+fn sent_again_and_lost_goods_are_back_when_they_come_back_the_second_time() {
+    let facts = [ordered(), with_lines(sent(1, 11, "03-02", &["postex/111"]), &[(1, 2)])];
+    let came = [("03-04", Returned), ("03-05", PickedUp), ("03-08", Lost), ("03-10", Returned)];
+    let scans = came.map(|(at, state)| scanned("postex/111", state, at));
+    let out = "03-02 item 7 out 2 (out/order/1/11/1/issued)";
+    let back = "03-10 item 7 back 2 after 0 of out/order/1/11/1/issued (out/order/1/11/1/returned)";
+    moves_under(Fulfilment, &and(&facts, &scans), &[out, back]);
 }
 
 /// One piece each in two parcels, of which the first is lost on 6 March and the second delivered on 5 March.

@@ -156,6 +156,57 @@ fn a_dearer_order_is_paid_by_the_difference() {
 }
 
 #[test]
+fn a_rounding_comes_with_the_last_piece() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,749.60").rounding("0.40").advance("1,000").since("03-01"),
+        order(1, "2,749.60").rounding("0.40").paid().since("03-03"),
+    ];
+    expect_in_pieces(
+        &facts,
+        &format!(
+            "{FIRST}
+             2026-03-03 order/1/captured/2
+                Dr assets:gateway-receivable      1,750.00
+                Cr income:rounding                    0.40
+                Cr liabilities:customer-deposits  1,749.60"
+        ),
+        "",
+    );
+}
+
+#[test]
+fn what_is_rounded_at_the_door_is_not_rounded_with_the_advance() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,749.60").cash_on_delivery().rounding("0.40").advance("1,000").since("03-01"),
+        sent(1, 11, "03-03", &["postex/111"]),
+        booked("postex/111", "1,750"),
+    ];
+    expect(&facts, FIRST, "postex/111 expected, on the way 1,750.00");
+}
+
+#[test]
+fn an_order_that_became_no_dearer_than_what_was_paid_of_it_is_not_paid_again() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").advance("1,000").since("03-01"),
+        order(1, "1,000").paid().since("03-04"),
+        order(1, "1,500").paid().since("03-06"),
+    ];
+    expect_in_pieces(
+        &facts,
+        &format!(
+            "{FIRST}
+             2026-03-06 order/1/captured/2
+                Dr assets:gateway-receivable        500.00
+                Cr liabilities:customer-deposits    500.00"
+        ),
+        "",
+    );
+}
+
+#[test]
 fn a_gift_card_first_and_a_card_for_the_rest() {
     let facts = [
         placed(1, "1001"),

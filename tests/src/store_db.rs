@@ -105,6 +105,29 @@ async fn int(db: &Db, sql: &str) -> i64 {
 }
 
 #[tokio::test]
+async fn a_reading_transaction_sees_one_state_waits_for_no_writer_and_writes_nothing() {
+    for (db, _place) in both().await {
+        upsert(&db, rows([balance("a", 1, 5)])).await.unwrap();
+        let writing = db.clone();
+        let seen = db.run_read("test-read", move |tx| {
+            let writing = writing.clone();
+            Box::pin(async move {
+                let sql = "SELECT CAST(SUM(amount) AS BIGINT) FROM balances";
+                let before = tx.query(sql, vec![]).await?[0].int(0)?;
+                upsert(&writing, rows([balance("b", 1, 7)])).await?;
+                Ok::<_, DbError>((before, tx.query(sql, vec![]).await?[0].int(0)?))
+            })
+        });
+        assert_eq!(seen.await.unwrap(), (5, 5));
+        assert_eq!(int(&db, "SELECT CAST(SUM(amount) AS BIGINT) FROM balances").await, 12);
+        let delete =
+            db.run_read("test-read", |tx| Box::pin(async move { tx.execute("DELETE FROM balances", vec![]).await }));
+        delete.await.unwrap_err();
+        assert_eq!(int(&db, "SELECT CAST(SUM(amount) AS BIGINT) FROM balances").await, 12);
+    }
+}
+
+#[tokio::test]
 async fn upserts_add_replace_and_keep() {
     for (db, _place) in both().await {
         let first: [Value; 6] = ["a".into(), 1.into(), 5.into(), "old".into(), vec![1_u8].into(), 100.into()];

@@ -56,9 +56,9 @@ pub struct Order {
     /// The most that any version said was paid with gift cards: once all is paid, the shop no longer tells the ways
     /// apart.
     pub gift_card_paid: i64,
-    /// A version said that all was paid, and none of it with a gift card. What later versions name may be where a
-    /// refund went.
-    pub paid_without_gift_card: bool,
+    /// The most that any version said was paid, none of it with a gift card, minor units. A gift card that later versions
+    /// name can have paid only what came after it; it may be where a refund went.
+    pub paid_without_gift_card: i64,
     /// Disputed payments: the latest word on each, by how it stood.
     pub chargebacks: BTreeMap<(ClaimKey, ChargebackOutcome), ChargebackRecorded>,
 }
@@ -85,10 +85,10 @@ impl Order {
         };
         let more_by_gift_card = fact.gift_card_paid > self.gift_card_paid;
         self.gift_card_paid = self.gift_card_paid.max(fact.gift_card_paid);
-        let without_gift_card = fact.no_gift_card && fact.payment == PaymentState::Paid;
-        let first_without = without_gift_card && !self.paid_without_gift_card;
-        self.paid_without_gift_card |= without_gift_card;
-        keep_greater(&mut self.terms, fact) || paid || more_by_gift_card || first_without
+        let without_gift_card = if fact.no_gift_card { fact.paid } else { 0 };
+        let more_without = without_gift_card > self.paid_without_gift_card;
+        self.paid_without_gift_card = self.paid_without_gift_card.max(without_gift_card);
+        keep_greater(&mut self.terms, fact) || paid || more_by_gift_card || more_without
     }
 
     /// A payment of it is disputed.

@@ -2,9 +2,10 @@
 //! that names prost; its messages never leave it.
 //!
 //! An [`Event`] is one fact, one posted transaction, one alert, one piece of input that was not understood, or the notice
-//! that such input was redriven, with its envelope. It becomes a [`Record`] and back. Its id follows from what it says, so a second delivery of the same fact is the same
-//! event. The messages are under `proto/` and only ever grow; when one of them gets a `v2`, an upcaster from `v1` belongs
-//! in a module `upcast` between reading the message and making the domain value, and old records are never rewritten.
+//! that such input was redriven, with its envelope. It becomes a [`Record`] and back. Its id follows from what it says, so a
+//! second delivery of the same fact is the same event. The messages are under `proto/` and only ever grow; when one of them
+//! gets a `v2`, an upcaster from `v1` belongs in a module `upcast` between reading the message and making the domain value,
+//! and old records are never rewritten.
 
 mod envelope;
 mod event;

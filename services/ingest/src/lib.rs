@@ -140,8 +140,8 @@ pub enum NotReady {
 }
 
 impl Ingest {
-    /// Starts committing, in the tokio runtime it is called in. `db` is the database of tenants and books. After `shutdown` nothing more is taken and what was
-    /// taken is finished: see [`Ingest::drained`].
+    /// Starts committing, in the tokio runtime it is called in. `db` is the database of tenants and books. After `shutdown`
+    /// nothing more is taken and what was taken is finished: see [`Ingest::drained`].
     pub fn start(config: Config, keys: KeyStore, log: EventLog, db: Db, shutdown: CancellationToken) -> Ingest {
         let (queue, waiting) = mpsc::channel(config.queue.max(1));
         let drained = CancellationToken::new();

@@ -79,12 +79,13 @@ pub(crate) async fn note_published(tx: &mut Tx, work: &Work) -> Result<(), DbErr
     books::save_alerts(tx, &rows.into_values().collect::<Vec<_>>(), true).await
 }
 
-/// A row of the outbox with its event, if it reads as the alert under whose id it is kept.
+/// A row of the outbox with its event, if it reads as the alert under whose id it is kept, written as ids are: under any other
+/// writing it would be noted as told in another row, and told for ever in this one.
 pub(crate) fn sound(waiting: &WaitingAlert) -> Option<(&AlertRow, Event)> {
     let row = waiting.row.as_ref()?;
     let alert = events::stock_alert_from_bytes(&row.body).ok()?;
     let event = Event::stock_alerted(row.tenant.clone(), row.recorded, alert);
-    (event.id == row.event).then_some((row, event))
+    (event.id == row.event && event.id.to_string() == waiting.key.event).then_some((row, event))
 }
 
 fn row(event: &Event, position: u64) -> Option<AlertRow> {

@@ -6,7 +6,7 @@
 //!
 //! The books think longer than they write. So they find out beforehand what a batch leads to, over one state of the database in
 //! which the checkpoints are where the batch begins; the transaction writes it, if they are still there under lock. One worker
-//! thinks while another one writes, also on SQLite, which has one writer. Whatever the size of the batch that is eight look-ups
+//! thinks while another one writes, also on SQLite, which has one writer. Whatever the size of the batch that is seven look-ups
 //! of parts, one each of policies, chain heads and the ends of the partitions' journals; and then two bulk writes of
 //! parts (those that keep their names apart from the others), and one each of journal, its ends, heads, balances by day and by
 //! month, orders, parcels and cash positions. Goods at cost take one look-up, and where cards change up to six look-ups, a write

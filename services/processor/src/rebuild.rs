@@ -1,8 +1,8 @@
 //! Rebuilding a projection from the log.
 //!
 //! The books come back in steps: what the ledger topic says was posted, then every fact without posting anything,
-//! then what moved in stock and what it cost, and then each case once more, posting only what still differs. Normally that is nothing; after a corrected rule it is
-//! exactly the corrections. Stock comes back likewise: first which alerts the topic has, then every count.
+//! then what moved in stock and what it cost, and then each case once more, posting only what still differs. Normally that is
+//! nothing; after a corrected rule it is exactly the corrections. Stock comes back likewise: first which alerts the topic has, then every count.
 //! The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
 
 mod stock;
@@ -107,7 +107,8 @@ fn folded_topics(projections: &[Projection]) -> Vec<Topic> {
     read.into_iter().collect()
 }
 
-/// Drops a projection and folds it again; ask [`refuse_damage`] first. The processor may run meanwhile: its batches are fenced off until this is done.
+/// Drops a projection and folds it again; ask [`refuse_damage`] first. The processor may run meanwhile: its batches are fenced
+/// off until this is done.
 pub async fn rebuild(
     config: Config,
     log: &EventLog,

@@ -77,8 +77,9 @@ async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, Pro
     noted.await.map(|()| true).map_err(|error: DbError| error.into())
 }
 
-/// Publishes the next alerts; false when there were none. They are noted only when the topic has them, so a crash in between
-/// publishes them again, under the same ids. A row that does not read is set aside and named: it holds up nothing else.
+/// Publishes the next alerts; false when there is nothing more to do. They are noted only when the topic has them, so a crash in
+/// between publishes them again, under the same ids. A row that does not read is set aside and named: it holds up nothing else,
+/// also if its very index is damaged, so that it cannot be set aside.
 async fn relay_alerts(log: &EventLog, db: &Db) -> Result<bool, ProcessError> {
     let waiting = books::unpublished_alerts(db, BATCH).await?;
     if waiting.is_empty() {
@@ -106,10 +107,10 @@ async fn relay_alerts(log: &EventLog, db: &Db) -> Result<bool, ProcessError> {
             })
         }
     });
-    noted.await.map_err(|error: DbError| ProcessError::from(error))?;
+    let set_aside = noted.await.map_err(|error: DbError| ProcessError::from(error))?;
     for AlertKey { tenant, event } in &done.1 {
         tracing::error!(tenant, event, "a stored alert is damaged and not published: run `daybook rebuild stock`");
         metrics::counter!("processor_alerts_damaged_total").increment(1);
     }
-    Ok(true)
+    Ok(!done.0.is_empty() || set_aside > 0)
 }

@@ -1,4 +1,4 @@
-//! A worker: some partitions of one projection, read from their checkpoints, a transaction a batch.
+//! A worker: some partitions of one projection, read from their checkpoints; a batch is written in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
+use crate::books::{self as bookkeeper, Entries};
 use crate::stopwatch::Stopwatch;
 use crate::work::{Share, Work, decode};
-use crate::{Context, books as bookkeeper, inventory, people, quarantine, rebuild};
+use crate::{Context, inventory, people, quarantine, rebuild};
 
 /// Why folding stopped.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +169,8 @@ async fn session(
 pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
     loop {
         match fold_to_end(context, projection, index).await {
-            Err(ProcessError::Fenced { .. }) => {}
+            // Somebody else is at it: what they do need not be done here.
+            Err(ProcessError::Fenced { .. }) => tokio::time::sleep(PAUSE).await,
             outcome => return outcome,
         }
     }
@@ -257,7 +259,7 @@ pub(crate) async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
     Ok(lag)
 }
 
-/// Writes a batch and moves the checkpoints with it, in one transaction. A batch that the database refuses for what is in it
+/// Writes what a batch leads to and moves the checkpoints with it, in one transaction. A batch that the database refuses for what is in it
 /// is halved until the record is found; that one is listed, and the rest is folded.
 pub(crate) async fn write(
     context: &Context,
@@ -306,15 +308,17 @@ async fn write_once(
         held.get(&partition).map(|from| (partition, (from.clone(), share.advance(from))))
     };
     let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
-    let (decided, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
-    let (for_work, for_steps, for_decided) = (Arc::clone(work), Arc::clone(&steps), Arc::new(decided));
+    let (beforehand, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
+    let (for_work, for_steps, for_entries) = (Arc::clone(work), Arc::clone(&steps), Arc::new(beforehand));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
-        let (work, steps, decided) = (Arc::clone(&for_work), Arc::clone(&for_steps), Arc::clone(&for_decided));
+        let (work, steps, beforehand) = (Arc::clone(&for_work), Arc::clone(&for_steps), Arc::clone(&for_entries));
         let mut watch = watch.clone();
         Box::pin(async move {
             // Goes on from the call, so that waiting for the writer, and what a conflict undid, is told too.
             watch.lap("begin");
-            apply(tx, projection, &work, &steps, &decided, &mut watch).await.map(|posted| (posted, watch))
+            apply(tx, projection, &work, &steps, beforehand.as_ref().as_ref(), &mut watch)
+                .await
+                .map(|posted| (posted, watch))
         })
     });
     let (posted, mut watch) = wrote.await?;
@@ -344,28 +348,21 @@ fn transaction_name(projection: Projection) -> &'static str {
     }
 }
 
-/// What the transaction of a batch does beside moving checkpoints.
-enum Decided {
-    /// Writes what was found beforehand.
-    Entries(Box<bookkeeper::Entries>),
-    /// Reads and writes.
-    Nothing,
-}
-
 /// The books are much reading and thinking before anything is written. That is done beforehand, over one state of the database
 /// in which the checkpoints are where the batch begins, so that another worker can write meanwhile. Whether they still are
 /// there is asked again, under lock, before it is written.
+///
+/// None of a partition that is being rebuilt: whoever settles its cases changes them, and leaves the checkpoint where it is.
+/// There, as in the other projections, a batch is decided under the lock.
 async fn decide(
     context: &Context,
     projection: Projection,
     work: &Arc<Work>,
     steps: &Arc<Steps>,
     watch: Stopwatch,
-) -> Result<(Decided, Stopwatch), Fenced> {
-    // Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
-    let of_ledger = |(_, share): (u32, &Share)| share.topics().any(|topic| topic == Topic::Ledger);
-    if projection != Projection::Books || work.shares().any(of_ledger) {
-        return Ok((Decided::Nothing, watch));
+) -> Result<(Option<Entries>, Stopwatch), Fenced> {
+    if projection != Projection::Books || !are_live(steps) {
+        return Ok((None, watch));
     }
     let (for_work, for_steps) = (Arc::clone(work), Arc::clone(steps));
     let found = context.db.run_read("decide-books", move |tx| {
@@ -375,10 +372,8 @@ async fn decide(
             let expected = steps.iter().map(|(partition, (from, _))| (*partition, from.clone())).collect();
             books::compare(tx, projection.name(), &expected).await?;
             watch.lap("checkpoints");
-            let live = expected.values().all(|from| from.stage == Stage::Live);
-            let stage = if live { Stage::Live } else { Stage::Rebuilding };
-            let entries = bookkeeper::fold(tx, &work, stage, &mut watch).await?;
-            Ok::<_, Fenced>((Decided::Entries(Box::new(entries)), watch))
+            let entries = bookkeeper::fold(tx, &work, Stage::Live, &mut watch).await?;
+            Ok::<_, Fenced>((Some(entries), watch))
         })
     });
     found.await
@@ -390,19 +385,18 @@ async fn apply(
     projection: Projection,
     work: &Work,
     steps: &Steps,
-    decided: &Decided,
+    beforehand: Option<&Entries>,
     watch: &mut Stopwatch,
 ) -> Result<usize, Fenced> {
     for (partition, (from, _)) in steps {
         books::lock(tx, projection.name(), *partition, from).await?;
     }
     watch.lap("checkpoints");
-    let posted = match (decided, projection) {
-        (Decided::Entries(entries), _) => entries.save(tx).await.map(|()| entries.posted())?,
-        (Decided::Nothing, Projection::Books) => bookkeeper::fold_posted(tx, work).await.map(|()| 0)?,
-        (Decided::Nothing, Projection::People) => people::fold(tx, work).await.map(|()| 0)?,
-        (Decided::Nothing, Projection::Stock) => inventory::fold(tx, work).await?,
-        (Decided::Nothing, Projection::Quarantine) => quarantine::fold(tx, work).await.map(|()| 0)?,
+    let posted = match projection {
+        Projection::Books => keep_books(tx, work, steps, beforehand, watch).await?,
+        Projection::People => people::fold(tx, work).await.map(|()| 0)?,
+        Projection::Stock => inventory::fold(tx, work).await?,
+        Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
     };
     watch.lap("write");
     for (partition, share) in work.shares() {
@@ -413,4 +407,70 @@ async fn apply(
     }
     watch.lap("checkpoints");
     Ok(posted)
+}
+
+async fn keep_books(
+    tx: &mut Tx,
+    work: &Work,
+    steps: &Steps,
+    beforehand: Option<&Entries>,
+    watch: &mut Stopwatch,
+) -> Result<usize, DbError> {
+    if let Some(entries) = beforehand {
+        return entries.save(tx).await.map(|()| entries.posted());
+    }
+    // Facts and what was posted come from different topics; only a rebuild reads the latter, and reads it by itself.
+    if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
+        return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
+    }
+    let stage = if are_live(steps) { Stage::Live } else { Stage::Rebuilding };
+    let entries = bookkeeper::fold(tx, work, stage, watch).await?;
+    entries.save(tx).await.map(|()| entries.posted())
+}
+
+fn are_live(steps: &Steps) -> bool {
+    steps.values().all(|(from, _)| from.stage == Stage::Live)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::db::{Dialect, Durability};
+    use store::schema::books_migrations;
+
+    use super::*;
+
+    async fn context(folder: &std::path::Path) -> Context {
+        let log = EventLog::open_sqlite(&folder.join("log.db"), 1).await.unwrap();
+        let migrations = books_migrations(Dialect::Sqlite);
+        let db = Db::open_sqlite(&folder.join("books.db"), Durability::Normal, &migrations).await.unwrap();
+        Context { log, db, config: crate::Config::default(), posted: Arc::default() }
+    }
+
+    /// Whether a batch of the books that begins at this checkpoint is decided beforehand.
+    async fn is_decided_beforehand(context: &Context, from: Checkpoint) -> Result<bool, Fenced> {
+        let steps = Arc::new(Steps::from([(0, (from.clone(), from))]));
+        let watch = Stopwatch::since(Instant::now());
+        let decided = decide(context, Projection::Books, &Arc::new(Work::default()), &steps, watch).await;
+        decided.map(|(entries, _)| entries.is_some())
+    }
+
+    async fn store(db: &Db, to: Checkpoint) {
+        let saved = db.run_tx("test", move |tx| {
+            let to = to.clone();
+            Box::pin(async move { books::save_checkpoint(tx, Projection::Books.name(), 0, &to).await })
+        });
+        saved.await.unwrap_or_else(|error: DbError| panic!("{error}"));
+    }
+
+    #[tokio::test]
+    async fn what_is_being_rebuilt_is_decided_under_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path()).await;
+        let (live, rebuilding) = (Checkpoint::start(Stage::Live), Checkpoint::start(Stage::Rebuilding));
+        assert!(is_decided_beforehand(&context, live.clone()).await.unwrap());
+        // Settling moves no checkpoint: it would not be noticed that a decision from before it has become wrong.
+        store(&context.db, rebuilding.clone()).await;
+        assert!(!is_decided_beforehand(&context, rebuilding).await.unwrap());
+        assert!(matches!(is_decided_beforehand(&context, live).await, Err(Fenced::Moved { partition: 0, .. })));
+    }
 }

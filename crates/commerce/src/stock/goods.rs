@@ -20,8 +20,9 @@
 //!   of the revenue. A fulfilment tells what left in it, so a refund takes nothing off its lines;
 //! - and no fulfilment had sent yet (`RefundIssued::unsent`) never left either: it comes off no fulfilment;
 //! - once pieces of the line are known to be lost, is put down to the lost ones first, as many as they are. The buyer
-//!   who is refunded is the one who got nothing; and what is lost is not in stock, whoever ticked that it is. What more
-//!   it names comes off the other sendings of the line;
+//!   who is refunded is the one who got nothing; and what is lost is not in stock, whoever ticked that it is, and when:
+//!   goods that were on the way cannot have been on the shelf, so a loss takes back what was ticked of its sending
+//!   before. What more a refund names comes off the other sendings of the line;
 //! - else comes off what was sold before it, the sending that was sold first before the others, and off none more than
 //!   it held.
 

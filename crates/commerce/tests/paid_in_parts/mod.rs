@@ -156,7 +156,7 @@ fn a_dearer_order_is_paid_by_the_difference() {
 }
 
 #[test]
-fn a_rounding_comes_with_the_last_piece() {
+fn a_rounding_comes_with_the_piece_that_pays_in_full() {
     let facts = [
         placed(1, "1001"),
         order(1, "2,749.60").rounding("0.40").advance("1,000").since("03-01"),
@@ -183,7 +183,30 @@ fn what_is_rounded_at_the_door_is_not_rounded_with_the_advance() {
         sent(1, 11, "03-03", &["postex/111"]),
         booked("postex/111", "1,750"),
     ];
-    expect(&facts, FIRST, "postex/111 expected, on the way 1,750.00");
+    expect_in_pieces(&facts, FIRST, "postex/111 expected, on the way 1,750.00");
+}
+
+#[test]
+fn an_order_that_was_paid_in_full_by_becoming_cheaper_is_rounded_then() {
+    let facts = [
+        placed(1, "1001"),
+        order(1, "2,750").advance("1,000").since("03-01"),
+        order(1, "1,000").rounding("-0.40").paid().since("03-04"),
+        order(1, "1,500").rounding("-0.40").paid().since("03-06"),
+    ];
+    expect_in_pieces(
+        &facts,
+        &format!(
+            "{FIRST}
+             2026-03-04 order/1/captured/2
+                Dr income:rounding                    0.40
+                Cr assets:gateway-receivable          0.40
+             2026-03-06 order/1/captured/3
+                Dr assets:gateway-receivable        500.00
+                Cr liabilities:customer-deposits    500.00"
+        ),
+        "",
+    );
 }
 
 #[test]
@@ -374,22 +397,50 @@ fn a_gift_card_that_pays_the_rest_of_an_advance_had_paid() {
     ];
     expect(
         &facts,
-        "2026-03-01 order/1/captured
-            Dr assets:gateway-receivable        250.00
-            Dr liabilities:gift-cards           750.00
-            Cr liabilities:customer-deposits  1,000.00
-         2026-03-02 order/1/captured/2
-            Dr assets:gateway-receivable      1,750.00
-            Cr liabilities:customer-deposits  1,750.00
-         2026-03-12 order/1/refund/7
-            Dr liabilities:customer-deposits  2,750.00
-            Cr liabilities:refunds-payable    2,750.00
-         2026-03-12 order/1/refund/7/paid
-            Dr liabilities:refunds-payable    2,750.00
-            Cr assets:gateway-receivable      2,000.00
-            Cr liabilities:gift-cards           750.00",
+        &format!(
+            "{FIRST}
+             2026-03-02 order/1/captured/2
+                Dr assets:gateway-receivable      1,000.00
+                Dr liabilities:gift-cards           750.00
+                Cr liabilities:customer-deposits  1,750.00
+             2026-03-12 order/1/refund/7
+                Dr liabilities:customer-deposits  2,750.00
+                Cr liabilities:refunds-payable    2,750.00
+             2026-03-12 order/1/refund/7/paid
+                Dr liabilities:refunds-payable    2,750.00
+                Cr assets:gateway-receivable      2,000.00
+                Cr liabilities:gift-cards           750.00"
+        ),
         "",
     );
+}
+
+#[test]
+fn a_gift_card_that_pays_what_an_order_became_dearer_by_had_paid_no_more_than_that() {
+    for given_back in ["500", "800"] {
+        let facts = [
+            placed(1, "1001"),
+            order(1, "1,000").paid().without_gift_card().since("03-01"),
+            order(1, "1,500").paid().since("03-02"),
+            refunded_onto_gift_card(1, 7, "03-12", given_back, given_back),
+        ];
+        expect(
+            &facts,
+            &format!(
+                "{FIRST}
+                 2026-03-02 order/1/captured/2
+                    Dr liabilities:gift-cards           500.00
+                    Cr liabilities:customer-deposits    500.00
+                 2026-03-12 order/1/refund/7
+                    Dr liabilities:customer-deposits  {given_back}.00
+                    Cr liabilities:refunds-payable    {given_back}.00
+                 2026-03-12 order/1/refund/7/paid
+                    Dr liabilities:refunds-payable    {given_back}.00
+                    Cr liabilities:gift-cards         {given_back}.00"
+            ),
+            "",
+        );
+    }
 }
 
 #[test]

@@ -82,13 +82,14 @@ pub async fn untold_alerts(db: &Db, after: Option<AlertKey>, limit: u32) -> Resu
 }
 
 /// Sets rows aside that do not read as alerts, until a rebuild of stock derives them again. A statement for each: there are none
-/// unless the database was damaged.
-pub async fn set_alerts_aside(tx: &mut Tx, damaged: &[AlertKey]) -> Result<(), DbError> {
+/// unless the database was damaged. Answers how many were found by their keys.
+pub async fn set_alerts_aside(tx: &mut Tx, damaged: &[AlertKey]) -> Result<u64, DbError> {
     let sql = "UPDATE stock_alert SET published = -1 WHERE tenant = $1 AND event = $2 AND published = 0";
+    let mut set_aside = 0;
     for AlertKey { tenant, event } in damaged {
-        tx.execute(sql, vec![tenant.as_str().into(), event.as_str().into()]).await?;
+        set_aside += tx.execute(sql, vec![tenant.as_str().into(), event.as_str().into()]).await?;
     }
-    Ok(())
+    Ok(set_aside)
 }
 
 /// How many alerts the relay has yet to publish.

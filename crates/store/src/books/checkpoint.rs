@@ -1,6 +1,6 @@
 //! Checkpoints: how far a consumer has folded a partition. The row is locked and compared before a batch writes anything, so
 //! of two processes that believe a partition is theirs only one commits. What was decided over a state in which the rows said
-//! the same holds too: whoever changes what a batch reads of a partition moves its checkpoint.
+//! the same holds too: whoever changes what a batch of the books reads of a live partition moves its checkpoint.
 
 use std::collections::BTreeMap;
 

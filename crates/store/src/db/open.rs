@@ -28,6 +28,10 @@ const ROWS_CROSSING: usize = 2_048;
 /// Pages of 4 KiB in the write-ahead log before they are copied into the file: a page that many batches touch is copied once.
 const CHECKPOINT_PAGES: &str = "16384";
 
+/// The write-ahead log begins again when all of it was copied and nobody reads from it. Readers who overlap can put that off;
+/// what it grew to meanwhile is cut to this many bytes when it does.
+const LOG_BYTES: &str = "67108864";
+
 /// Each bulk statement has five texts a table; all of them should stay prepared.
 const PREPARED: usize = 512;
 
@@ -140,6 +144,7 @@ fn sqlite_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .pragma("secure_delete", overwrite)
         .pragma("cache_size", PAGE_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES)
         .statement_cache_capacity(PREPARED)
         // Rows cross from SQLite's thread in larger groups: waking the reader costs more than a row.
         .row_buffer_size(ROWS_CROSSING)

@@ -32,6 +32,7 @@ pub type TxFuture<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send +
 #[derive(Debug)]
 pub struct Tx {
     session: Session,
+    purpose: Purpose,
     failed: Option<DbError>,
     finished: bool,
 }
@@ -130,7 +131,7 @@ impl Tx {
             (Session::Sqlite(_), Purpose::Read) => "BEGIN",
         };
         // Owned before BEGIN is sent, so that even a failure in the middle closes the connection.
-        let mut tx = Self { session, failed: None, finished: false };
+        let mut tx = Self { session, purpose, failed: None, finished: false };
         let begun = tx.session.control(begin).await.map_err(DbError::of);
         // SQLite's busy answer leaves no transaction behind; the connection is as good as before.
         tx.finished = matches!(begun, Err(DbError::Conflict { .. }));
@@ -138,7 +139,9 @@ impl Tx {
     }
 
     async fn commit(mut self) -> Result<(), DbError> {
-        let committed = self.session.control("COMMIT").await.map_err(DbError::of_commit);
+        // Of what only read nothing can be half done.
+        let failed = if self.purpose == Purpose::Write { DbError::of_commit } else { DbError::of };
+        let committed = self.session.control("COMMIT").await.map_err(failed);
         match committed {
             Ok(()) => self.finished = true,
             // PostgreSQL has rolled back by itself; SQLite has not when it was busy. Ask, so that both end the same way.

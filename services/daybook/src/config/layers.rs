@@ -47,7 +47,7 @@ pub(crate) struct Flags {
     /// Goes before every topic's name [default: nothing]
     #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
     pub(crate) kafka_topic_prefix: Option<String>,
-    /// Partitions of a new log [default: 1 embedded, 8 on Kafka]
+    /// Partitions of a new log [default: 8]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) partitions: Option<String>,
     /// Copies of a new topic; -1 leaves it to the broker [default: -1]
@@ -62,7 +62,7 @@ pub(crate) struct Flags {
     /// `text` or `json` [default: text]
     #[arg(long, global = true, value_name = "FORMAT", hide_short_help = true)]
     pub(crate) log_format: Option<String>,
-    /// Workers per projection [default: 1 embedded, 2 on servers]
+    /// Workers per projection [default: 2]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) workers: Option<String>,
     /// Records in a batch of the processor, at most [default: 4000]

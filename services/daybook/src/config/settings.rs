@@ -219,7 +219,7 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         "root_key" => root_key(raw).display().to_string(),
         "log" => raw.log.clone(),
         "log_format" => raw.log_format.clone(),
-        "workers" => raw.workers.map_or_else(|| "by back end".to_owned(), |workers| workers.to_string()),
+        "workers" => raw.workers.unwrap_or(processor::Config::default().workers).to_string(),
         "batch" => raw.batch.to_string(),
         _ => raw.max_body.to_string(),
     };

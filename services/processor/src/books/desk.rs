@@ -6,8 +6,8 @@
 //! when all parcels that it claims or that quote its name are here, and all claimants of those, to tell which parcels are
 //! its own. Seven look-ups do that whatever the batch size:
 //!
-//! 1. the parts the facts name, with each tenant's calendar of closed periods; 2. the parcels their orders claim; 3. the claimants of those parcels; 4. the orders that bear
-//!    one of the names; — these are affected —
+//! 1. the parts the facts name, with each tenant's calendar of closed periods; 2. the parcels their orders claim; 3. the
+//!    claimants of those parcels; 4. the orders that bear one of the names; — these are affected —
 //! 5. the parcels they claim; 6. the parcels that quote their names; 7. the claimants of those.
 //!
 //! The reversals of one voucher are a case too, because only the first of them stands. The vouchers that are reversed come with

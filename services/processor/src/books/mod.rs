@@ -157,7 +157,7 @@ pub(crate) async fn fold_posted(tx: &mut Tx, work: &Work) -> Result<(), DbError>
     written.number_positions(tx).await?;
     written.save(tx, &heads).await?;
     written.mark_relayed(tx).await?;
-    part_rows(&tenancies)?.save(tx).await
+    part_rows(&tenancies).await?.save(tx).await
 }
 
 fn open_desks(work: &Work) -> Tenancies {
@@ -266,7 +266,8 @@ fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
     }
 }
 
-/// Settles every case on the desks, unless posting waits for the end of a rebuild.
+/// Settles every case on the desks, unless posting waits for the end of a rebuild. Gives way after every case, here and below:
+/// whoever waits for a processor meanwhile, such as an acknowledgement, does not wait for a whole batch.
 async fn finish(
     tx: &mut Tx,
     mut tenancies: Tenancies,
@@ -298,32 +299,35 @@ async fn finish(
                 }
                 Err(unpostable) => return Err(DbError::Misfit { what: unpostable.to_string() }),
             }
+            tokio::task::yield_now().await;
         }
     }
-    let views = view_rows(&tenancies, &cases, &policies);
-    let parts = part_rows(&tenancies)?;
+    let views = view_rows(&tenancies, &cases, &policies).await;
+    let parts = part_rows(&tenancies).await?;
     watch.lap(DECIDE);
     posted.number_positions(tx).await?;
     watch.lap(LOOK_UP);
     Ok(Entries { cards, posted, heads, views, parts })
 }
 
-fn view_rows(tenancies: &Tenancies, cases: &stock::Cases, policies: &BTreeMap<TenantId, Policy>) -> ViewRows {
+async fn view_rows(tenancies: &Tenancies, cases: &stock::Cases, policies: &BTreeMap<TenantId, Policy>) -> ViewRows {
     let (mut rows, default) = (ViewRows::default(), Policy::default());
     for (tenant, tenancy) in tenancies {
         let policy = policies.get(tenant).unwrap_or(&default);
         for case in cases.get(tenant).into_iter().flatten() {
             views::add(&mut rows, tenant, &tenancy.desk, case, policy);
+            tokio::task::yield_now().await;
         }
     }
     rows
 }
 
-fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
+async fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
     let mut rows = PartRows::default();
     for (tenant, tenancy) in tenancies {
         for (key, held) in tenancy.desk.changed() {
             rows.add(tenant, key, &held.part, &held.posted, held.parked.as_deref(), held.stored_names())?;
+            tokio::task::yield_now().await;
         }
     }
     Ok(rows)

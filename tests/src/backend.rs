@@ -70,6 +70,11 @@ impl Backend {
             Some(servers) => (servers.database.url.clone(), servers.brokers.clone(), servers.prefix.clone()),
             None => Default::default(),
         };
-        vec![("DAYBOOK_POSTGRES", postgres), ("DAYBOOK_KAFKA", kafka), ("DAYBOOK_KAFKA_TOPIC_PREFIX", prefix)]
+        vec![
+            ("DAYBOOK_POSTGRES", postgres),
+            ("DAYBOOK_KAFKA", kafka),
+            ("DAYBOOK_KAFKA_TOPIC_PREFIX", prefix),
+            ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned()),
+        ]
     }
 }

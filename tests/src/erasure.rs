@@ -26,7 +26,7 @@ impl Platform {
     async fn fresh(kind: Kind) -> Platform {
         let backend = Backend::fresh(kind, 1).await;
         let mut environment = backend.environment();
-        environment.extend([("DAYBOOK_PARTITIONS", "1".to_owned()), ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned())]);
+        environment.push(("DAYBOOK_PARTITIONS", "1".to_owned()));
         Platform { backend, environment }
     }
 

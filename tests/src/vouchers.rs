@@ -208,6 +208,37 @@ async fn every_bad_input_has_one_name_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_people_at_once_each_decides_by_what_the_others_recorded() {
+    for kind in BOTH {
+        let office = Office::open(kind).await;
+        let float = [("assets:petty-cash", "debit", 100, "PKR"), ("equity:opening-balances", "credit", 100, "PKR")];
+        assert_eq!(office.entered(&voucher("float", "2025-01-01", &float)).await["state"], "posted");
+        let spend = async |id: &str| {
+            let lines = [("expenses:rent", "debit", 100, "PKR"), ("assets:petty-cash", "credit", 100, "PKR")];
+            let file = office.backend.folder.path().join(format!("{id}.json"));
+            std::fs::write(&file, voucher(id, "2025-01-02", &lines).to_string()).unwrap();
+            let (_, answer) = office.run(&["ledger", "enter", file.to_str().unwrap()]).await;
+            answer["refused"]["name"].as_str().or(answer["state"].as_str()).unwrap().to_owned()
+        };
+        let (one, two, three) = tokio::join!(spend("one"), spend("two"), spend("three"));
+        let mut said = [one, two, three];
+        said.sort();
+        assert_eq!(said, ["posted", "would_go_negative", "would_go_negative"], "{kind:?}");
+        assert_eq!(office.balance("assets:petty-cash").await, 0, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_a_limit_does_not_lift_it() {
+    let office = Office::open(BOTH[0]).await;
+    let limits = async |more: &[&str]| office.good(&[&["ledger", "limit"], more].concat()).await["limits"].clone();
+    let stands = json!({ "PKR": 500 });
+    assert_eq!(limits(&["--currency", "PKR", "--amount", "5.00"]).await, stands);
+    assert_eq!((limits(&[]).await, limits(&["--currency", "PKR"]).await), (stands.clone(), stands));
+    assert_eq!(limits(&["--currency", "PKR", "--none"]).await, json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_person_approves_above_the_limit() {
     for kind in BOTH {
         let office = Office::open(kind).await;

@@ -20,7 +20,7 @@
 //! | card payment disputed | chargebacks, chargeback fees | gateway receivable | `order/…/chargeback/…` |
 //! | dispute won | gateway receivable | chargebacks | `order/…/chargeback/…/won` |
 //! | payout banked | bank | remittance clearing | `payout/…/banked` |
-//! | voucher entered by a person, and approved by a second one where that is needed; of several that reverse one voucher, the first | as entered | as entered | `voucher/…/entered` |
+//! | voucher entered by a person, and approved by a second one where that is needed; of several that reverse one voucher, the first | as entered | as entered | `voucher/…/entered`, `voucher/…/reverses/…` |
 //! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
 //! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
 //! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |

@@ -370,6 +370,16 @@ fn back(name: &str, at: i64) -> VoucherEntered {
 }
 
 #[test]
+fn a_reversal_names_in_the_journal_what_it_reverses() {
+    let key = PartKey::Voucher(id("r"));
+    let mut part = key.empty();
+    part.merge(&Fact::VoucherEntered(back("r", 2)));
+    let posted = postings(&[(key.clone(), &part)].into(), &Policy::default(), &[]).unwrap();
+    let keys: Vec<&str> = posted[&key].keys().map(|key| key.as_str()).collect();
+    assert_eq!(keys, ["voucher/r/reverses/rent-03"]);
+}
+
+#[test]
 fn of_several_reversals_of_one_voucher_the_first_stands() {
     use VoucherState::{Declined, Posted, Waiting, Withdrawn};
     let enter = |entered: VoucherEntered| Fact::VoucherEntered(entered);

@@ -13,7 +13,7 @@ use store::books::{self, TenantRow};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
-use crate::ledger::{Counter, Declined, Entered, earlier};
+use crate::ledger::{Counter, Declined, Entered, earlier, in_turn};
 use crate::output::Answer;
 use crate::platform::now;
 use crate::show;
@@ -120,16 +120,29 @@ struct Recorded {
 const SLUG: &str = "lower-case letters, digits and hyphens";
 
 /// Runs `daybook write-off`.
-pub(crate) async fn write_off(settings: &Settings, asked: &WriteOff) -> Result<Answer> {
-    let counter = Counter::open(settings, &asked.of).await?;
-    ready(&counter, asked.dry_run).await?;
+pub(crate) async fn run_write_off(settings: &Settings, asked: &WriteOff) -> Result<Answer> {
+    if asked.dry_run {
+        return write_off(&Counter::open(settings, &asked.of).await?, asked).await;
+    }
+    in_turn(settings, &asked.of, async |counter| write_off(counter, asked).await).await
+}
+
+/// Runs `daybook chargeback`.
+pub(crate) async fn run_chargeback(settings: &Settings, asked: &Chargeback) -> Result<Answer> {
+    if asked.dry_run {
+        return chargeback(&Counter::open(settings, &asked.of).await?, asked).await;
+    }
+    in_turn(settings, &asked.of, async |counter| chargeback(counter, asked).await).await
+}
+
+async fn write_off(counter: &Counter<'_>, asked: &WriteOff) -> Result<Answer> {
     let mut fact = written_off(asked, asked.on.map_or_else(|| counter.today(), Day::from_date))?;
     let part = PartKey::Parcel(fact.courier.clone(), fact.tracking.clone());
-    let known = write_off_of(&counter, &part, &fact.key).await?;
+    let known = write_off_of(counter, &part, &fact.key).await?;
     if let Some(known) = known.as_ref().filter(|_| asked.on.is_none()) {
         fact.on = known.on;
     }
-    let position = position(&counter, &fact, &part).await?;
+    let position = position(counter, &fact, &part).await?;
     let entered = Entered {
         day: fact.on,
         amounts: &[(fact.amount, 1)],
@@ -151,17 +164,14 @@ pub(crate) async fn write_off(settings: &Settings, asked: &WriteOff) -> Result<A
     if admitted == Admitted::New && !asked.dry_run {
         counter.record(Fact::CodWrittenOff(fact.clone())).await?;
         // Somebody may have used the same key at the same moment: the log decides.
-        if write_off_of(&counter, &part, &fact.key).await?.as_ref() != Some(&fact) {
+        if write_off_of(counter, &part, &fact.key).await?.as_ref() != Some(&fact) {
             return Ok(Declined::from(Refused::DuplicateKey).answer());
         }
     }
     Ok(answer(&counter.row, &part, fact.key.to_string(), admitted, asked.dry_run))
 }
 
-/// Runs `daybook chargeback`.
-pub(crate) async fn chargeback(settings: &Settings, asked: &Chargeback) -> Result<Answer> {
-    let counter = Counter::open(settings, &asked.of).await?;
-    ready(&counter, asked.dry_run).await?;
+async fn chargeback(counter: &Counter<'_>, asked: &Chargeback) -> Result<Answer> {
     let order = show::find_order(&counter.platform.db, &counter.row, &asked.order).await?.order;
     let mut fact = disputed(asked, order, asked.on.map_or_else(|| counter.today(), Day::from_date))?;
     let part = PartKey::Order(order);
@@ -193,11 +203,6 @@ pub(crate) async fn chargeback(settings: &Settings, asked: &Chargeback) -> Resul
         }
     }
     Ok(answer(&counter.row, &part, fact.key.to_string(), admitted, asked.dry_run))
-}
-
-/// Folds what waits, so that what is decided next is decided on all of it. A dry run writes nothing, so it does not.
-async fn ready(counter: &Counter<'_>, dry_run: bool) -> Result<()> {
-    if dry_run { Ok(()) } else { counter.fold().await }
 }
 
 /// What is known under a key of a parcel's write-offs. An error if the parcel is unknown.

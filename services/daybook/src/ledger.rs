@@ -15,7 +15,7 @@ mod standing;
 use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
-pub(crate) use counter::{Counter, refusal};
+pub(crate) use counter::{Counter, in_turn, refusal};
 pub(crate) use declined::{Declined, Entered, earlier};
 
 use crate::config::Settings;
@@ -24,13 +24,25 @@ use crate::output::Answer;
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Ledger) -> Result<Answer> {
     match command {
-        Ledger::Enter(asked) => enter::enter(settings, asked).await,
-        Ledger::Approve(asked) => enter::approve(settings, asked).await,
-        Ledger::Withdraw(asked) => enter::withdraw(settings, asked).await,
-        Ledger::Reverse(asked) => enter::reverse(settings, asked).await,
+        Ledger::Enter(asked) if asked.dry_run => enter::enter(&Counter::open(settings, &asked.of).await?, asked).await,
+        Ledger::Enter(asked) => in_turn(settings, &asked.of, async |counter| enter::enter(counter, asked).await).await,
+        Ledger::Approve(asked) if asked.dry_run => {
+            enter::approve(&Counter::open(settings, &asked.of).await?, asked).await
+        }
+        Ledger::Approve(asked) => {
+            in_turn(settings, &asked.of, async |counter| enter::approve(counter, asked).await).await
+        }
+        Ledger::Withdraw(asked) => {
+            in_turn(settings, &asked.of, async |counter| enter::withdraw(counter, asked).await).await
+        }
+        Ledger::Reverse(asked) => {
+            in_turn(settings, &asked.of, async |counter| enter::reverse(counter, asked).await).await
+        }
         Ledger::Vouchers(of) => list::run(settings, of).await,
-        Ledger::Close(asked) => period::close(settings, asked).await,
-        Ledger::Reopen(asked) => period::reopen(settings, asked).await,
+        Ledger::Close(asked) => in_turn(settings, &asked.of, async |counter| period::close(counter, asked).await).await,
+        Ledger::Reopen(asked) => {
+            in_turn(settings, &asked.of, async |counter| period::reopen(counter, asked).await).await
+        }
         Ledger::Account(command) => account::run(settings, command).await,
         Ledger::Limit(asked) => account::limit(settings, asked).await,
         Ledger::Verify(asked) => audit::re_check(settings, asked).await,

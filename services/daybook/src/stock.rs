@@ -14,7 +14,7 @@ use store::books::{self, OnHand};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
-use crate::ledger::{Counter, Declined, Entered, earlier};
+use crate::ledger::{Counter, Declined, Entered, earlier, in_turn};
 use crate::output::{Align, Answer, Table, amount};
 use crate::platform::now;
 use crate::tenant;
@@ -90,21 +90,19 @@ pub(crate) struct StockAlerts {
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Stock) -> Result<Answer> {
     match command {
-        Stock::Receive(asked) => receive(settings, asked).await,
+        Stock::Receive(asked) if asked.dry_run => receive(&Counter::open(settings, &asked.of).await?, asked).await,
+        Stock::Receive(asked) => in_turn(settings, &asked.of, async |counter| receive(counter, asked).await).await,
         Stock::Show(asked) => show(settings, asked).await,
         Stock::Alerts(asked) => alerts::run(settings, asked).await,
     }
 }
 
-async fn receive(settings: &Settings, asked: &StockReceive) -> Result<Answer> {
-    let counter = Counter::open(settings, &asked.of).await?;
-    if !asked.dry_run {
-        counter.fold().await?;
-    }
+async fn receive(counter: &Counter<'_>, asked: &StockReceive) -> Result<Answer> {
+    if !asked.dry_run {}
     let items = books::on_hand(&counter.platform.db, &counter.row.tenant).await?;
     let (variant, item) = meant(&asked.what, &items)?;
     let fact = fact(asked, variant, item, counter.row.zone)?;
-    let before = recorded(&counter, &fact.receipt).await?;
+    let before = recorded(counter, &fact.receipt).await?;
     let received_at = before.as_ref().filter(|_| asked.at.is_none()).map_or(fact.received_at, |it| it.received_at);
     let fact = StockReceived { received_at, ..fact };
     let entered = Entered {
@@ -122,7 +120,7 @@ async fn receive(settings: &Settings, asked: &StockReceive) -> Result<Answer> {
     }
     counter.record(Fact::StockReceived(fact.clone())).await?;
     // Somebody may have used the same receipt at the same moment: the log decides.
-    if recorded(&counter, &fact.receipt).await?.as_ref() != Some(&fact) {
+    if recorded(counter, &fact.receipt).await?.as_ref() != Some(&fact) {
         return Ok(Declined::from(Refused::DuplicateKey).answer());
     }
     Ok(answer(&fact, "recorded"))

@@ -46,8 +46,8 @@ pub use worker::ProcessError;
 /// How the processor runs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Workers per projection; partitions are dealt out among them. Even SQLite, which has one writer, lets one of them find
-    /// what its batch leads to while another one writes.
+    /// Workers of the books; partitions are dealt out among them. Even SQLite, which has one writer, lets one of them find what
+    /// its batch leads to while another one writes. The other projections have little to do, and one worker each.
     pub workers: u32,
     /// Records in a batch, at most.
     pub batch: usize,
@@ -73,9 +73,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Workers of one projection: no more than there are partitions.
-    fn workers(&self) -> u32 {
-        self.config.workers.clamp(1, self.log.partitions())
+    /// Workers of a projection: one for those that have little to do, and no more than there are partitions.
+    fn workers(&self, projection: Projection) -> u32 {
+        match projection {
+            Projection::Books => self.config.workers.clamp(1, self.log.partitions()),
+            Projection::People | Projection::Stock | Projection::Quarantine => 1,
+        }
     }
 }
 
@@ -85,7 +88,7 @@ pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationTo
     let context = Context { log, db, config, posted: Arc::new(Notify::new()) };
     let mut tasks = JoinSet::new();
     for projection in Projection::ALL {
-        for index in 0..context.workers() {
+        for index in 0..context.workers(projection) {
             tasks.spawn(worker::run(context.clone(), projection, index, shutdown.clone()));
         }
     }
@@ -107,7 +110,7 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::new(Notify::new()) };
     let mut folding = JoinSet::new();
     for projection in Projection::ALL {
-        for index in 0..context.workers() {
+        for index in 0..context.workers(projection) {
             let context = context.clone();
             folding.spawn(async move { worker::catch_up(&context, projection, index).await });
         }

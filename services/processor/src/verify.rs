@@ -105,7 +105,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         journal.reversals.invariant(),
         balanced(&journal)?,
         stored_balances(db, &journal, None).await?,
-        months::summed(db, &journal.balances).await?,
+        months::summed(db, &journal.balances, None).await?,
         sub_ledgers(db, &journal, None).await?,
         stock::goods_are_worth_what_the_ledger_says(db, &journal, None, progress).await?,
         desired_is_posted(log, db, None, progress).await?,

@@ -231,7 +231,7 @@ async fn not_beyond_the_log(context: &Context, projection: Projection, held: &He
 
 async fn partitions_of(context: &Context, projection: Projection, index: u32) -> Result<Held, ProcessError> {
     let mut stored = books::checkpoints(&context.db, projection.name()).await?;
-    let mine = (0..context.log.partitions()).filter(|partition| partition % context.workers() == index);
+    let mine = (0..context.log.partitions()).filter(|partition| partition % context.workers(projection) == index);
     Ok(mine.map(|p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)))).collect())
 }
 

@@ -14,7 +14,11 @@ pub(super) fn post_voucher(
 ) -> Result<(), Unpostable> {
     let state = voucher.state(reversals);
     let (Some(entered), Some(VoucherState::Posted)) = (&voucher.entered, state) else { return Ok(()) };
-    let key = format!("{}/entered", writer.key);
+    // Whoever reads the journal alone must find what a reversal takes back.
+    let key = match &entered.reverses {
+        None => format!("{}/entered", writer.key),
+        Some(reversed) => format!("{}/reverses/{reversed}", writer.key),
+    };
     let entry_key = EntryKey::try_from(key.clone())?;
     let transaction = Transaction::new(entry_key.clone(), writer.about.clone(), entered.day, entered.entries.clone())
         .map_err(|rejected| Unpostable::Rejected { key, rejected })?;

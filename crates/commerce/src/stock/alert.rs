@@ -20,7 +20,7 @@ impl AlertKind {
     pub fn at(available: Option<i64>) -> AlertKind {
         match available {
             Some(0) => AlertKind::StockedOut,
-            Some(below) if below < 0 => AlertKind::Oversold,
+            Some(i64::MIN..0) => AlertKind::Oversold,
             _ => AlertKind::Restocked,
         }
     }
@@ -85,6 +85,16 @@ fn low(available: Option<i64>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_counts_stands_as_long_as_it_is_low() {
+        for (available, stands) in [(Some(0), Some("stocked-out")), (Some(-3), Some("oversold")), (Some(2), None)] {
+            let (item, location) = (InventoryItemId(301), LocationId(17));
+            let standing = StockAlert::standing(&StockCounted { version: Timestamp(7), item, location, available });
+            assert_eq!(standing.map(|alert| alert.kind().as_str()), stands);
+        }
+        assert_eq!(AlertKind::Restocked.as_str(), "restocked");
+    }
 
     #[test]
     fn every_change_of_a_level_has_a_row() {

@@ -3,7 +3,7 @@
 
 use commerce::ParcelState::{Cancelled, Lost, PickedUp, Returned};
 use commerce::Recognition::{Delivery, Fulfilment};
-use commerce::{Fact, LineId, OrderRevised, PaymentState, RefundIssued};
+use commerce::{Fact, FulfilmentRecorded, LineId, OrderRevised, PaymentState, RefundIssued};
 
 use crate::story::{booked_for, delivered, placed, returned, scanned, sent, shop_says_delivered};
 use crate::warehouse::*;
@@ -50,6 +50,20 @@ fn both_ways(facts: &[Fact], expected: &[String]) {
     let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
     moves_under(Delivery, facts, &expected);
     moves_under(Fulfilment, facts, &expected);
+}
+
+#[test]
+fn a_line_of_which_nothing_left_moves_nothing() {
+    let none_of_the_second = |fact: Fact| match fact {
+        Fact::FulfilmentRecorded(told) => {
+            let lines = told.lines.iter().map(|(line, pieces)| (*line, if *line == LineId(2) { 0 } else { *pieces }));
+            Fact::FulfilmentRecorded(FulfilmentRecorded { lines: lines.collect(), ..told })
+        }
+        other => other,
+    };
+    let facts = and(&booked_by_name(&["postex/111"]), &[delivered("postex/111", "03-05")]);
+    let facts: Vec<Fact> = facts.into_iter().map(none_of_the_second).collect();
+    moves(&facts, &["03-05 item 7 out 2 (out/order/1/11/1/issued)"]);
 }
 
 #[test]

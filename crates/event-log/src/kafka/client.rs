@@ -76,7 +76,7 @@ pub(super) fn serve_events(asking: &BaseConsumer<Context>) {
 }
 
 /// What a reader holds of the log before anybody asks for it.
-const READ_AHEAD_KBYTES: u32 = 4 * 1024;
+const READ_AHEAD_KBYTES: u32 = 2 * 1024;
 
 /// A consumer that is told what to read and from where. librdkafka wants a group's name for that, but the group is never
 /// joined and nothing is ever committed to it.
@@ -93,7 +93,7 @@ pub(super) fn reading(config: &KafkaConfig) -> KafkaResult<BaseConsumer<Context>
         .set("fetch.message.max.bytes", (128 * 1024).to_string())
         .set("fetch.max.bytes", MAX_BATCH_BYTES.to_string())
         // A process holds a reader for each projection and worker: what each reads ahead is kept small.
-        .set("queued.min.messages", "10000")
+        .set("queued.min.messages", "5000")
         .set("queued.max.messages.kbytes", READ_AHEAD_KBYTES.to_string())
         // A full queue would otherwise pause fetching for a whole second, however fast it is emptied.
         .set("fetch.queue.backoff.ms", "5")

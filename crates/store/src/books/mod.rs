@@ -59,7 +59,9 @@ pub use scan::{
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
-pub use vouchers::{approval_limits, close_tenant, closed_since, parts_of, save_approval_limit, vouchers};
+pub use vouchers::{
+    TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, save_approval_limit, take_turn, vouchers,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

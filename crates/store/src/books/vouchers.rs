@@ -2,9 +2,11 @@
 //! that are closed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use commerce::{PartKey, TenantId};
 use ledger::{Currency, Timestamp};
+use uuid::Uuid;
 
 use super::parsed;
 use super::parts::{PartRow, parts_by_key, row};
@@ -13,9 +15,36 @@ use crate::db::{Db, DbError};
 /// The parts of a tenant with these keys that are stored: one query.
 pub async fn parts_of(db: &Db, tenant: &TenantId, keys: BTreeSet<PartKey>) -> Result<Vec<PartRow>, DbError> {
     let keys: BTreeSet<(TenantId, PartKey)> = keys.into_iter().map(|key| (tenant.clone(), key)).collect();
-    db.run_tx("parts-of", move |tx| {
+    db.run_read("parts-of", move |tx| {
         let keys = keys.clone();
         Box::pin(async move { parts_by_key(tx, &keys).await })
+    })
+    .await
+}
+
+/// How long a turn at a tenant's counter lasts, if whoever has it does not end it.
+pub const TURN: Duration = Duration::from_secs(10);
+
+/// Takes the turn at a tenant's counter, unless somebody else has it. `now` is the caller's clock.
+pub async fn take_turn(db: &Db, tenant: &TenantId, holder: Uuid, now: Timestamp) -> Result<bool, DbError> {
+    let ends = now.0.saturating_add(i64::try_from(TURN.as_micros()).unwrap_or(i64::MAX));
+    let (tenant, holder) = (tenant.clone(), holder.to_string());
+    let sql = "INSERT INTO counter_turn (tenant, holder, ends) VALUES ($1, $2, $3) ON CONFLICT (tenant) \
+               DO UPDATE SET holder = excluded.holder, ends = excluded.ends WHERE counter_turn.ends <= $4";
+    let taken = db.run_tx("take-turn", move |tx| {
+        let args = vec![tenant.as_str().into(), holder.as_str().into(), ends.into(), now.0.into()];
+        Box::pin(async move { tx.execute(sql, args).await })
+    });
+    Ok(taken.await? == 1)
+}
+
+/// Ends a turn, if it has not ended by itself.
+pub async fn end_turn(db: &Db, tenant: &TenantId, holder: Uuid) -> Result<(), DbError> {
+    let (tenant, holder) = (tenant.clone(), holder.to_string());
+    let sql = "DELETE FROM counter_turn WHERE tenant = $1 AND holder = $2";
+    db.run_tx("end-turn", move |tx| {
+        let args = vec![tenant.as_str().into(), holder.as_str().into()];
+        Box::pin(async move { tx.execute(sql, args).await.map(|_| ()) })
     })
     .await
 }

@@ -62,7 +62,7 @@ pub(crate) struct Flags {
     /// `text` or `json` [default: text]
     #[arg(long, global = true, value_name = "FORMAT", hide_short_help = true)]
     pub(crate) log_format: Option<String>,
-    /// Workers per projection [default: 2]
+    /// Workers that fold the books [default: 2]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) workers: Option<String>,
     /// Records in a batch of the processor, at most [default: 4000]

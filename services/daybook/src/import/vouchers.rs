@@ -91,7 +91,7 @@ impl Landing {
             entries.enumerate().map(|(index, entry)| self.entry(index, entry)).collect::<Result<_>>()?;
         ensure!(
             !commerce::needs_approval(&entries, &self.limits)?,
-            "it is above the merchant's limit for one person: lift it with `daybook ledger limit` until this is done"
+            "it is above the merchant's limit for one person: lift it with `daybook ledger limit --currency CURRENCY --none` until this is done"
         );
         Ok(VoucherEntered {
             entered_at: self.at,

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::books;
 
 use super::arguments::{AccountAdd, AccountCommand, Limit};
-use super::counter::Counter;
+use super::counter::{Counter, in_turn};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, amount};
 use crate::platform::now;
@@ -15,14 +15,12 @@ use crate::platform::now;
 /// Runs `daybook ledger account`.
 pub(super) async fn run(settings: &Settings, command: &AccountCommand) -> Result<Answer> {
     match command {
-        AccountCommand::Add(asked) => add(settings, asked).await,
+        AccountCommand::Add(asked) => in_turn(settings, &asked.of, async |counter| add(counter, asked).await).await,
         AccountCommand::List(of) => answer(&Counter::open(settings, of).await?).await,
     }
 }
 
-async fn add(settings: &Settings, asked: &AccountAdd) -> Result<Answer> {
-    let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
+async fn add(counter: &Counter<'_>, asked: &AccountAdd) -> Result<Answer> {
     let (accounts, policy) = (counter.rules().await?.accounts, counter.row.policy());
     if !accounts.opened.contains_key(&asked.account) && accounts.rule(&policy.chart, &asked.account).is_some() {
         bail!("{} is in every merchant's chart", asked.account);
@@ -39,7 +37,7 @@ async fn add(settings: &Settings, asked: &AccountAdd) -> Result<Answer> {
     if !same {
         counter.record(Fact::AccountOpened(opened)).await?;
     }
-    answer(&counter).await
+    answer(counter).await
 }
 
 async fn answer(counter: &Counter<'_>) -> Result<Answer> {
@@ -55,16 +53,19 @@ async fn answer(counter: &Counter<'_>) -> Result<Answer> {
     Ok(Answer::new(&json!({ "tenant": counter.row.tenant.as_str(), "accounts": listed }), table.to_string()))
 }
 
-/// Runs `daybook ledger limit`.
+/// Runs `daybook ledger limit`: sets or lifts a limit if it is told to, and shows those that stand.
 pub(super) async fn limit(settings: &Settings, asked: &Limit) -> Result<Answer> {
-    let parse = |text: &String| Money::parse(text, asked.currency).context("--amount");
-    let limit = asked.amount.as_ref().map(parse).transpose()?.map(|money| money.minor);
-    if limit.is_some_and(|minor| minor < 0) {
-        bail!("--amount: a limit is not negative");
-    }
     let counter = Counter::open(settings, &asked.of).await?;
     let (db, tenant) = (&counter.platform.db, &counter.row.tenant);
-    books::save_approval_limit(db, tenant, asked.currency, limit).await?;
+    if let (Some(currency), Some(text)) = (asked.currency, &asked.amount) {
+        let limit = Money::parse(text, currency).context("--amount")?.minor;
+        if limit < 0 {
+            bail!("--amount: a limit is not negative");
+        }
+        books::save_approval_limit(db, tenant, currency, Some(limit)).await?;
+    } else if let (Some(currency), true) = (asked.currency, asked.none) {
+        books::save_approval_limit(db, tenant, currency, None).await?;
+    }
     let limits = counter.limits().await?;
     let line = |(currency, minor): (&ledger::Currency, &i64)| {
         format!("vouchers and write-offs above {currency} {} need a second person\n", amount(*minor, currency.code()))

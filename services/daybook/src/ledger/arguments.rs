@@ -154,12 +154,15 @@ pub(crate) struct AccountAdd {
 
 #[derive(Debug, Args)]
 pub(crate) struct Limit {
-    /// Of which currency
+    /// Of which currency; without an amount nothing is changed
     #[arg(long, value_name = "ISO-4217")]
-    pub(crate) currency: Currency,
-    /// Sum of debits, such as `50000.00` [default: no limit]
-    #[arg(long)]
+    pub(crate) currency: Option<Currency>,
+    /// Sum of debits above which a second person is needed, such as `50000.00`
+    #[arg(long, requires = "currency", conflicts_with = "none")]
     pub(crate) amount: Option<String>,
+    /// Nothing of this currency needs a second person any more
+    #[arg(long, requires = "currency")]
+    pub(crate) none: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }

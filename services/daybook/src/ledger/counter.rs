@@ -1,12 +1,14 @@
 //! Where people hand in what is for the books: one merchant's books as they stand, and the way onto the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::Result;
 use commerce::{Accounts, ApprovalLimits, Calendar, Fact, Part, PartKey, Voucher, VoucherId};
 use events::{Event, Source};
 use ledger::{Admitted, Day, Earlier, Proposal, Refused, Standing, Timestamp};
 use store::books::{self, TenantRow};
+use uuid::Uuid;
 
 use super::declined::{self, Declined, Entered, check_day};
 use crate::cli::OfTenant;
@@ -20,6 +22,32 @@ pub(crate) struct Counter<'s> {
     settings: &'s Settings,
     pub(crate) platform: Platform,
     pub(crate) row: TenantRow,
+}
+
+/// Whoever comes to the counter while somebody else is there asks again after this long.
+const ASKS_AGAIN: Duration = Duration::from_millis(50);
+
+/// Opens one merchant's books and lets `serve` decide and record, one process at a time: what is decided by how the books stand
+/// (a balance, what is outstanding) holds until it is folded. A turn ends by itself after [`books::TURN`], because whoever has
+/// it may be killed; who takes longer than that may meet somebody.
+pub(crate) async fn in_turn<'s>(
+    settings: &'s Settings,
+    of: &OfTenant,
+    serve: impl AsyncFnOnce(&Counter<'s>) -> Result<Answer>,
+) -> Result<Answer> {
+    let counter = Counter::open(settings, of).await?;
+    // What has piled up takes nobody's turn.
+    counter.fold().await?;
+    let (db, tenant, holder) = (&counter.platform.db, &counter.row.tenant, Uuid::new_v4());
+    while !books::take_turn(db, tenant, holder, now()).await? {
+        tokio::time::sleep(ASKS_AGAIN).await;
+    }
+    let served = match counter.fold().await {
+        Ok(()) => serve(&counter).await,
+        Err(error) => Err(error),
+    };
+    books::end_turn(db, tenant, holder).await?;
+    served
 }
 
 /// The parts that govern what may be entered.

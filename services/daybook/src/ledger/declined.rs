@@ -22,7 +22,7 @@ pub(crate) enum Declined {
         day: Day,
     },
     /// More than the courier still holds of the parcel's cash.
-    #[error("of this parcel's cash {outstanding} minor units of {currency} are outstanding")]
+    #[error("of this parcel's cash {} are outstanding", Money::new(*outstanding, *currency))]
     MoreThanOutstanding {
         /// What is outstanding, minor units.
         outstanding: i64,

@@ -16,7 +16,6 @@ use super::body;
 use super::counter::{Counter, refusal};
 use super::declined::Declined;
 use super::standing::{Content, Standing, state_name};
-use crate::config::Settings;
 use crate::output::{Answer, strong};
 use crate::platform::now;
 use crate::show::journal::{Line, lines, text};
@@ -103,19 +102,14 @@ impl Found {
 }
 
 /// `daybook ledger enter`.
-pub(super) async fn enter(settings: &Settings, asked: &Enter) -> Result<Answer> {
+pub(super) async fn enter(counter: &Counter<'_>, asked: &Enter) -> Result<Answer> {
     let entered = body::read(&body::text_of(&asked.file)?, now())?;
-    let counter = Counter::open(settings, &asked.of).await?;
-    if !asked.dry_run {
-        counter.fold().await?;
-    }
-    hand_in(&counter, entered, asked.dry_run).await
+    if !asked.dry_run {}
+    hand_in(counter, entered, asked.dry_run).await
 }
 
 /// `daybook ledger reverse`.
-pub(super) async fn reverse(settings: &Settings, asked: &Reverse) -> Result<Answer> {
-    let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
+pub(super) async fn reverse(counter: &Counter<'_>, asked: &Reverse) -> Result<Answer> {
     let known = counter.vouchers(BTreeSet::from([asked.voucher.clone()])).await?;
     let Some(original) = known.get(&asked.voucher).and_then(|voucher| voucher.entered.as_ref()) else {
         let closed = counter.closed_since().await?.is_some();
@@ -137,7 +131,7 @@ pub(super) async fn reverse(settings: &Settings, asked: &Reverse) -> Result<Answ
         attachments: original.attachments.clone(),
         ..original.clone()
     };
-    hand_in(&counter, reversal, false).await
+    hand_in(counter, reversal, false).await
 }
 
 /// Admits a voucher, puts it on the log and answers what became of it.
@@ -167,13 +161,10 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
 }
 
 /// `daybook ledger approve`: of what stands under the id now, or not at all.
-pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answer> {
+pub(super) async fn approve(counter: &Counter<'_>, asked: &Approve) -> Result<Answer> {
     let (id, by) = (asked.voucher.clone(), asked.by.clone());
-    let counter = Counter::open(settings, &asked.of).await?;
-    if !asked.dry_run {
-        counter.fold().await?;
-    }
-    let found = find(&counter, &id).await?;
+    if !asked.dry_run {}
+    let found = find(counter, &id).await?;
     let (state, digest) = (found.state(), found.entered.digest());
     if asked.digest.is_some_and(|seen| seen != digest) {
         return Ok(Declined::OtherContent.answer());
@@ -184,7 +175,7 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
         }
         Some(VoucherState::Waiting) => {}
         Some(VoucherState::Withdrawn) => bail!("the voucher {id} was withdrawn"),
-        _ => return Ok(outcome(&counter, found, true).await?.answer()),
+        _ => return Ok(outcome(counter, found, true).await?.answer()),
     }
     // The books may have moved since it was entered: what it reverses, a balance, a closed period.
     let proposal = commerce::propose_approval(&found.entered, &found.known);
@@ -194,31 +185,29 @@ pub(super) async fn approve(settings: &Settings, asked: &Approve) -> Result<Answ
     let (approved_at, voucher, digest) = (now(), id.clone(), Some(digest));
     let fact = Fact::VoucherApproved(VoucherApproved { approved_at, voucher, by, digest });
     if asked.dry_run {
-        return would(&counter, found.with(&fact)).await;
+        return would(counter, found.with(&fact)).await;
     }
     counter.record(fact).await?;
     // Somebody may have entered something else under the id at the same moment: then this is no approval of that.
-    let outcome = outcome(&counter, find(&counter, &id).await?, false).await?;
+    let outcome = outcome(counter, find(counter, &id).await?, false).await?;
     let (is_counted, answer) = (outcome.standing.state != VoucherState::Waiting, outcome.answer());
     let good = answer.good && is_counted;
     Ok(answer.with_verdict(good))
 }
 
 /// `daybook ledger withdraw`.
-pub(super) async fn withdraw(settings: &Settings, asked: &Withdraw) -> Result<Answer> {
+pub(super) async fn withdraw(counter: &Counter<'_>, asked: &Withdraw) -> Result<Answer> {
     let id = asked.voucher.clone();
-    let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
-    let found = find(&counter, &id).await?;
+    let found = find(counter, &id).await?;
     match found.state() {
         Some(VoucherState::Waiting | VoucherState::Declined) => {}
-        Some(VoucherState::Withdrawn) => return Ok(outcome(&counter, found, true).await?.answer()),
+        Some(VoucherState::Withdrawn) => return Ok(outcome(counter, found, true).await?.answer()),
         _ => bail!("the voucher {id} is posted: take it back with `daybook ledger reverse {id}`"),
     }
     let (by, reason) = (asked.because.by.clone(), asked.because.reason.clone());
     let withdrawn = VoucherWithdrawn { withdrawn_at: now(), voucher: id.clone(), by, reason };
     counter.record(Fact::VoucherWithdrawn(withdrawn)).await?;
-    Ok(outcome(&counter, find(&counter, &id).await?, false).await?.answer())
+    Ok(outcome(counter, find(counter, &id).await?, false).await?.answer())
 }
 
 async fn find(counter: &Counter<'_>, id: &VoucherId) -> Result<Found> {

@@ -8,19 +8,16 @@ use store::books;
 
 use super::arguments::{Close, Reopen};
 use super::counter::Counter;
-use crate::config::Settings;
 use crate::output::Answer;
 use crate::platform::now;
 
 /// `daybook ledger close`.
-pub(super) async fn close(settings: &Settings, asked: &Close) -> Result<Answer> {
+pub(super) async fn close(counter: &Counter<'_>, asked: &Close) -> Result<Answer> {
     let through = Day::from_date(asked.through);
-    let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
     let (calendar, at) = (counter.rules().await?.calendar, now());
     let closed = calendar.closed_through();
     if closed == Some(through) {
-        return answer(&counter, true).await;
+        return answer(counter, true).await;
     }
     if let Some(closed) = closed.filter(|closed| *closed > through) {
         bail!("the books are closed up to {closed} already: open days again with `daybook ledger reopen`");
@@ -31,18 +28,16 @@ pub(super) async fn close(settings: &Settings, asked: &Close) -> Result<Answer> 
     let (by, reason) = (asked.because.by.clone(), asked.because.reason.clone());
     let closed = PeriodClosed { decided_at: after(&calendar, at), through, by, reason };
     counter.record(Fact::PeriodClosed(closed)).await?;
-    answer(&counter, false).await
+    answer(counter, false).await
 }
 
 /// `daybook ledger reopen`.
-pub(super) async fn reopen(settings: &Settings, asked: &Reopen) -> Result<Answer> {
+pub(super) async fn reopen(counter: &Counter<'_>, asked: &Reopen) -> Result<Answer> {
     let through = asked.through.map(Day::from_date);
-    let counter = Counter::open(settings, &asked.of).await?;
-    counter.fold().await?;
     let calendar = counter.rules().await?.calendar;
     let closed = calendar.closed_through();
     if closed == through {
-        return answer(&counter, true).await;
+        return answer(counter, true).await;
     }
     if through > closed {
         bail!("that would close days: close them with `daybook ledger close`");
@@ -50,7 +45,7 @@ pub(super) async fn reopen(settings: &Settings, asked: &Reopen) -> Result<Answer
     let (by, reason) = (asked.because.by.clone(), asked.because.reason.clone());
     let reopened = PeriodReopened { decided_at: after(&calendar, now()), through, by, reason };
     counter.record(Fact::PeriodReopened(reopened)).await?;
-    answer(&counter, false).await
+    answer(counter, false).await
 }
 
 /// An instant after every decision: the latest stands, even when a clock went back.

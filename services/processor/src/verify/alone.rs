@@ -6,7 +6,7 @@ use store::books;
 use store::db::Db;
 
 use super::{
-    PASSES, Report, balanced, chain, concerns, desired_is_posted, read_journal, standing_is_held, stock,
+    PASSES, Report, balanced, chain, concerns, desired_is_posted, months, read_journal, standing_is_held, stock,
     stored_balances, sub_ledgers,
 };
 use crate::ProcessError;
@@ -45,6 +45,7 @@ async fn pass(
         journal.reversals.invariant(),
         balanced(&journal)?,
         stored_balances(db, &journal, tenant).await?,
+        months::summed(db, &journal.balances, tenant).await?,
         sub_ledgers(db, &journal, tenant).await?,
         stock::goods_are_worth_what_the_ledger_says(db, &journal, tenant, progress).await?,
         desired_is_posted(log, db, tenant, progress).await?,

@@ -98,7 +98,6 @@ pub(crate) async fn run(settings: &Settings, command: &Stock) -> Result<Answer> 
 }
 
 async fn receive(counter: &Counter<'_>, asked: &StockReceive) -> Result<Answer> {
-    if !asked.dry_run {}
     let items = books::on_hand(&counter.platform.db, &counter.row.tenant).await?;
     let (variant, item) = meant(&asked.what, &items)?;
     let fact = fact(asked, variant, item, counter.row.zone)?;

@@ -104,7 +104,6 @@ impl Found {
 /// `daybook ledger enter`.
 pub(super) async fn enter(counter: &Counter<'_>, asked: &Enter) -> Result<Answer> {
     let entered = body::read(&body::text_of(&asked.file)?, now())?;
-    if !asked.dry_run {}
     hand_in(counter, entered, asked.dry_run).await
 }
 
@@ -163,7 +162,6 @@ async fn hand_in(counter: &Counter<'_>, entered: VoucherEntered, dry_run: bool) 
 /// `daybook ledger approve`: of what stands under the id now, or not at all.
 pub(super) async fn approve(counter: &Counter<'_>, asked: &Approve) -> Result<Answer> {
     let (id, by) = (asked.voucher.clone(), asked.by.clone());
-    if !asked.dry_run {}
     let found = find(counter, &id).await?;
     let (state, digest) = (found.state(), found.entered.digest());
     if asked.digest.is_some_and(|seen| seen != digest) {

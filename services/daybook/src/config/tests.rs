@@ -23,7 +23,7 @@ fn the_stronger_layer_wins_and_says_who_it_was() {
     let environment = [("DAYBOOK_LISTEN", "127.0.0.1:2"), ("DAYBOOK_BATCH", "7"), ("DAYBOOK_KAFKA", "")];
     let settings = load("listen = \"127.0.0.1:1\"\nbatch = 5\nworkers = 2\n", flags, &environment).unwrap();
     assert_eq!((settings.listen.port(), settings.batch, settings.workers), (3, 7, Some(2)));
-    assert!(matches!(settings.backend, Backend::Embedded { partitions: 1 }), "an empty variable is not set");
+    assert!(matches!(settings.backend, Backend::Embedded { partitions: 8 }), "an empty variable is not set");
     let origin = |key: &str| settings.shown.iter().find(|shown| shown.key == key).unwrap().origin.clone();
     assert_eq!(origin("listen"), "flag --listen");
     assert_eq!(origin("batch"), "environment variable DAYBOOK_BATCH");

@@ -13,7 +13,7 @@ use store::books::{self, TenantRow};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
-use crate::ledger::{Counter, Declined, Entered, earlier, in_turn};
+use crate::ledger::{Counter, Declined, Entered, at_counter, earlier};
 use crate::output::Answer;
 use crate::platform::now;
 use crate::show;
@@ -121,18 +121,12 @@ const SLUG: &str = "lower-case letters, digits and hyphens";
 
 /// Runs `daybook write-off`.
 pub(crate) async fn run_write_off(settings: &Settings, asked: &WriteOff) -> Result<Answer> {
-    if asked.dry_run {
-        return write_off(&Counter::open(settings, &asked.of).await?, asked).await;
-    }
-    in_turn(settings, &asked.of, async |counter| write_off(counter, asked).await).await
+    at_counter(settings, &asked.of, asked.dry_run, async |counter| write_off(counter, asked).await).await
 }
 
 /// Runs `daybook chargeback`.
 pub(crate) async fn run_chargeback(settings: &Settings, asked: &Chargeback) -> Result<Answer> {
-    if asked.dry_run {
-        return chargeback(&Counter::open(settings, &asked.of).await?, asked).await;
-    }
-    in_turn(settings, &asked.of, async |counter| chargeback(counter, asked).await).await
+    at_counter(settings, &asked.of, asked.dry_run, async |counter| chargeback(counter, asked).await).await
 }
 
 async fn write_off(counter: &Counter<'_>, asked: &WriteOff) -> Result<Answer> {

@@ -15,7 +15,7 @@ mod standing;
 use anyhow::Result;
 
 pub(crate) use arguments::Ledger;
-pub(crate) use counter::{Counter, in_turn, refusal};
+pub(crate) use counter::{Counter, at_counter, refusal};
 pub(crate) use declined::{Declined, Entered, earlier};
 
 use crate::config::Settings;
@@ -24,24 +24,22 @@ use crate::output::Answer;
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Ledger) -> Result<Answer> {
     match command {
-        Ledger::Enter(asked) if asked.dry_run => enter::enter(&Counter::open(settings, &asked.of).await?, asked).await,
-        Ledger::Enter(asked) => in_turn(settings, &asked.of, async |counter| enter::enter(counter, asked).await).await,
-        Ledger::Approve(asked) if asked.dry_run => {
-            enter::approve(&Counter::open(settings, &asked.of).await?, asked).await
-        }
+        Ledger::Enter(asked) => enter::enter(settings, asked).await,
         Ledger::Approve(asked) => {
-            in_turn(settings, &asked.of, async |counter| enter::approve(counter, asked).await).await
+            at_counter(settings, &asked.of, asked.dry_run, async |counter| enter::approve(counter, asked).await).await
         }
         Ledger::Withdraw(asked) => {
-            in_turn(settings, &asked.of, async |counter| enter::withdraw(counter, asked).await).await
+            at_counter(settings, &asked.of, false, async |counter| enter::withdraw(counter, asked).await).await
         }
         Ledger::Reverse(asked) => {
-            in_turn(settings, &asked.of, async |counter| enter::reverse(counter, asked).await).await
+            at_counter(settings, &asked.of, false, async |counter| enter::reverse(counter, asked).await).await
         }
         Ledger::Vouchers(of) => list::run(settings, of).await,
-        Ledger::Close(asked) => in_turn(settings, &asked.of, async |counter| period::close(counter, asked).await).await,
+        Ledger::Close(asked) => {
+            at_counter(settings, &asked.of, false, async |counter| period::close(counter, asked).await).await
+        }
         Ledger::Reopen(asked) => {
-            in_turn(settings, &asked.of, async |counter| period::reopen(counter, asked).await).await
+            at_counter(settings, &asked.of, false, async |counter| period::reopen(counter, asked).await).await
         }
         Ledger::Account(command) => account::run(settings, command).await,
         Ledger::Limit(asked) => account::limit(settings, asked).await,

@@ -14,7 +14,7 @@ use store::books::{self, OnHand};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
-use crate::ledger::{Counter, Declined, Entered, earlier, in_turn};
+use crate::ledger::{Counter, Declined, Entered, at_counter, earlier};
 use crate::output::{Align, Answer, Table, amount};
 use crate::platform::now;
 use crate::tenant;
@@ -90,8 +90,9 @@ pub(crate) struct StockAlerts {
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Stock) -> Result<Answer> {
     match command {
-        Stock::Receive(asked) if asked.dry_run => receive(&Counter::open(settings, &asked.of).await?, asked).await,
-        Stock::Receive(asked) => in_turn(settings, &asked.of, async |counter| receive(counter, asked).await).await,
+        Stock::Receive(asked) => {
+            at_counter(settings, &asked.of, asked.dry_run, async |counter| receive(counter, asked).await).await
+        }
         Stock::Show(asked) => show(settings, asked).await,
         Stock::Alerts(asked) => alerts::run(settings, asked).await,
     }

@@ -1,7 +1,7 @@
 //! Alerts of stock. They follow from the counts of an item and location in the order of the log, of which those that are
 //! older than one before them are passed by. All counts of a merchant lie in one partition of one topic, so neither the size
-//! of batches nor a rebuild changes which alerts there are or a byte of them, and their ids follow from what they say. The order of *arrival*
-//! does: a count that comes late is in no alert. What stands in the end is the same for every order.
+//! of batches nor a rebuild changes which alerts there are or a byte of them, and their ids follow from what they say. The
+//! order of *arrival* does: a count that comes late is in no alert. What stands in the end is the same for every order.
 
 use std::collections::BTreeMap;
 

@@ -259,8 +259,8 @@ pub(crate) async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
     Ok(lag)
 }
 
-/// Writes what a batch leads to and moves the checkpoints with it, in one transaction. A batch that the database refuses for what is in it
-/// is halved until the record is found; that one is listed, and the rest is folded.
+/// Writes what a batch leads to and moves the checkpoints with it, in one transaction. A batch that the database refuses for
+/// what is in it is halved until the record is found; that one is listed, and the rest is folded.
 pub(crate) async fn write(
     context: &Context,
     projection: Projection,
@@ -393,7 +393,7 @@ async fn apply(
     }
     watch.lap("checkpoints");
     let posted = match projection {
-        Projection::Books => keep_books(tx, work, steps, beforehand, watch).await?,
+        Projection::Books => keep_books(tx, work, beforehand, watch).await?,
         Projection::People => people::fold(tx, work).await.map(|()| 0)?,
         Projection::Stock => inventory::fold(tx, work).await?,
         Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
@@ -409,10 +409,10 @@ async fn apply(
     Ok(posted)
 }
 
+/// Writes what was found beforehand; else, of a partition that is being rebuilt, folds without posting.
 async fn keep_books(
     tx: &mut Tx,
     work: &Work,
-    steps: &Steps,
     beforehand: Option<&Entries>,
     watch: &mut Stopwatch,
 ) -> Result<usize, DbError> {
@@ -423,9 +423,7 @@ async fn keep_books(
     if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
         return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
     }
-    let stage = if are_live(steps) { Stage::Live } else { Stage::Rebuilding };
-    let entries = bookkeeper::fold(tx, work, stage, watch).await?;
-    entries.save(tx).await.map(|()| entries.posted())
+    bookkeeper::fold(tx, work, Stage::Rebuilding, watch).await?.save(tx).await.map(|()| 0)
 }
 
 fn are_live(steps: &Steps) -> bool {

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::books;
 
 use super::arguments::{AccountAdd, AccountCommand, Limit};
-use super::counter::{Counter, in_turn};
+use super::counter::{Counter, at_counter};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, amount};
 use crate::platform::now;
@@ -15,7 +15,9 @@ use crate::platform::now;
 /// Runs `daybook ledger account`.
 pub(super) async fn run(settings: &Settings, command: &AccountCommand) -> Result<Answer> {
     match command {
-        AccountCommand::Add(asked) => in_turn(settings, &asked.of, async |counter| add(counter, asked).await).await,
+        AccountCommand::Add(asked) => {
+            at_counter(settings, &asked.of, false, async |counter| add(counter, asked).await).await
+        }
         AccountCommand::List(of) => answer(&Counter::open(settings, of).await?).await,
     }
 }

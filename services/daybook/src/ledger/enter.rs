@@ -13,9 +13,10 @@ use store::books;
 
 use super::arguments::{Approve, Enter, Reverse, Withdraw};
 use super::body;
-use super::counter::{Counter, refusal};
+use super::counter::{Counter, at_counter, refusal};
 use super::declined::Declined;
 use super::standing::{Content, Standing, state_name};
+use crate::config::Settings;
 use crate::output::{Answer, strong};
 use crate::platform::now;
 use crate::show::journal::{Line, lines, text};
@@ -102,9 +103,10 @@ impl Found {
 }
 
 /// `daybook ledger enter`.
-pub(super) async fn enter(counter: &Counter<'_>, asked: &Enter) -> Result<Answer> {
+pub(super) async fn enter(settings: &Settings, asked: &Enter) -> Result<Answer> {
+    // Read before it is anybody's turn: somebody may be typing it.
     let entered = body::read(&body::text_of(&asked.file)?, now())?;
-    hand_in(counter, entered, asked.dry_run).await
+    at_counter(settings, &asked.of, asked.dry_run, async |counter| hand_in(counter, entered, asked.dry_run).await).await
 }
 
 /// `daybook ledger reverse`.

@@ -8,55 +8,71 @@ use ledger::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use store::db::{Db, Dialect, Durability};
 use store::keys::{
-    BoxRef, EraseSubjectError, Erased, ErasureReason, IdentityHint, IdentityKind, KeyStore, Month, OpenBoxError,
-    OpenKeysError, PersonRef, Requested, Sealing, Stage, SubjectState,
+    BoxRef, EraseSubjectError, Erased, ErasureReason, IdentityHint, IdentityKind, KeyStore, Keyring, KeyringError,
+    Month, OpenBoxError, OpenKeysError, PersonRef, Requested, Sealing, Stage, SubjectState,
 };
 use store::schema::keys_migrations;
-use subject_keys::{BoxContext, OpenError, Opened, RootKey};
+use subject_keys::{BoxContext, EpochId, OpenError, Opened, RootKey};
 use testkit::TestDatabase;
 use uuid::Uuid;
 
 use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone};
 
-const NOVEMBER: Timestamp = Timestamp(1_794_000_000_000_000);
-const DAY: i64 = 86_400_000_000;
+pub(crate) const NOVEMBER: Timestamp = Timestamp(1_794_000_000_000_000);
+pub(crate) const DAY: i64 = 86_400_000_000;
 
-/// Where a key store lives; it goes with this value.
-enum Place {
-    Server(TestDatabase),
-    Folder(tempfile::TempDir),
+/// Where a key store lives: its database, and the folder of its keyring. It goes with this value.
+pub(crate) struct Place {
+    server: Option<TestDatabase>,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Place {
-    /// Opens it with its root key, as a process of its own would.
-    async fn open(&self) -> (KeyStore, Db) {
-        let db = self.database().await;
-        (KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap(), db)
+    pub(crate) fn folder() -> Place {
+        Place { server: None, folder: testkit::scratch() }
     }
 
-    async fn database(&self) -> Db {
-        match self {
-            Self::Server(database) => {
+    pub(crate) async fn server() -> Place {
+        Place { server: Some(testkit::postgres().await.database().await), folder: testkit::scratch() }
+    }
+
+    /// Opens it with its root key, as a process of its own would.
+    pub(crate) async fn open(&self) -> (KeyStore, Db) {
+        let db = self.database().await;
+        (KeyStore::open(db.clone(), self.keyring(7), NOVEMBER).await.unwrap(), db)
+    }
+
+    pub(crate) fn keyring(&self, root: u8) -> Keyring {
+        keyring(self.folder.path(), root)
+    }
+
+    pub(crate) async fn database(&self) -> Db {
+        match &self.server {
+            Some(database) => {
                 Db::open_postgres(&database.url, "keys", 8, &keys_migrations(Dialect::Postgres)).await.unwrap()
             }
-            Self::Folder(folder) => open_file(&folder.path().join("keys.db")).await,
+            None => open_file(&self.folder.path().join("keys.db")).await,
         }
     }
+}
+
+pub(crate) fn keyring(folder: &Path, root: u8) -> Keyring {
+    Keyring::in_folder(RootKey::from_bytes([root; 32]), &folder.join("epochs"))
 }
 
 async fn open_file(path: &Path) -> Db {
     Db::open_sqlite(path, Durability::Full, &keys_migrations(Dialect::Sqlite)).await.unwrap()
 }
 
-async fn places() -> [Place; 2] {
-    [Place::Folder(testkit::scratch()), Place::Server(testkit::postgres().await.database().await)]
+pub(crate) async fn places() -> [Place; 2] {
+    [Place::folder(), Place::server().await]
 }
 
-fn shop() -> TenantId {
+pub(crate) fn shop() -> TenantId {
     "kohsar-shawls".parse().unwrap()
 }
 
-fn after(days: i64) -> Timestamp {
+pub(crate) fn after(days: i64) -> Timestamp {
     Timestamp(NOVEMBER.0 + days * DAY)
 }
 
@@ -64,28 +80,28 @@ fn hints(identities: &[(IdentityKind, &str)]) -> Vec<IdentityHint> {
     identities.iter().map(|(kind, value)| IdentityHint { kind: *kind, value: (*value).to_owned().into() }).collect()
 }
 
-fn person(at: Timestamp, identities: &[(IdentityKind, &str)]) -> PersonRef {
+pub(crate) fn person(at: Timestamp, identities: &[(IdentityKind, &str)]) -> PersonRef {
     PersonRef { tenant: shop(), identities: hints(identities), month: Month::of(at), at }
 }
 
-async fn resolve(keys: &KeyStore, person: PersonRef) -> Sealing {
+pub(crate) async fn resolve(keys: &KeyStore, person: PersonRef) -> Sealing {
     keys.resolve(vec![person]).await.unwrap().remove(0)
 }
 
 /// Who this is, if their data may be sealed.
-fn active(sealing: &Sealing) -> Option<SubjectId> {
+pub(crate) fn active(sealing: &Sealing) -> Option<SubjectId> {
     match sealing {
         Sealing::Seal { subject, .. } => Some(*subject),
         Sealing::Erased { .. } => None,
     }
 }
 
-async fn erase(keys: &KeyStore, subject: SubjectId, at: Timestamp) {
+pub(crate) async fn erase(keys: &KeyStore, subject: SubjectId, at: Timestamp) {
     keys.request_erasure(&shop(), subject, ErasureReason::Person, at).await.unwrap();
     assert_eq!(keys.destroy(&shop(), subject, at).await.unwrap(), Erased::Now(at));
 }
 
-async fn count(db: &Db, from: &str) -> i64 {
+pub(crate) async fn count(db: &Db, from: &str) -> i64 {
     db.query(&format!("SELECT COUNT(*) FROM {from}"), vec![]).await.unwrap()[0].int(0).unwrap()
 }
 
@@ -93,17 +109,17 @@ fn random(bytes: &mut [u8]) {
     rand::fill(bytes);
 }
 
-const EVENT: Uuid = Uuid::from_u128(0x11);
+pub(crate) const EVENT: Uuid = Uuid::from_u128(0x11);
 
 /// Seals a text for the person, as the label `buyer` of one event.
-fn seal(sealing: &Sealing, text: &str) -> Vec<u8> {
+pub(crate) fn seal(sealing: &Sealing, text: &str) -> Vec<u8> {
     let Sealing::Seal { subject, key_id, key } = sealing else { panic!("nothing to seal with") };
     let tenant = shop();
     let context = BoxContext { tenant: tenant.as_str(), subject: subject.0, event: EVENT, label: "buyer" };
     key.seal(*key_id, &context, text.as_bytes(), &mut random)
 }
 
-async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> Result<Opened, OpenBoxError> {
+pub(crate) async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> Result<Opened, OpenBoxError> {
     keys.open_box(BoxRef { tenant: &shop(), subject, event: EVENT, label: "buyer", sealed }).await
 }
 
@@ -300,7 +316,7 @@ async fn boxes_open_until_their_person_is_erased_in_any_process() {
 #[tokio::test]
 async fn a_box_of_another_store_is_not_taken_for_an_erased_one() {
     for place in places().await {
-        let stranger = Place::Folder(testkit::scratch());
+        let stranger = Place::folder();
         let foreign = resolve(&stranger.open().await.0, person(NOVEMBER, &[(Order, "7001")])).await;
         let (keys, _) = place.open().await;
         let opened = open(&keys, foreign.subject(), &seal(&foreign, "Zarmina")).await;
@@ -312,9 +328,11 @@ async fn a_box_of_another_store_is_not_taken_for_an_erased_one() {
 async fn another_root_key_is_refused() {
     for place in places().await {
         drop(place.open().await);
-        let refused = KeyStore::open(place.database().await, RootKey::from_bytes([8; 32])).await.err();
-        assert_eq!(refused, Some(OpenKeysError::WrongRoot));
-        assert!(KeyStore::open(place.database().await, RootKey::from_bytes([7; 32])).await.is_ok());
+        let open = async |root| KeyStore::open(place.database().await, place.keyring(root), NOVEMBER).await.err();
+        assert_eq!(open(8).await, Some(OpenKeysError::Keyring(KeyringError::WrongRoot(EpochId(1)))));
+        assert_eq!(open(7).await, None);
+        std::fs::remove_dir_all(place.folder.path().join("epochs")).unwrap();
+        assert!(matches!(open(7).await, Some(OpenKeysError::Keyring(KeyringError::Missing { .. }))));
     }
 }
 
@@ -322,7 +340,7 @@ async fn another_root_key_is_refused() {
 async fn stores_that_open_a_new_database_at_once_share_its_epoch() {
     for place in places().await {
         let databases = [place.database().await, place.database().await, place.database().await];
-        let opening = databases.map(|db| tokio::spawn(KeyStore::open(db, RootKey::from_bytes([7; 32]))));
+        let opening = databases.map(|db| tokio::spawn(KeyStore::open(db, place.keyring(7), NOVEMBER)));
         for task in opening {
             resolve(&task.await.unwrap().unwrap(), person(NOVEMBER, &[(Order, "7001")])).await;
         }
@@ -380,7 +398,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     let folder = testkit::scratch();
     let path = folder.path().join("keys.db");
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001"), (Phone, "+923000000001")])).await.subject();
     let sql = "SELECT wrapped FROM subject_key UNION ALL SELECT blind FROM identity WHERE kind = 'phone'";
     let rows = db.query(sql, vec![]).await.unwrap();
@@ -389,7 +407,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     assert!(secret.len() == 2 && secret.iter().all(|bytes| holds_part(&path, bytes)), "the search finds what is there");
 
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     erase(&keys, subject, after(1)).await;
     db.close().await;
     assert!(!secret.iter().any(|bytes| holds_part(&path, bytes)));
@@ -401,13 +419,13 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
 async fn what_is_destroyed_leaves_no_bytes_in_any_file_of_an_open_store() {
     let folder = testkit::scratch();
     let db = open_file(&folder.path().join("keys.db")).await;
-    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001")])).await.subject();
     let rows = db.query("SELECT wrapped FROM subject_key", vec![]).await.unwrap();
     let wrapped = rows[0].blob(0).unwrap();
     let holders = || {
         let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| holds_part(path, wrapped)).collect::<Vec<_>>()
+        files.filter(|path| path.is_file() && holds_part(path, wrapped)).collect::<Vec<_>>()
     };
     assert_eq!(wrapped.len(), 61);
     assert_eq!(holders(), [folder.path().join("keys.db-wal")], "where it would stay until the log is copied");
@@ -425,7 +443,8 @@ fn copies(folder: &Path, wrapped: &[Vec<u8>]) -> Vec<usize> {
         wrapped.iter().enumerate().map(|(place, bytes)| (&bytes[20..36], place)).collect();
     let mut counts = vec![0; wrapped.len()];
     for entry in std::fs::read_dir(folder).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let path = entry.unwrap().path();
+        let bytes = if path.is_file() { std::fs::read(path).unwrap() } else { Vec::new() };
         bytes.windows(16).filter_map(|part| places.get(part)).for_each(|place| counts[*place] += 1);
     }
     counts
@@ -437,7 +456,7 @@ fn copies(folder: &Path, wrapped: &[Vec<u8>]) -> Vec<usize> {
 async fn keys_leave_no_copies_in_unused_parts_of_the_pages_of_a_large_file() {
     let folder = testkit::scratch();
     let db = open_file(&folder.path().join("keys.db")).await;
-    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     for batch in 0..40 {
         let order = |n: usize| format!("{batch}-{n}");
         let people = (0..50).map(|n| person(NOVEMBER, &[(Order, &order(n)), (Phone, &order(n))]));
@@ -461,7 +480,7 @@ async fn the_database_holds_nobody_in_clear() {
     let folder = testkit::scratch();
     let path = folder.path().join("keys.db");
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), RootKey::from_bytes([7; 32])).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     let person = person(NOVEMBER, &[(Order, "7001"), (Phone, "+923000000001"), (Email, "zarmina@example.com")]);
     assert_eq!(format!("{:?}", person.identities[1].value), "<pii>");
     resolve(&keys, person).await;

@@ -23,6 +23,8 @@ mod disputes;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod epochs;
+#[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod event_log;

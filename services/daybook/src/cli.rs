@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Processor,
     /// Run the page only
     Api,
-    /// Finish erasures that were interrupted, again and again
+    /// Run what privacy needs only: finishes erasures, keeps the key epochs
     Privacy,
     /// Show the whole thing with a sample shop of 90 days
     Demo(Demo),
@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Goods that came in, and what is in stock
     #[command(subcommand)]
     Stock(crate::stock::Stock),
+    /// The epochs that wrap everybody's keys
+    #[command(subcommand)]
+    Keys(crate::keys::Keys),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to

@@ -9,7 +9,7 @@ use connectors::shopify;
 use ledger::Timestamp;
 use serde::Serialize;
 use store::books::{self, TenantRow};
-use store::keys::{Erased, ErasureReason, IdentityHint, IdentityKind};
+use store::keys::{Copies, Erased, ErasureReason, IdentityHint, IdentityKind};
 use subject_keys::Pii;
 
 use crate::cli::{Erase, Whom};
@@ -20,10 +20,6 @@ use crate::{show, tenant};
 
 /// How long the read models may take to show the erasure.
 const SHOWN_WITHIN: Duration = Duration::from_secs(60);
-
-/// What backups mean for an erasure, said plainly. Key epochs, which will put a date to it, are not built yet.
-const BACKUPS: &str = "no date can be promised: whoever has a backup of the key store from before this erasure, and the root \
-key, can still open the data in it; destroy those backups, or let them expire";
 
 /// Proof of an erasure.
 #[derive(Debug, Serialize)]
@@ -36,8 +32,10 @@ pub(crate) struct Receipt {
     already: bool,
     /// Since when nobody can read what was sealed here.
     unreadable_since: String,
-    /// What backups mean.
-    irrecoverable_from_backups: &'static str,
+    /// Since when, or from when on, no copy of the keys opens anywhere, backups included.
+    copies_gone: String,
+    /// Whether that time has come.
+    copies_are_gone: bool,
     /// Sealed details in the read models, all of them empty now.
     erased_details: usize,
     /// Whether the read models show it already.
@@ -71,13 +69,19 @@ pub(crate) async fn erase(
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
     let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
     let held = books::people_of(&platform.db, &row.tenant, subject).await?;
+    let (gone, copies_are_gone) = match privacy::copies(&platform.keys, settings.schedule, &row.tenant, subject).await?
+    {
+        Copies::GoneSince(at) => (at, true),
+        Copies::OpenUntil(at) => (at, false),
+    };
     Ok(Receipt {
         tenant: row.tenant.to_string(),
         subject: subject.to_string(),
         reason: reason.as_str(),
         already: matches!(receipt.erased, Erased::Already(_)),
         unreadable_since: receipt.erased.at().to_string(),
-        irrecoverable_from_backups: BACKUPS,
+        copies_gone: gone.to_string(),
+        copies_are_gone,
         erased_details: held.len(),
         shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
         quarantined: books::count_quarantined(&platform.db, &row.tenant).await?.unsigned_abs(),
@@ -162,7 +166,19 @@ pub(crate) fn text(receipt: &Receipt) -> String {
         receipt.subject,
         receipt.reason,
         receipt.unreadable_since,
-        receipt.irrecoverable_from_backups,
+        copies(receipt),
+    )
+}
+
+/// What an old backup is worth, said plainly.
+fn copies(receipt: &Receipt) -> String {
+    if receipt.copies_are_gone {
+        return format!("nothing since {}: the last key that opened a copy is destroyed", receipt.copies_gone);
+    }
+    format!(
+        "until {}: whoever has a copy of the key store from before this erasure, the keyring and the root key can still \
+         open the data; by then the key of that copy is destroyed (`daybook keys status`)",
+        receipt.copies_gone
     )
 }
 

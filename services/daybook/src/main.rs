@@ -11,6 +11,7 @@ mod doctor;
 mod erase;
 mod export;
 mod import;
+mod keys;
 mod ledger;
 mod logging;
 mod output;
@@ -93,6 +94,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Quarantine(command) => quarantine::run(settings, command).await,
         Command::Ledger(command) => ledger::run(settings, command).await,
         Command::Stock(command) => stock::run(settings, command).await,
+        Command::Keys(command) => keys::run(settings, command).await,
         Command::Lag => rebuild::lag(settings).await,
         Command::Doctor => doctor::run(settings).await,
     }

@@ -7,7 +7,7 @@ use event_log::EventLog;
 use ledger::Timestamp;
 use secrecy::ExposeSecret;
 use store::db::{Db, Dialect, Durability};
-use store::keys::{KeyStore, load_or_create_root};
+use store::keys::{KeyStore, Keyring, load_or_create_root};
 use store::schema::{books_migrations, keys_migrations};
 
 use crate::config::{Backend, Settings};
@@ -100,7 +100,7 @@ async fn install_views(settings: &Settings, db: &Db) {
     }
 }
 
-/// Opens the key store with the root key.
+/// Opens the key store with its keyring.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let opened = match &settings.backend {
         Backend::Embedded { .. } => {
@@ -115,7 +115,7 @@ pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
     refuse_lost_root(settings, &db).await?;
     let root = load_or_create_root(&settings.root_key)?;
-    Ok(KeyStore::open(db, root).await?)
+    Ok(KeyStore::open(db, Keyring::in_folder(root, &settings.keyring), now()).await?)
 }
 
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the

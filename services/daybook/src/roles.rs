@@ -31,7 +31,7 @@ pub(crate) enum Role {
     Processor,
     /// The page.
     Api,
-    /// Finishes erasures.
+    /// Finishes erasures and keeps the key epochs.
     Privacy,
 }
 
@@ -180,7 +180,10 @@ fn start_workers(
     }
     if roles.contains(&Role::Privacy) {
         let Platform { keys, log, db } = platform.clone();
-        let run = privacy::run(privacy::Config { keys, log, db, every: RESUME_EVERY }, working.clone());
+        let run = privacy::run(
+            privacy::Config { keys, log, db, every: RESUME_EVERY, schedule: settings.schedule },
+            working.clone(),
+        );
         workers.spawn(async move {
             run.await;
             Ok(())

@@ -10,6 +10,10 @@
 //! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
 //! it twice is saying it once.
 
+mod epochs;
+
+pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +23,7 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError};
+use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Schedule};
 use tokio_util::sync::CancellationToken;
 
 /// What [`run`] works on.
@@ -33,6 +37,8 @@ pub struct Config {
     pub db: Db,
     /// How often unfinished erasures are looked for.
     pub every: Duration,
+    /// When key epochs end and are destroyed.
+    pub schedule: Schedule,
 }
 
 /// Proof of an erasure.
@@ -138,8 +144,31 @@ pub enum RedactionError {
     Erase(#[from] EraseError),
 }
 
-/// Finishes unfinished erasures and answers shops' requests for erasure, now and every so often, until it is told to stop.
+/// Finishes unfinished erasures, answers shops' requests for erasure and keeps the key epochs, now and every so often, until
+/// it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
+    tokio::join!(erase_often(&config, &shutdown), rotate_often(&config, &shutdown));
+}
+
+/// How often the epochs are looked after. They last hours and days.
+const EPOCHS_EVERY: Duration = Duration::from_secs(60);
+
+async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
+    let mut ticks = tokio::time::interval(EPOCHS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        match keep_epochs(&config.keys, config.schedule, now()).await {
+            Ok(kept) if kept == Kept::default() => {}
+            Ok(Kept { begun, moved, destroyed }) => {
+                let (begun, destroyed) = (begun.map(|epoch| epoch.0), destroyed.len());
+                tracing::info!(begun, pages = moved.pages, keys = moved.keys, destroyed, "looked after the key epochs");
+            }
+            Err(error) => tracing::warn!(%error, "the key epochs are not as they should be; trying again"),
+        }
+    }
+}
+
+async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -193,7 +222,7 @@ mod tests {
     use event_log::ReadFrom;
     use events::{Payload, Topic};
     use store::db::{Dialect, Durability};
-    use store::keys::{IdentityHint, IdentityKind, Month, PersonRef, Stage, load_or_create_root};
+    use store::keys::{IdentityHint, IdentityKind, Keyring, Month, PersonRef, Stage, load_or_create_root};
     use store::schema::{books_migrations, keys_migrations};
 
     const ERASED: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -211,8 +240,8 @@ mod tests {
             let at = |name: &str| self.0.path().join(name);
             let schema = keys_migrations(Dialect::Sqlite);
             let db = Db::open_sqlite(&at("keys.db"), Durability::Full, &schema).await.unwrap();
-            let root = load_or_create_root(&at("root.key")).unwrap();
-            (KeyStore::open(db, root).await.unwrap(), EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
+            let keyring = Keyring::in_folder(load_or_create_root(&at("root.key")).unwrap(), &at("epochs"));
+            (KeyStore::open(db, keyring, ERASED).await.unwrap(), EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
         }
 
         async fn books(&self) -> Db {
@@ -309,7 +338,8 @@ mod tests {
         stop_after(1, &keys, &log, subject).await;
         let shutdown = CancellationToken::new();
         let every = Duration::from_millis(5);
-        let config = Config { keys: keys.clone(), log: log.clone(), db: shop.books().await, every };
+        let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(86_400) };
+        let config = Config { keys: keys.clone(), log: log.clone(), db: shop.books().await, every, schedule };
         let role = tokio::spawn(run(config, shutdown.clone()));
         let finished = async {
             while !keys.unfinished_erasures().await.unwrap().is_empty() {

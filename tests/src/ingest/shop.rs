@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use store::books::{TenantRow, save_tenant};
 use store::db::{Db, Dialect, Durability};
-use store::keys::{BoxRef, ErasureReason, KeyStore};
+use store::keys::{BoxRef, ErasureReason, KeyStore, Keyring};
 use store::schema::{books_migrations, keys_migrations};
 use subject_keys::RootKey;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,8 @@ impl Shop {
         let books = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &books).await.unwrap();
         let keys = keys_migrations(Dialect::Sqlite);
         let keys = Db::open_sqlite(&folder.path().join("keys.db"), Durability::Full, &keys).await.unwrap();
-        let keys = KeyStore::open(keys, RootKey::from_bytes([7; 32])).await.unwrap();
+        let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.path().join("epochs"));
+        let keys = KeyStore::open(keys, keyring, clock()).await.unwrap();
         for (id, secret) in [(TENANT, SECRET), ("swat-honey", "another shop's secret")] {
             add_tenant(&books, id).await;
             keys.put_secret(&tenant(id), "shopify", &SecretString::from(secret)).await.unwrap();

@@ -106,34 +106,39 @@ impl KeyStore {
             }
         };
         let rows = self.db.query(&sql, vec![list.into()]).await?;
-        rows.iter().map(|row| self.current(row)).collect()
+        let mut keys = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let (id, current) = self.current(row).await?;
+            keys.insert(id, current);
+        }
+        Ok(keys)
     }
 
-    fn current(&self, row: &Row) -> Result<(KeyId, Current), KeyStoreError> {
+    async fn current(&self, row: &Row) -> Result<(KeyId, Current), KeyStoreError> {
         let id = key_id(row.text(0)?)?;
         let key = match living(row.text(3)?, row.opt_blob(4)?)? {
-            Some(wrapped) => Some(self.unwrapped(row, id, wrapped)?),
+            Some(wrapped) => Some(self.unwrapped(row, id, wrapped).await?),
             None => None,
         };
         Ok((id, Current { tenant: tenant(row.text(1)?)?, subject: subject(row.text(2)?)?, key }))
     }
 
-    fn unwrapped(&self, row: &Row, id: KeyId, wrapped: &[u8]) -> Result<Arc<PreparedKey>, KeyStoreError> {
+    async fn unwrapped(&self, row: &Row, id: KeyId, wrapped: &[u8]) -> Result<Arc<PreparedKey>, KeyStoreError> {
         if let Some(key) = self.caches.subject_keys.get(&id.0) {
             return Ok(key);
         }
-        let page = self.unwrap_page(row.int(5)?, row.int(6)?, row.blob(7)?)?;
+        let page = self.unwrap_page(row.int(5)?, row.int(6)?, row.blob(7)?).await?;
         let key = prepare(&page, id, wrapped)?;
         self.caches.subject_keys.insert(id.0, Arc::clone(&key));
         Ok(key)
     }
 }
 
-/// The keys whose ids `ids` selects, with their pages.
+/// The keys whose ids `ids` selects, with their pages. The page that a destroyed key was on goes with its epoch.
 fn select_keys(ids: &str) -> String {
     format!(
         "SELECT k.key_id, k.tenant, k.subject, k.state, k.wrapped, p.page, p.epoch, p.wrapped \
-         FROM subject_key k JOIN page p ON p.page = k.page WHERE k.key_id IN ({ids})"
+         FROM subject_key k LEFT JOIN page p ON p.page = k.page WHERE k.key_id IN ({ids})"
     )
 }
 

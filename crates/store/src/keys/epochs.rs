@@ -1,11 +1,15 @@
-//! The key-encryption keys of each epoch, loaded when the key store is opened, and the keys right below them.
+//! Epochs: the keys that wrap pages and index keys for a time. One is current; those before it are retired, and destroyed
+//! when the backups of their time have expired. With an epoch's key goes every copy of what it wrapped.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use subject_keys::{EpochId, EpochKey, RootKey, UnwrapError};
+use ledger::Timestamp;
+use moka::sync::Cache;
+use subject_keys::{EpochId, EpochKey, UnwrapError};
 
-use super::{KeyStoreError, corrupt, lock, random};
+use super::keyring::{Keyring, KeyringError};
+use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
 
 /// Why the key store did not open.
@@ -14,11 +18,11 @@ pub enum OpenKeysError {
     /// The database's answer, which says whether trying again helps.
     #[error("the key store cannot be read: {0}")]
     Db(#[from] DbError),
-    /// Another root key wrapped what is stored here. Use that one: without it everything sealed is unreadable.
-    #[error("the root key does not belong to this key store")]
-    WrongRoot,
-    /// The stored epoch key is damaged or of a later version.
-    #[error("the key of epoch {} cannot be unwrapped: {source}", .epoch.0)]
+    /// The keyring does not belong to this key store, or cannot be read.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
+    #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {
         /// Which epoch.
         epoch: EpochId,
@@ -27,75 +31,179 @@ pub enum OpenKeysError {
     },
 }
 
-/// Every epoch's key; never empty.
+/// How long a process may go on with an epoch's key without looking into the keyring again.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// The keyring, and what was lately read from it.
 pub(super) struct Epochs {
-    current: EpochId,
-    keys: BTreeMap<EpochId, EpochKey>,
+    keyring: Keyring,
+    keys: Cache<EpochId, Arc<EpochKey>>,
 }
 
 impl Epochs {
-    /// The epoch that new pages and index keys are wrapped by.
-    pub(super) fn current(&self) -> Result<(EpochId, &EpochKey), KeyStoreError> {
-        Ok((self.current, self.get(self.current)?))
+    /// Opens the keyring of a store. A store without epochs gets its first, beginning now.
+    pub(super) async fn open(db: &Db, keyring: Keyring, now: Timestamp) -> Result<Epochs, OpenKeysError> {
+        let current = find_or_begin(db, &keyring, now).await?;
+        let epochs = Epochs { keyring, keys: Cache::builder().max_capacity(1_000).time_to_live(FRESH).build() };
+        epochs.get(current).await?;
+        Ok(epochs)
+    }
+
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The epoch that new pages and index keys are wrapped by. It does not retire before this transaction has ended. Taken
+    /// before any lock on a page, as everybody does.
+    pub(super) async fn current(&self, tx: &mut Tx) -> Result<(EpochId, Arc<EpochKey>), KeyStoreError> {
+        let sql = match tx.dialect() {
+            Dialect::Postgres => "SELECT epoch FROM epoch WHERE state = 'current' FOR SHARE",
+            Dialect::Sqlite => "SELECT epoch FROM epoch WHERE state = 'current'",
+        };
+        // Whoever waited for the beginning of an epoch finds the one before retired; the new one shows at the next look.
+        for _ in 0..8 {
+            if let Some(row) = tx.query(sql, vec![]).await?.first() {
+                let epoch = epoch_id(row.int(0)?)?;
+                return Ok((epoch, self.get(epoch).await?));
+            }
+        }
+        Err(corrupt("no epoch is current").into())
     }
 
     /// The key of the epoch that a row names.
-    pub(super) fn of(&self, stored: i64) -> Result<&EpochKey, KeyStoreError> {
-        self.get(epoch_id(stored)?)
+    pub(super) async fn of(&self, stored: i64) -> Result<Arc<EpochKey>, KeyStoreError> {
+        Ok(self.get(epoch_id(stored)?).await?)
     }
 
-    fn get(&self, epoch: EpochId) -> Result<&EpochKey, KeyStoreError> {
-        self.keys.get(&epoch).ok_or(KeyStoreError::UnknownEpoch(epoch))
+    async fn get(&self, epoch: EpochId) -> Result<Arc<EpochKey>, KeyringError> {
+        if let Some(key) = self.keys.get(&epoch) {
+            return Ok(key);
+        }
+        let key = Arc::new(on_disk(&self.keyring, move |ring| ring.open(epoch)).await?);
+        self.keys.insert(epoch, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// Destroys an epoch's key, in the keyring and in this process.
+    pub(super) async fn destroy(&self, epoch: EpochId) -> Result<(), KeyringError> {
+        on_disk(&self.keyring, move |ring| ring.destroy(epoch)).await?;
+        self.keys.invalidate(&epoch);
+        Ok(())
     }
 }
 
-/// Unwraps all epochs; a store without any gets its first.
-pub(super) async fn load_or_begin(db: &Db, root: &Arc<RootKey>) -> Result<Epochs, OpenKeysError> {
-    let dialect = db.dialect();
-    let wrapping = Arc::clone(root);
-    let rows = db
+impl KeyStore {
+    /// Begins the next epoch and retires the one before; gives its number. With `unless_begun_since` nothing happens when
+    /// the current one began at that time or later, so that of several processes one begins it.
+    ///
+    /// What is wrapped by earlier epochs stays so until [`KeyStore::rewrap`] has moved it.
+    pub async fn begin_epoch(
+        &self,
+        at: Timestamp,
+        unless_begun_since: Option<Timestamp>,
+    ) -> Result<Option<EpochId>, KeyStoreError> {
+        let keyring = self.epochs.keyring().clone();
+        self.db
+            .run_tx("begin-epoch", move |tx| {
+                let keyring = keyring.clone();
+                Box::pin(async move { begin_in(tx, &keyring, at, unless_begun_since).await })
+            })
+            .await
+    }
+}
+
+async fn begin_in(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    at: Timestamp,
+    unless_begun_since: Option<Timestamp>,
+) -> Result<Option<EpochId>, KeyStoreError> {
+    lock::epochs(tx).await?;
+    let rows = tx.query("SELECT epoch, created_at FROM epoch ORDER BY epoch DESC LIMIT 1", vec![]).await?;
+    let last = match rows.first() {
+        Some(row) if unless_begun_since.is_some_and(|since| row.int(1).is_ok_and(|begun| begun >= since.0)) => {
+            return Ok(None);
+        }
+        Some(row) => epoch_id(row.int(0)?)?,
+        None => EpochId(0),
+    };
+    tx.execute("UPDATE epoch SET state = 'retired', retired_at = $1 WHERE state = 'current'", vec![at.0.into()])
+        .await?;
+    // The key is on the disk before the database knows of it. If this transaction fails, that number is never used.
+    let next = on_disk(keyring, move |ring| ring.begin(last)).await?;
+    let insert = "INSERT INTO epoch (epoch, wrapped, created_at, state) VALUES ($1, $2, $3, 'current')";
+    tx.execute(insert, vec![next.0.into(), Vec::<u8>::new().into(), at.0.into()]).await?;
+    Ok(Some(next))
+}
+
+/// The number of the current epoch. Keys of epochs that an earlier version kept in the database move to the keyring.
+async fn find_or_begin(db: &Db, keyring: &Keyring, now: Timestamp) -> Result<EpochId, OpenKeysError> {
+    let ring = keyring.clone();
+    let (current, moved) = db
         .run_tx("open-keys", move |tx| {
-            let root = Arc::clone(&wrapping);
-            Box::pin(async move { rows_or_first(tx, dialect, &root).await })
+            let ring = ring.clone();
+            Box::pin(async move { find_or_begin_in(tx, &ring, now).await })
         })
         .await?;
-    unwrap(root, &rows)
-}
-
-async fn rows_or_first(tx: &mut Tx, dialect: Dialect, root: &RootKey) -> Result<Vec<Row>, DbError> {
-    const SELECT: &str = "SELECT epoch, wrapped FROM epoch ORDER BY epoch";
-    lock::epochs(tx, dialect).await?;
-    let rows = tx.query(SELECT, vec![]).await?;
-    if !rows.is_empty() {
-        return Ok(rows);
+    if moved {
+        db.forget_wal().await?;
     }
-    let first = EpochId(1);
-    let wrapped = root.wrap_epoch(first, &EpochKey::generate(&mut random), &mut random);
-    let insert = "INSERT INTO epoch (epoch, wrapped, created_at) VALUES ($1, $2, $3)";
-    tx.execute(insert, vec![first.0.into(), wrapped.into(), now().into()]).await?;
-    tx.query(SELECT, vec![]).await
+    Ok(current)
 }
 
-fn unwrap(root: &RootKey, rows: &[Row]) -> Result<Epochs, OpenKeysError> {
-    let mut epochs = Epochs { current: EpochId(0), keys: BTreeMap::new() };
-    for row in rows {
-        let epoch = epoch_id(row.int(0)?)?;
-        let key = root.unwrap_epoch(epoch, row.blob(1)?).map_err(|source| match source {
-            UnwrapError::Rejected => OpenKeysError::WrongRoot,
-            source => OpenKeysError::Damaged { epoch, source },
-        })?;
-        epochs.current = epochs.current.max(epoch);
-        epochs.keys.insert(epoch, key);
+async fn find_or_begin_in(tx: &mut Tx, keyring: &Keyring, now: Timestamp) -> Result<(EpochId, bool), OpenKeysError> {
+    lock::epochs(tx).await?;
+    let rows = tx.query("SELECT epoch, wrapped FROM epoch WHERE state <> 'destroyed' ORDER BY epoch", vec![]).await?;
+    let Some(last) = rows.last() else {
+        let begun = begin_in(tx, keyring, now, None).await.map_err(OpenKeysError::of)?;
+        return Ok((begun.unwrap_or(EpochId(1)), false));
+    };
+    let current = epoch_id(last.int(0)?)?;
+    let kept_here: Vec<&Row> = rows.iter().filter(|row| row.blob(1).is_ok_and(|wrapped| !wrapped.is_empty())).collect();
+    for row in &kept_here {
+        move_to_keyring(tx, keyring, row).await?;
     }
-    Ok(epochs)
+    Ok((current, !kept_here.is_empty()))
 }
 
-fn epoch_id(stored: i64) -> Result<EpochId, DbError> {
+async fn move_to_keyring(tx: &mut Tx, keyring: &Keyring, row: &Row) -> Result<(), OpenKeysError> {
+    let epoch = epoch_id(row.int(0)?)?;
+    let unwrapped = keyring.root().unwrap_epoch(epoch, row.blob(1)?);
+    let key = unwrapped.map_err(|source| match source {
+        UnwrapError::Rejected => KeyringError::WrongRoot(epoch).into(),
+        source => OpenKeysError::Damaged { epoch, source },
+    })?;
+    // It is there already if a crash came between the keyring and the database.
+    on_disk(keyring, move |ring| if ring.holds(epoch) { ring.open(epoch).map(drop) } else { ring.keep(epoch, &key) })
+        .await?;
+    tx.execute("UPDATE epoch SET wrapped = $2 WHERE epoch = $1", vec![epoch.0.into(), Vec::<u8>::new().into()]).await?;
+    Ok(())
+}
+
+impl OpenKeysError {
+    fn of(error: KeyStoreError) -> OpenKeysError {
+        match error {
+            KeyStoreError::Keyring(error) => error.into(),
+            KeyStoreError::Db(error) => error.into(),
+            // Beginning an epoch unwraps nothing.
+            KeyStoreError::Damaged { .. } => corrupt("a new epoch could not be begun").into(),
+        }
+    }
+}
+
+/// Runs something on the keyring where it may wait for the disk.
+async fn on_disk<T: Send + 'static>(
+    keyring: &Keyring,
+    work: impl FnOnce(&Keyring) -> Result<T, KeyringError> + Send + 'static,
+) -> Result<T, KeyringError> {
+    let ring = keyring.clone();
+    match tokio::task::spawn_blocking(move || work(&ring)).await {
+        Ok(done) => done,
+        Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+        Err(_) => Err(KeyringError::ShuttingDown),
+    }
+}
+
+pub(super) fn epoch_id(stored: i64) -> Result<EpochId, DbError> {
     u32::try_from(stored).map(EpochId).map_err(|_| corrupt("an epoch's number is out of range"))
-}
-
-/// When an epoch began, in microseconds since 1970. Only the operator's eye reads it.
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

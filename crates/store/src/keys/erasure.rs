@@ -5,9 +5,13 @@
 //! SQLite's write-ahead log too. They survive in backups, and in PostgreSQL's write-ahead log and its archive, until these
 //! are gone; the epochs see to those.
 
+use std::collections::BTreeSet;
+
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
+use subject_keys::EpochId;
 
+use super::epochs::epoch_id;
 use super::identity::{IdentityKind, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
@@ -91,6 +95,9 @@ pub struct Erasure {
     pub requested_at: Timestamp,
     /// When the keys were destroyed, if they are.
     pub destroyed_at: Option<Timestamp>,
+    /// The last epoch by which a copy of the destroyed keys can be opened. Unknown before they are destroyed, and for what
+    /// was destroyed before epochs ended.
+    pub epoch: Option<EpochId>,
 }
 
 /// Whether a request is new. Asking twice is no error.
@@ -210,10 +217,18 @@ impl KeyStore {
 
     /// Erasures that are not announced yet, oldest request first: what to go on with after a restart.
     pub async fn unfinished_erasures(&self) -> Result<Vec<Erasure>, KeyStoreError> {
-        let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at FROM erasure \
+        let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at, epoch FROM erasure \
                    WHERE stage <> 'announced' ORDER BY requested_at, tenant, subject";
         let rows = self.db.query(sql, vec![]).await?;
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
+    }
+
+    /// The subject's erasure, if one is on record.
+    pub async fn erasure_of(&self, tenant: &TenantId, subject: SubjectId) -> Result<Option<Erasure>, KeyStoreError> {
+        let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at, epoch FROM erasure \
+                   WHERE tenant = $1 AND subject = $2";
+        let rows = self.db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+        Ok(rows.first().map(erasure).transpose()?)
     }
 }
 
@@ -260,11 +275,38 @@ async fn destroy_in(
     }
     let tombstone = "UPDATE subject SET state = 'erased', erased_at = $3 WHERE tenant = $1 AND subject = $2";
     tx.execute(tombstone, dated()).await?;
+    lock_pages(tx, whose()).await?;
     let destroy = "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 \
-                   WHERE tenant = $1 AND subject = $2 AND state = 'active' RETURNING key_id";
+                   WHERE tenant = $1 AND subject = $2 AND state = 'active' RETURNING key_id, page";
     let destroyed = tx.query(destroy, dated()).await?;
+    mark_lossy(tx, &destroyed).await?;
+    // Read after the locks were taken: whatever wrapped these pages before belongs to this epoch or to an earlier one.
+    let copies = "UPDATE erasure SET epoch = (SELECT epoch FROM epoch WHERE state = 'current') \
+                  WHERE tenant = $1 AND subject = $2";
+    tx.execute(copies, whose()).await?;
     tx.execute(&forget_identities(), whose()).await?;
     Ok((Erased::Now(at), destroyed))
+}
+
+/// Takes the locks of the pages that the subject's keys are on, in the order that all share, so that a rotation moves them
+/// either before or after.
+async fn lock_pages(tx: &mut Tx, whose: Vec<Value>) -> Result<(), DbError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let sql = "SELECT page FROM page WHERE page IN \
+               (SELECT page FROM subject_key WHERE tenant = $1 AND subject = $2 AND state = 'active') \
+               ORDER BY page FOR UPDATE";
+    tx.query(sql, whose).await.map(|_| ())
+}
+
+/// Marks the pages that these keys were on: their own keys must not be wrapped by a later epoch.
+async fn mark_lossy(tx: &mut Tx, destroyed: &[Row]) -> Result<(), DbError> {
+    let pages = destroyed.iter().map(|row| row.int(1)).collect::<Result<BTreeSet<i64>, DbError>>()?;
+    for page in pages {
+        tx.execute("UPDATE page SET state = 'lossy' WHERE page = $1 AND state = 'in-use'", vec![page.into()]).await?;
+    }
+    Ok(())
 }
 
 /// Deletes what would lead back to the person.
@@ -291,6 +333,7 @@ fn erasure(row: &Row) -> Result<Erasure, DbError> {
         stage: Stage::parse(row.text(3)?)?,
         requested_at: Timestamp(row.int(4)?),
         destroyed_at: row.opt_int(5)?.map(Timestamp),
+        epoch: row.opt_int(6)?.map(epoch_id).transpose()?,
     })
 }
 

@@ -35,7 +35,7 @@ impl KeyStore {
         let sql = "SELECT tenant, epoch, wrapped FROM index_key WHERE tenant = $1";
         let rows = self.db.query(sql, vec![tenant.as_str().into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let key = Arc::new(self.unwrap_index(tenant, row)?);
+        let key = Arc::new(self.unwrap_index(tenant, row).await?);
         self.caches.index_keys.insert(tenant.clone(), Arc::clone(&key));
         Ok(Some(key))
     }
@@ -82,8 +82,8 @@ impl KeyStore {
         let mut found = IndexKeys::new();
         for tenant in wanted {
             let key = match stored.get(tenant.as_str()) {
-                Some(row) => self.unwrap_index(tenant, row)?,
-                None => self.make_index_key(tenant, &mut made)?,
+                Some(row) => self.unwrap_index(tenant, row).await?,
+                None => self.make_index_key(tx, tenant, &mut made).await?,
             };
             found.insert(tenant.clone(), Arc::new(key));
         }
@@ -91,16 +91,16 @@ impl KeyStore {
         Ok(found)
     }
 
-    fn make_index_key(&self, tenant: &TenantId, made: &mut Rows) -> Result<IndexKey, KeyStoreError> {
-        let (epoch, wrapping) = self.epochs.current()?;
+    async fn make_index_key(&self, tx: &mut Tx, tenant: &TenantId, made: &mut Rows) -> Result<IndexKey, KeyStoreError> {
+        let (epoch, wrapping) = self.epochs.current(tx).await?;
         let key = IndexKey::generate(&mut random);
         let wrapped = wrapping.wrap_index(tenant.as_str(), &key, &mut random);
         made.push([tenant.as_str().into(), epoch.0.into(), wrapped.into()]);
         Ok(key)
     }
 
-    fn unwrap_index(&self, tenant: &TenantId, row: &Row) -> Result<IndexKey, KeyStoreError> {
-        let epoch = self.epochs.of(row.int(1)?)?;
+    async fn unwrap_index(&self, tenant: &TenantId, row: &Row) -> Result<IndexKey, KeyStoreError> {
+        let epoch = self.epochs.of(row.int(1)?).await?;
         epoch.unwrap_index(tenant.as_str(), row.blob(2)?).map_err(damaged("index key"))
     }
 }

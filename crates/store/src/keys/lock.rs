@@ -20,7 +20,8 @@ pub(super) async fn tenants<'a>(
 }
 
 /// The same for the beginning of an epoch.
-pub(super) async fn epochs(tx: &mut Tx, dialect: Dialect) -> Result<(), DbError> {
+pub(super) async fn epochs(tx: &mut Tx) -> Result<(), DbError> {
+    let dialect = tx.dialect();
     take(tx, dialect, &BTreeSet::from([number("epochs", "")])).await
 }
 

@@ -24,9 +24,12 @@ mod epochs;
 mod erasure;
 mod identity;
 mod index;
+mod keyring;
 mod lock;
 mod resolve;
 mod root_file;
+mod rotation;
+mod schedule;
 mod secrets;
 mod subject_key;
 mod tables;
@@ -35,15 +38,19 @@ pub use boxes::{BoxRef, OpenBoxError};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
+pub use keyring::{Keyring, KeyringError};
 pub use root_file::{RootKeyError, load_or_create_root};
+pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
+pub use schedule::{Copies, Schedule};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::TenantId;
+use ledger::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
-use subject_keys::{EpochId, IndexKey, PreparedKey, RootKey, UnwrapError};
+use subject_keys::{IndexKey, PreparedKey, UnwrapError};
 use uuid::Uuid;
 
 use crate::db::{Db, DbError};
@@ -53,7 +60,6 @@ use epochs::Epochs;
 #[derive(Clone)]
 pub struct KeyStore {
     db: Db,
-    root: Arc<RootKey>,
     epochs: Arc<Epochs>,
     caches: Caches,
 }
@@ -80,18 +86,17 @@ pub enum KeyStoreError {
         /// What is wrong with it.
         source: UnwrapError,
     },
-    /// Another process has begun a new epoch since this one started: start this one again.
-    #[error("the key store: epoch {} is not known to this process", .0.0)]
-    UnknownEpoch(EpochId),
+    /// The keyring, where epoch keys lie.
+    #[error("the key store: {0}")]
+    Keyring(#[from] KeyringError),
 }
 
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
-    /// one gets its first epoch. Refuses a root key that did not wrap what is stored.
-    pub async fn open(db: Db, root: RootKey) -> Result<KeyStore, OpenKeysError> {
-        let root = Arc::new(root);
-        let epochs = epochs::load_or_begin(&db, &root).await?;
-        Ok(KeyStore { db, root, epochs: Arc::new(epochs), caches: Caches::new() })
+    /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch.
+    pub async fn open(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
+        let epochs = Arc::new(Epochs::open(&db, keyring, now).await?);
+        Ok(KeyStore { db, epochs, caches: Caches::new() })
     }
 }
 

@@ -66,7 +66,11 @@ impl KeyStore {
             tx.execute(&format!("DELETE FROM webhook_secret {of_sender} AND slot = 'previous'"), place()).await?;
             tx.execute(&format!("UPDATE webhook_secret SET slot = 'previous' {of_sender}"), place()).await?;
         }
-        let wrapped = self.root.wrap_secret(&label(tenant, sender), secret.expose_secret().as_bytes(), &mut random);
+        let wrapped = self.epochs.keyring().root().wrap_secret(
+            &label(tenant, sender),
+            secret.expose_secret().as_bytes(),
+            &mut random,
+        );
         let insert = "INSERT INTO webhook_secret (tenant, sender, slot, wrapped) VALUES ($1, $2, 'current', $3)";
         let args = place().into_iter().chain([wrapped.into()]).collect();
         tx.execute(insert, args).await?;
@@ -74,7 +78,12 @@ impl KeyStore {
     }
 
     fn unwrap_secret(&self, tenant: &TenantId, sender: &str, wrapped: &[u8]) -> Result<SecretString, KeyStoreError> {
-        let bytes = self.root.unwrap_secret(&label(tenant, sender), wrapped).map_err(damaged("webhook secret"))?;
+        let bytes = self
+            .epochs
+            .keyring()
+            .root()
+            .unwrap_secret(&label(tenant, sender), wrapped)
+            .map_err(damaged("webhook secret"))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| corrupt("a webhook secret is not text"))?;
         Ok(SecretString::from(text))
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use commerce::{SubjectId, TenantId};
-use subject_keys::{KeyId, KeyState, PageId, PageKey, PreparedKey, SubjectKey};
+use subject_keys::{EpochId, EpochKey, KeyId, KeyState, PageId, PageKey, PreparedKey, SubjectKey};
 use uuid::Uuid;
 
 use super::identity::{Claimant, Month};
@@ -45,13 +45,20 @@ struct StoredKey {
     wrapped: Option<Vec<u8>>,
 }
 
-/// A page that new keys are put on.
+/// A page that keys are put on.
 struct OpenPage {
     id: i64,
     epoch: i64,
     wrapped: Vec<u8>,
     used: i64,
     key: PageKey,
+}
+
+/// Pages that keys are put on: one that had room, and new ones of the current epoch when it is full.
+pub(super) struct PagesToFill {
+    epoch: EpochId,
+    wrapping: Arc<EpochKey>,
+    pages: Vec<OpenPage>,
 }
 
 impl KeyStore {
@@ -81,75 +88,92 @@ impl KeyStore {
         let mut keys = Keys::new(&PAGE);
         ids.into_iter().for_each(|page| keys.push([page.into()]));
         let rows = tx.select_by_keys(&keys).await?;
-        rows.iter().map(|row| Ok((row.int(0)?, self.unwrap_page(row.int(0)?, row.int(1)?, row.blob(2)?)?))).collect()
+        let mut pages = BTreeMap::new();
+        for row in &rows {
+            pages.insert(row.int(0)?, self.unwrap_page(row.int(0)?, row.int(1)?, row.blob(2)?).await?);
+        }
+        Ok(pages)
     }
 
     /// Unwraps a page's key.
-    pub(super) fn unwrap_page(&self, page: i64, epoch: i64, wrapped: &[u8]) -> Result<PageKey, KeyStoreError> {
-        self.epochs.of(epoch)?.unwrap_page(page_id(page)?, wrapped).map_err(damaged("page key"))
+    pub(super) async fn unwrap_page(&self, page: i64, epoch: i64, wrapped: &[u8]) -> Result<PageKey, KeyStoreError> {
+        self.epochs.of(epoch).await?.unwrap_page(page_id(page)?, wrapped).map_err(damaged("page key"))
     }
 
     async fn make_keys(&self, tx: &mut Tx, missing: Vec<KeySlot>, keys: &mut MonthKeys) -> Result<(), KeyStoreError> {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut pages = Vec::from_iter(self.page_with_room(tx).await?);
+        let current = self.epochs.current(tx).await?;
+        let mut pages = self.pages_to_fill(tx, current).await?;
         let mut made = Rows::new(&SUBJECT_KEY);
         for slot in missing {
-            if pages.last().is_none_or(|page| page.used >= PAGE_ROOM) {
-                pages.push(self.new_page()?);
-            }
-            if let Some(page) = pages.last_mut() {
-                let made_key = page.add(&slot, &mut made);
-                keys.insert(slot, Some(made_key));
-            }
+            let (id, key) = (KeyId(Uuid::new_v4()), SubjectKey::generate(&mut random));
+            let (page, wrapped) = pages.put(id, &key)?;
+            let active = KeyState::Active.as_str();
+            let rest = [id.0.to_string().into(), page.into(), wrapped.into(), active.into(), Value::Null];
+            made.push(slot.columns().into_iter().chain(rest));
+            keys.insert(slot, Some((id, Arc::new(key.prepare()))));
         }
         tx.upsert(&page_rows(pages)).await?;
         tx.upsert(&made).await?;
         Ok(())
     }
 
-    /// A page that takes more keys. Other processes take other pages meanwhile, rather than wait.
-    async fn page_with_room(&self, tx: &mut Tx) -> Result<Option<OpenPage>, KeyStoreError> {
-        let sql = match self.db.dialect() {
-            Dialect::Postgres => {
-                "SELECT page, epoch, wrapped, used FROM page WHERE used < 1024 LIMIT 1 FOR UPDATE SKIP LOCKED"
-            }
-            Dialect::Sqlite => "SELECT page, epoch, wrapped, used FROM page WHERE used < 1024 LIMIT 1",
+    /// A page that takes more keys, and where new ones come from. Other processes take other pages meanwhile, rather than
+    /// wait.
+    pub(super) async fn pages_to_fill(
+        &self,
+        tx: &mut Tx,
+        (epoch, wrapping): (EpochId, Arc<EpochKey>),
+    ) -> Result<PagesToFill, KeyStoreError> {
+        const SELECT: &str =
+            "SELECT page, epoch, wrapped, used FROM page WHERE used < 1024 AND state = 'in-use' LIMIT 1";
+        let sql = match tx.dialect() {
+            Dialect::Postgres => format!("{SELECT} FOR UPDATE SKIP LOCKED"),
+            Dialect::Sqlite => SELECT.to_owned(),
         };
-        let rows = tx.query(sql, vec![]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let (id, epoch, wrapped, used) = (row.int(0)?, row.int(1)?, row.blob(2)?.to_vec(), row.int(3)?);
-        let key = self.unwrap_page(id, epoch, &wrapped)?;
-        Ok(Some(OpenPage { id, epoch, wrapped, used, key }))
+        let rows = tx.query(&sql, vec![]).await?;
+        let mut pages = Vec::new();
+        if let Some(row) = rows.first() {
+            let (id, epoch, wrapped, used) = (row.int(0)?, row.int(1)?, row.blob(2)?.to_vec(), row.int(3)?);
+            let key = self.unwrap_page(id, epoch, &wrapped).await?;
+            pages.push(OpenPage { id, epoch, wrapped, used, key });
+        }
+        Ok(PagesToFill { epoch, wrapping, pages })
+    }
+}
+
+impl PagesToFill {
+    /// Puts a key on a page; gives the page's number and the key as wrapped by it.
+    pub(super) fn put(&mut self, id: KeyId, key: &SubjectKey) -> Result<(i64, Vec<u8>), KeyStoreError> {
+        let mut page = match self.pages.pop() {
+            Some(page) if page.used < PAGE_ROOM => page,
+            full => {
+                self.pages.extend(full);
+                self.new_page()?
+            }
+        };
+        page.used += 1;
+        let put = (page.id, page.key.wrap_key(id, key, &mut random));
+        self.pages.push(page);
+        Ok(put)
     }
 
     /// Pages have random numbers, so that two processes may begin one each at the same time.
     fn new_page(&self) -> Result<OpenPage, KeyStoreError> {
-        let (epoch, wrapping) = self.epochs.current()?;
         let key = PageKey::generate(&mut random);
         let id = rand::random_range(1..=i64::MAX);
-        let wrapped = wrapping.wrap_page(page_id(id)?, &key, &mut random);
-        Ok(OpenPage { id, epoch: epoch.0.into(), wrapped, used: 0, key })
+        let wrapped = self.wrapping.wrap_page(page_id(id)?, &key, &mut random);
+        Ok(OpenPage { id, epoch: self.epoch.0.into(), wrapped, used: 0, key })
     }
 }
 
-impl OpenPage {
-    fn add(&mut self, slot: &KeySlot, made: &mut Rows) -> (KeyId, Arc<PreparedKey>) {
-        let (id, key) = (KeyId(Uuid::new_v4()), SubjectKey::generate(&mut random));
-        let wrapped = self.key.wrap_key(id, &key, &mut random);
-        self.used += 1;
-        let active = KeyState::Active.as_str();
-        let rest = [id.0.to_string().into(), self.id.into(), wrapped.into(), active.into(), Value::Null];
-        made.push(slot.columns().into_iter().chain(rest));
-        (id, Arc::new(key.prepare()))
-    }
-}
-
-fn page_rows(pages: Vec<OpenPage>) -> Rows {
+/// The pages as they are now, to be written.
+pub(super) fn page_rows(filled: PagesToFill) -> Rows {
     let mut rows = Rows::new(&PAGE);
-    for OpenPage { id, epoch, wrapped, used, .. } in pages {
-        rows.push([id.into(), epoch.into(), wrapped.into(), used.into()]);
+    for OpenPage { id, epoch, wrapped, used, .. } in filled.pages {
+        rows.push([id.into(), epoch.into(), wrapped.into(), used.into(), "in-use".into()]);
     }
     rows
 }
@@ -189,6 +213,6 @@ pub(super) fn key_id(text: &str) -> Result<KeyId, DbError> {
     Uuid::parse_str(text).map(KeyId).map_err(|_| corrupt("a key's id is not a UUID"))
 }
 
-fn page_id(stored: i64) -> Result<PageId, DbError> {
+pub(super) fn page_id(stored: i64) -> Result<PageId, DbError> {
     u64::try_from(stored).map(PageId).map_err(|_| corrupt("a page's number is out of range"))
 }

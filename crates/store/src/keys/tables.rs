@@ -3,19 +3,28 @@
 use crate::db::Kind::{Blob, Int, Text};
 use crate::db::{Column, Table};
 
+/// Who writes a page holds its lock.
 pub(super) static PAGE: Table = Table {
     name: "page",
     columns: &[
         Column::key("page", Int),
-        Column::keep("epoch", Int),
-        Column::keep("wrapped", Blob),
+        Column::replace("epoch", Int),
+        Column::replace("wrapped", Blob),
         Column::replace("used", Int),
+        Column::keep("state", Text),
     ],
 };
 
+/// Bulk writes only add index keys.
 pub(super) static INDEX_KEY: Table = Table {
     name: "index_key",
     columns: &[Column::key("tenant", Text), Column::keep("epoch", Int), Column::keep("wrapped", Blob)],
+};
+
+/// An index key that is wrapped anew. Who writes it holds its lock.
+pub(super) static INDEX_KEY_PLACE: Table = Table {
+    name: "index_key",
+    columns: &[Column::key("tenant", Text), Column::replace("epoch", Int), Column::replace("wrapped", Blob)],
 };
 
 /// Bulk writes only add subjects: nothing but an erasure changes one.
@@ -42,6 +51,20 @@ pub(super) static SUBJECT_KEY: Table = Table {
         Column::keep("wrapped", Blob),
         Column::keep("state", Text),
         Column::keep("destroyed_at", Int),
+    ],
+};
+
+/// A key that moves to another page. Who writes it holds its lock.
+pub(super) static SUBJECT_KEY_PLACE: Table = Table {
+    name: "subject_key",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("month", Text),
+        Column::keep("key_id", Text),
+        Column::replace("page", Int),
+        Column::replace("wrapped", Blob),
+        Column::keep("state", Text),
     ],
 };
 

@@ -56,6 +56,15 @@ pub(crate) struct Flags {
     /// Root key file [default: DATA/root.key]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) root_key: Option<String>,
+    /// Folder of the epoch keys, which no backup may contain [default: `epochs` beside the root key]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    pub(crate) keyring: Option<String>,
+    /// Hours until the next key epoch begins [default: 24]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub(crate) epoch_hours: Option<String>,
+    /// Days for which a backup of the key store can be restored; then no copy of a destroyed key opens [default: 30]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub(crate) backup_days: Option<String>,
     /// Log filter, such as `info` or `warn,ingest=debug`
     #[arg(long, global = true, value_name = "FILTER", hide_short_help = true)]
     pub(crate) log: Option<String>,
@@ -74,7 +83,7 @@ pub(crate) struct Flags {
 }
 
 /// What every setting is: its name and whether it is a number.
-const KEYS: [(&str, bool); 15] = [
+const KEYS: [(&str, bool); 18] = [
     ("data", false),
     ("listen", false),
     ("kafka", false),
@@ -85,6 +94,9 @@ const KEYS: [(&str, bool); 15] = [
     ("partitions", true),
     ("replication", true),
     ("root_key", false),
+    ("keyring", false),
+    ("epoch_hours", true),
+    ("backup_days", true),
     ("log", false),
     ("log_format", false),
     ("workers", true),
@@ -149,7 +161,8 @@ fn defaults() -> Layer {
         ("log", DEFAULT_LOG),
         ("log_format", "text"),
     ];
-    let numbers = [("replication", -1_i64), ("batch", 4_000), ("max_body", 4 << 20)];
+    let numbers =
+        [("replication", -1_i64), ("epoch_hours", 24), ("backup_days", 30), ("batch", 4_000), ("max_body", 4 << 20)];
     let texts = texts.map(|(key, text)| (key.to_owned(), Value::from(text)));
     let numbers = numbers.map(|(key, number)| (key.to_owned(), Value::from(number)));
     Layer { origin: "default".to_owned(), values: texts.into_iter().chain(numbers).collect() }
@@ -208,6 +221,9 @@ impl Flags {
             "partitions" => &self.partitions,
             "replication" => &self.replication,
             "root_key" => &self.root_key,
+            "keyring" => &self.keyring,
+            "epoch_hours" => &self.epoch_hours,
+            "backup_days" => &self.backup_days,
             "log" => &self.log,
             "log_format" => &self.log_format,
             "workers" => &self.workers,

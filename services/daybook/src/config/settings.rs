@@ -9,6 +9,7 @@ use figment::Figment;
 use figment::error::Kind;
 use secrecy::SecretString;
 use serde::Deserialize;
+use store::keys::Schedule;
 use tracing_subscriber::EnvFilter;
 
 use super::layers::names;
@@ -25,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) backend: Backend,
     /// The root key's file.
     pub(crate) root_key: PathBuf,
+    /// The folder of the epoch keys.
+    pub(crate) keyring: PathBuf,
+    /// How long key epochs last, and how long a backup of the key store is kept.
+    pub(crate) schedule: Schedule,
     /// The log filter.
     pub(crate) log: String,
     /// How log lines are written.
@@ -82,6 +87,9 @@ struct Raw {
     partitions: Option<u32>,
     replication: i16,
     root_key: Option<PathBuf>,
+    keyring: Option<PathBuf>,
+    epoch_hours: u32,
+    backup_days: u32,
     log: String,
     log_format: String,
     workers: Option<u32>,
@@ -109,11 +117,19 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
     if raw.workers == Some(0) {
         return Err(refused(layers, "workers", "is zero", "use 1 or more, or leave it out"));
     }
+    if raw.epoch_hours == 0 {
+        return Err(refused(layers, "epoch_hours", "is zero", "use 1 or more; 24 begins an epoch every day"));
+    }
     Ok(Settings {
         listen: listen(layers, &raw.listen)?,
         log_format: log_format(layers, &raw.log_format)?,
         shown: names().map(|key| shown(layers, key, &raw, &backend)).collect(),
         root_key: root_key(&raw),
+        keyring: keyring(&raw),
+        schedule: Schedule {
+            epoch: Duration::from_secs(3_600 * u64::from(raw.epoch_hours)),
+            backups: Duration::from_secs(86_400 * u64::from(raw.backup_days)),
+        },
         data: raw.data,
         backend,
         log: raw.log,
@@ -125,6 +141,10 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
 
 fn root_key(raw: &Raw) -> PathBuf {
     raw.root_key.clone().unwrap_or_else(|| raw.data.join("root.key"))
+}
+
+fn keyring(raw: &Raw) -> PathBuf {
+    raw.keyring.clone().unwrap_or_else(|| root_key(raw).with_file_name("epochs"))
 }
 
 fn listen(layers: &Figment, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -217,6 +237,9 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         },
         "replication" => raw.replication.to_string(),
         "root_key" => root_key(raw).display().to_string(),
+        "keyring" => keyring(raw).display().to_string(),
+        "epoch_hours" => raw.epoch_hours.to_string(),
+        "backup_days" => raw.backup_days.to_string(),
         "log" => raw.log.clone(),
         "log_format" => raw.log_format.clone(),
         "workers" => raw.workers.unwrap_or(processor::Config::default().workers).to_string(),
@@ -240,11 +263,12 @@ fn masked(url: &str) -> String {
 }
 
 impl Settings {
-    /// The same with another folder and a free port: what a demo uses. The root key goes along.
+    /// The same with another folder and a free port: what a demo uses. The keys go along.
     pub(crate) fn moved_to(&self, data: &Path) -> Settings {
         Settings {
             data: data.to_owned(),
             root_key: data.join("root.key"),
+            keyring: data.join("epochs"),
             listen: SocketAddr::new(self.listen.ip(), 0),
             ..self.clone()
         }

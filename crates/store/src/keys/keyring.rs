@@ -1,0 +1,256 @@
+//! The keyring: where the root key is known and where epoch keys lie, outside every database.
+//!
+//! A key that is only in a database is in every backup of it, in its write-ahead log and in the archive of that, and
+//! nobody can take it back. An epoch key therefore lies here alone, and destroying it here destroys it everywhere. So the
+//! keyring is never part of a backup: a copy of it for the event of a broken disk is kept on a second disk that follows
+//! every change, destruction included.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use subject_keys::{EpochId, EpochKey, RootKey, UnwrapError};
+
+use super::random;
+
+/// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits. Clones
+/// are cheap. Every call blocks for a few disk accesses.
+#[derive(Clone)]
+pub struct Keyring {
+    root: Arc<RootKey>,
+    folder: Arc<Path>,
+}
+
+/// Why an epoch key was not kept, found or destroyed. Nothing of any key is in here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    /// The folder or a file in it cannot be used.
+    #[error("the keyring {} cannot be used: {reason}", .path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// The operating system's answer.
+        reason: String,
+    },
+    /// The epoch has no key here. If it was not destroyed on purpose, restore the file from its copy: without it nothing
+    /// that the epoch wraps opens.
+    #[error("the key of epoch {} is not in the keyring: {} is missing", .epoch.0, .path.display())]
+    Missing {
+        /// Which epoch.
+        epoch: EpochId,
+        /// Where its key should be.
+        path: PathBuf,
+    },
+    /// Another root key wrapped it, or it is another epoch's. Use the right ones: without them everything sealed is
+    /// unreadable.
+    #[error("the root key does not belong to the key of epoch {}", .0.0)]
+    WrongRoot(EpochId),
+    /// The file was damaged, or comes from a later version.
+    #[error("the key of epoch {} cannot be unwrapped: {reason}", .epoch.0)]
+    Damaged {
+        /// Which epoch.
+        epoch: EpochId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no number left for an epoch.
+    #[error("epochs have run out of numbers")]
+    OutOfNumbers,
+    /// The process is ending.
+    #[error("the keyring was not asked: the process is ending")]
+    ShuttingDown,
+}
+
+impl Keyring {
+    /// The keyring in this folder, which is made when the first epoch begins.
+    pub fn in_folder(root: RootKey, folder: &Path) -> Keyring {
+        Keyring { root: Arc::new(root), folder: folder.into() }
+    }
+
+    /// The root key, which also wraps what has no epoch.
+    pub(super) fn root(&self) -> &RootKey {
+        &self.root
+    }
+
+    /// Draws the key of a new epoch and keeps it; it is on the disk when this returns. The epoch's number is above `last`
+    /// and above every number in the keyring: a database that was restored from an older state must not begin one again.
+    pub(super) fn begin(&self, last: EpochId) -> Result<EpochId, KeyringError> {
+        let highest = self.highest()?.map_or(last, |highest| highest.max(last));
+        let epoch = highest.0.checked_add(1).map(EpochId).ok_or(KeyringError::OutOfNumbers)?;
+        self.keep(epoch, &EpochKey::generate(&mut random))?;
+        Ok(epoch)
+    }
+
+    /// Keeps the key of an epoch that has none here.
+    pub(super) fn keep(&self, epoch: EpochId, key: &EpochKey) -> Result<(), KeyringError> {
+        let line = format!("{}\n", hex::encode(self.root.wrap_epoch(epoch, key, &mut random)));
+        let path = self.path(epoch);
+        self.make_folder().and_then(|()| write_whole(&path, line.as_bytes())).map_err(io_at(&path))
+    }
+
+    fn highest(&self) -> Result<Option<EpochId>, KeyringError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(io_at(&self.folder))?,
+        };
+        let number = |name: &str| name.strip_suffix(".key").and_then(|digits| digits.parse().ok()).map(EpochId);
+        let mut highest = None;
+        for entry in entries {
+            let name = entry.map_err(io_at(&self.folder))?.file_name();
+            highest = highest.max(name.to_str().and_then(number));
+        }
+        Ok(highest)
+    }
+
+    /// The key of an epoch.
+    pub(super) fn open(&self, epoch: EpochId) -> Result<EpochKey, KeyringError> {
+        let path = self.path(epoch);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(KeyringError::Missing { epoch, path }),
+            read => read.map_err(io_at(&path))?,
+        };
+        let damaged = |reason: String| KeyringError::Damaged { epoch, reason };
+        let wrapped = hex::decode(text.trim()).map_err(|_| damaged("it is no hexadecimal text".to_owned()))?;
+        self.root.unwrap_epoch(epoch, &wrapped).map_err(|source| match source {
+            UnwrapError::Rejected => KeyringError::WrongRoot(epoch),
+            source => damaged(source.to_string()),
+        })
+    }
+
+    /// Destroys the key of an epoch for good: overwritten, then removed. Destroying twice is no error.
+    ///
+    /// A disk that writes elsewhere when it overwrites (most solid-state disks, file systems that copy on write and their
+    /// snapshots) may hold the old bytes for a while: keep the keyring on an encrypted volume without snapshots.
+    pub(super) fn destroy(&self, epoch: EpochId) -> Result<(), KeyringError> {
+        let path = self.path(epoch);
+        match overwrite(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            done => done.and_then(|()| fs::remove_file(&path)).and_then(|()| self.sync()).map_err(io_at(&path)),
+        }
+    }
+
+    /// Whether the key of an epoch lies here, readable or not.
+    pub(super) fn holds(&self, epoch: EpochId) -> bool {
+        self.path(epoch).exists()
+    }
+
+    fn path(&self, epoch: EpochId) -> PathBuf {
+        self.folder.join(format!("{}.key", epoch.0))
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+/// Shows nothing: what it holds are keys.
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyring")
+    }
+}
+
+/// Writes a new file beside its place and links it there when it is on the disk: a crash leaves all of it or none, and
+/// what is there already stays.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let beside = folder.join(format!(".epoch-{:016x}", rand::random::<u64>()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let placed = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
+    let removed = fs::remove_file(&beside);
+    placed.and(removed)?;
+    File::open(folder)?.sync_all()
+}
+
+fn overwrite(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    file.write_all(&vec![b'0'; length])?;
+    file.sync_all()
+}
+
+fn io_at(path: &Path) -> impl Fn(io::Error) -> KeyringError {
+    move |error| KeyringError::Io { path: path.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use subject_keys::{PageId, PageKey};
+
+    fn keyring(folder: &Path, fill: u8) -> Keyring {
+        Keyring::in_folder(RootKey::from_bytes([fill; 32]), &folder.join("epochs"))
+    }
+
+    /// Whether two epoch keys are one: what one wraps, the other opens.
+    fn same(one: &EpochKey, other: &EpochKey) -> bool {
+        let wrapped = one.wrap_page(PageId(1), &PageKey::generate(&mut random), &mut random);
+        other.unwrap_page(PageId(1), &wrapped).is_ok()
+    }
+
+    #[test]
+    fn an_epochs_key_is_found_again_until_it_is_destroyed() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = keyring(folder.path(), 7);
+        assert_eq!([0, 0].map(|last| ring.begin(EpochId(last)).unwrap()), [EpochId(1), EpochId(2)]);
+        let [first, second] = [1, 2].map(|epoch| ring.open(EpochId(epoch)).unwrap());
+        assert!(same(&first, &keyring(folder.path(), 7).open(EpochId(1)).unwrap()) && !same(&first, &second));
+
+        for _ in 0..2 {
+            ring.destroy(EpochId(1)).unwrap();
+            assert!(matches!(ring.open(EpochId(1)), Err(KeyringError::Missing { epoch: EpochId(1), .. })));
+        }
+        assert!(!ring.holds(EpochId(1)) && same(&second, &ring.open(EpochId(2)).unwrap()));
+        assert_eq!(fs::read_dir(folder.path().join("epochs")).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn no_epoch_begins_twice_and_no_key_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = keyring(folder.path(), 7);
+        for (last, begun) in [(0, 1), (4, 5), (4, 6), (1, 7)] {
+            assert_eq!(ring.begin(EpochId(last)), Ok(EpochId(begun)), "after {last}");
+        }
+        let refused = ring.keep(EpochId(5), &EpochKey::generate(&mut random));
+        assert!(matches!(refused, Err(KeyringError::Io { .. })));
+        assert_eq!(ring.begin(EpochId(u32::MAX)), Err(KeyringError::OutOfNumbers));
+    }
+
+    #[test]
+    fn nobody_else_may_look_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        keyring(folder.path(), 7).begin(EpochId(0)).unwrap();
+        for (place, expected) in [("epochs", 0o700), ("epochs/1.key", 0o600)] {
+            assert_eq!(fs::metadata(folder.path().join(place)).unwrap().permissions().mode() & 0o777, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_epochs_key_is_refused_and_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = keyring(folder.path(), 7);
+        ring.begin(EpochId(0)).unwrap();
+        assert!(matches!(keyring(folder.path(), 8).open(EpochId(1)), Err(KeyringError::WrongRoot(EpochId(1)))));
+        fs::copy(folder.path().join("epochs/1.key"), folder.path().join("epochs/2.key")).unwrap();
+        assert!(matches!(ring.open(EpochId(2)), Err(KeyringError::WrongRoot(_))), "a copy is no key of another epoch");
+        for content in ["", "zz", "0102"] {
+            fs::write(folder.path().join("epochs/1.key"), content).unwrap();
+            assert!(matches!(ring.open(EpochId(1)), Err(KeyringError::Damaged { .. })), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("epochs"), "a file").unwrap();
+        let refusal = keyring(folder.path(), 7).begin(EpochId(0)).err().unwrap();
+        assert!(refusal.to_string().contains("epochs/1.key"), "{refusal}");
+    }
+}

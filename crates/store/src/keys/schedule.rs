@@ -1,0 +1,93 @@
+//! When epochs end, and from when on no copy of a destroyed key opens. Pure.
+
+use std::time::Duration;
+
+use ledger::Timestamp;
+
+use super::rotation::Epoch;
+
+/// How long an epoch lasts, and how long backups are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// How long an epoch is current. Usually a day.
+    pub epoch: Duration,
+    /// How long the key of an epoch outlives it: as long as a backup of the key store may have to be restored.
+    pub backups: Duration,
+}
+
+/// What copies of a destroyed key are worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// The keys of all epochs that could open one were destroyed; this was the last, at this time.
+    GoneSince(Timestamp),
+    /// Whoever has a copy from before, the keyring and the root key can open it; by this time the last such epoch's key is
+    /// destroyed, if the platform runs.
+    OpenUntil(Timestamp),
+}
+
+impl Schedule {
+    /// When the epoch's key is to be destroyed.
+    pub fn destroyed_by(&self, epoch: &Epoch) -> Timestamp {
+        let retires = epoch.retired_at.unwrap_or_else(|| later(epoch.begun_at, self.epoch));
+        later(retires, self.backups)
+    }
+
+    /// What copies are worth that this epoch, and none after it, can open.
+    pub fn copies(&self, last: &Epoch) -> Copies {
+        last.destroyed_at.map_or_else(|| Copies::OpenUntil(self.destroyed_by(last)), Copies::GoneSince)
+    }
+
+    /// Epochs that began before this time are to end now.
+    pub fn ends_before(&self, now: Timestamp) -> Timestamp {
+        earlier(now, self.epoch)
+    }
+
+    /// Epochs that retired at this time or before are to be destroyed now.
+    pub fn expires_until(&self, now: Timestamp) -> Timestamp {
+        earlier(now, self.backups)
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_add(micros(by)))
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_sub(micros(by)))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use subject_keys::EpochId;
+
+    const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn copies_open_until_the_last_epoch_that_wraps_them_is_destroyed() {
+        let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
+        let day = |days: i64| Timestamp(days * DAY);
+        let epoch = |retired: Option<i64>, destroyed: Option<i64>| Epoch {
+            epoch: EpochId(3),
+            begun_at: day(100),
+            retired_at: retired.map(day),
+            destroyed_at: destroyed.map(day),
+            pages: 0,
+            lossy: 0,
+            tenants: 0,
+            held: destroyed.is_none(),
+        };
+        for (retired, destroyed, expected) in [
+            (None, None, Copies::OpenUntil(day(131))),
+            (Some(103), None, Copies::OpenUntil(day(133))),
+            (Some(103), Some(134), Copies::GoneSince(day(134))),
+        ] {
+            assert_eq!(schedule.copies(&epoch(retired, destroyed)), expected);
+        }
+        assert_eq!((schedule.ends_before(day(101)), schedule.expires_until(day(131))), (day(100), day(101)));
+    }
+}

@@ -1,0 +1,205 @@
+//! `daybook keys`: the epochs that wrap everybody's keys, begun, moved to and destroyed.
+
+use anyhow::Result;
+use clap::Subcommand;
+use ledger::Timestamp;
+use serde::Serialize;
+use store::keys::{Epoch, KeyCount, KeyStore, Moved, Schedule};
+
+use crate::config::Settings;
+use crate::output::{Align, Answer, Table, bar_of_items, count, plural, strong};
+use crate::platform::{Platform, now, open_keys};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Epochs, what hangs on each, and when its key is destroyed; fails if one is overdue or missing
+    Status,
+    /// Begin the next epoch now, move everything to it, and destroy epochs whose backups have expired
+    Rotate,
+    /// Go on with a rotation that was interrupted
+    Rewrap,
+}
+
+/// Everything about the epochs.
+#[derive(Debug, Serialize)]
+struct Status {
+    ok: bool,
+    active_keys: i64,
+    destroyed_keys: i64,
+    epochs: Vec<EpochLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct EpochLine {
+    epoch: u32,
+    /// `current`, `retired`, `destroyed`; or what is wrong: `overdue`, `missing`.
+    state: &'static str,
+    begun_at: String,
+    /// When its key was destroyed, or is to be.
+    destroyed_at: String,
+    pages: i64,
+    /// Pages that lost a key since the epoch began: the next rotation moves what lives on them.
+    lossy_pages: i64,
+    tenants: i64,
+}
+
+/// What a rotation did.
+#[derive(Debug, Serialize)]
+struct Rotated {
+    begun: Option<u32>,
+    pages: u64,
+    left_pages: u64,
+    moved_keys: u64,
+    tenants: u64,
+    destroyed: Vec<u32>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings, command: &Keys) -> Result<Answer> {
+    Platform::require(settings)?;
+    let keys = open_keys(settings).await?;
+    match command {
+        Keys::Status => status(&keys, settings.schedule, now()).await,
+        Keys::Rotate => {
+            let begun = keys.begin_epoch(now(), None).await?;
+            rewrap(&keys, settings.schedule, begun.map(|epoch| epoch.0)).await
+        }
+        Keys::Rewrap => rewrap(&keys, settings.schedule, None).await,
+    }
+}
+
+async fn status(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Answer> {
+    let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
+    let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, schedule, now)).collect();
+    let ok = lines.iter().all(|line| !matches!(line.state, "overdue" | "missing"));
+    let KeyCount { active, destroyed } = counted;
+    let status = Status { ok, active_keys: active, destroyed_keys: destroyed, epochs: lines };
+    Ok(Answer::new(&status, text(&status)).with_verdict(ok))
+}
+
+fn line(epoch: &Epoch, schedule: Schedule, now: Timestamp) -> EpochLine {
+    let due = schedule.destroyed_by(epoch);
+    EpochLine {
+        epoch: epoch.epoch.0,
+        state: state(epoch, due, now),
+        begun_at: epoch.begun_at.to_string(),
+        destroyed_at: epoch.destroyed_at.unwrap_or(due).to_string(),
+        pages: epoch.pages,
+        lossy_pages: epoch.lossy,
+        tenants: epoch.tenants,
+    }
+}
+
+fn state(epoch: &Epoch, due: Timestamp, now: Timestamp) -> &'static str {
+    match (epoch.destroyed_at, epoch.retired_at) {
+        (Some(_), _) => "destroyed",
+        (None, _) if !epoch.held => "missing",
+        (None, _) if due < now => "overdue",
+        (None, None) => "current",
+        (None, Some(_)) => "retired",
+    }
+}
+
+fn text(status: &Status) -> String {
+    let right = |title: &'static str| (Align::Right, title);
+    let left = |title: &'static str| (Align::Left, title);
+    let mut table = Table::new([
+        right("epoch"),
+        left("state"),
+        left("begun"),
+        left("key destroyed"),
+        right("pages"),
+        right("lossy"),
+        right("tenants"),
+    ]);
+    for one in &status.epochs {
+        let numbers = [one.pages, one.lossy_pages, one.tenants].map(|number| number.to_string());
+        let [pages, lossy, tenants] = numbers;
+        let by = if one.state == "destroyed" { one.destroyed_at.clone() } else { format!("by {}", one.destroyed_at) };
+        table.row([one.epoch.to_string(), one.state.to_owned(), one.begun_at.clone(), by, pages, lossy, tenants]);
+    }
+    let keys = |number: i64| count(number.unsigned_abs());
+    let bad = if status.ok {
+        ""
+    } else {
+        "overdue: run `daybook keys rewrap`, and see that the privacy role runs. missing: restore the epoch's file from the \
+         keyring's copy, or everything that hangs on it stays unreadable\n"
+    };
+    format!("{table}{} keys live, {} were destroyed\n{bad}", keys(status.active_keys), keys(status.destroyed_keys))
+}
+
+/// Moves what hangs on earlier epochs and destroys those that are due.
+async fn rewrap(keys: &KeyStore, schedule: Schedule, begun: Option<u32>) -> Result<Answer> {
+    let moved = move_all(keys).await?;
+    let at = now();
+    let destroyed = keys.destroy_epochs(schedule.expires_until(at), at).await?;
+    let rotated = Rotated {
+        begun,
+        pages: moved.pages,
+        left_pages: moved.left,
+        moved_keys: moved.keys,
+        tenants: moved.tenants,
+        destroyed: destroyed.into_iter().map(|epoch| epoch.0).collect(),
+    };
+    Ok(Answer::new(&rotated, rotated.text()))
+}
+
+async fn move_all(keys: &KeyStore) -> Result<Moved> {
+    let behind = |epoch: &Epoch| if epoch.retired_at.is_some() { epoch.pages.unsigned_abs() } else { 0 };
+    let pages: u64 = keys.epochs().await?.iter().map(behind).sum();
+    let bar = bar_of_items("rewrapping pages", pages);
+    let moved = keys.rewrap(|moved| bar.set_position(moved.pages + moved.left)).await;
+    bar.finish_and_clear();
+    Ok(moved?)
+}
+
+impl Rotated {
+    fn text(&self) -> String {
+        let begun = self.begun.map_or_else(String::new, |epoch| strong(&format!("epoch {epoch} has begun\n")));
+        let destroyed = match self.destroyed.as_slice() {
+            [] => String::new(),
+            gone => {
+                let numbers: Vec<String> = gone.iter().map(u32::to_string).collect();
+                format!("destroyed for good: epoch {}\n", numbers.join(", "))
+            }
+        };
+        format!(
+            "{begun}{} wrapped anew, {} left behind with {} moved off, {} of tenants\n{destroyed}",
+            plural(self.pages, "page", "pages"),
+            plural(self.left_pages, "page that lost keys was", "pages that lost keys were"),
+            plural(self.moved_keys, "key", "keys"),
+            plural(self.tenants, "index key", "index keys"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use subject_keys::EpochId;
+
+    #[test]
+    fn an_epoch_that_should_be_gone_or_is_lost_stands_out() {
+        let schedule = Schedule { epoch: Duration::from_secs(10), backups: Duration::from_secs(20) };
+        let epoch = |retired: Option<i64>, destroyed: Option<i64>, held: bool| Epoch {
+            epoch: EpochId(1),
+            begun_at: Timestamp(0),
+            retired_at: retired.map(Timestamp),
+            destroyed_at: destroyed.map(Timestamp),
+            pages: 0,
+            lossy: 0,
+            tenants: 0,
+            held,
+        };
+        for (one, expected) in [
+            (epoch(None, None, true), "current"),
+            (epoch(None, None, false), "missing"),
+            (epoch(Some(30_000_000), None, true), "retired"),
+            (epoch(Some(9_000_000), None, true), "overdue"),
+            (epoch(Some(9_000_000), Some(29_000_000), false), "destroyed"),
+        ] {
+            assert_eq!(line(&one, schedule, Timestamp(29_500_000)).state, expected);
+        }
+    }
+}

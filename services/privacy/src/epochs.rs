@@ -1,0 +1,61 @@
+//! Key epochs, kept in time: the next one begins, what lives moves to it, and epochs whose backups have expired are
+//! destroyed.
+
+use commerce::{SubjectId, TenantId};
+use ledger::Timestamp;
+use store::keys::{Copies, DestroyEpochError, KeyStore, KeyStoreError, Moved, Schedule};
+use subject_keys::EpochId;
+
+/// What was done for the epochs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The epoch that began.
+    pub begun: Option<EpochId>,
+    /// What moved to it, or was left over from an interrupted rotation.
+    pub moved: Moved,
+    /// The epochs that were destroyed.
+    pub destroyed: Vec<EpochId>,
+}
+
+/// Why the epochs are not as they should be. What was done stays done, and the next call goes on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeepEpochsError {
+    /// The next epoch could not begin, or not everything could be moved to it.
+    #[error(transparent)]
+    Rotate(#[from] KeyStoreError),
+    /// An epoch that is due was not destroyed.
+    #[error(transparent)]
+    Destroy(#[from] DestroyEpochError),
+}
+
+/// Does what is due now. Several processes may do so at once: one begins the epoch, and each moves what it finds.
+pub async fn keep_epochs(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Kept, KeepEpochsError> {
+    let begun = keys.begin_epoch(now, Some(schedule.ends_before(now))).await?;
+    let moved = keys.rewrap(|_| {}).await?;
+    let destroyed = keys.destroy_epochs(schedule.expires_until(now), now).await?;
+    Ok(Kept { begun, moved, destroyed })
+}
+
+/// What copies of an erased subject's keys are worth, in whichever backup or archive they are.
+pub async fn copies(
+    keys: &KeyStore,
+    schedule: Schedule,
+    tenant: &TenantId,
+    subject: SubjectId,
+) -> Result<Copies, CopiesError> {
+    let last = keys.erasure_of(tenant, subject).await?.and_then(|erasure| erasure.epoch).ok_or(CopiesError::Unknown)?;
+    let epochs = keys.epochs().await?;
+    let found = epochs.iter().find(|epoch| epoch.epoch == last).ok_or(CopiesError::Unknown)?;
+    Ok(schedule.copies(found))
+}
+
+/// Why nothing can be said of copies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CopiesError {
+    /// The key store did not answer.
+    #[error(transparent)]
+    Store(#[from] KeyStoreError),
+    /// The subject's keys are not destroyed, or were before epochs ended: no date can be given.
+    #[error("no date can be given: the subject's keys are not destroyed, or were by a version without key epochs")]
+    Unknown,
+}

@@ -1,0 +1,286 @@
+//! Epochs on both databases: what lives moves on and stays readable, and what was erased is gone for good with its epoch,
+//! for whoever has every copy of the key store.
+
+mod attacker;
+mod races;
+
+use std::time::Duration;
+
+use commerce::SubjectId;
+use ledger::Timestamp;
+use store::db::{Db, Durability};
+use store::keys::{Copies, DestroyEpochError, IdentityKind, KeyStore, Moved, Schedule, Sealing};
+use store::schema::keys_migrations;
+use subject_keys::{EpochId, EpochKey, Opened, RootKey};
+
+use crate::keys::{
+    DAY, EVENT, NOVEMBER, Place, after, count, erase, keyring, open, person, places, resolve, seal, shop,
+};
+use attacker::{Attacker, StolenBox};
+
+const SCHEDULE: Schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
+
+/// People with a box each.
+struct People {
+    boxes: Vec<(SubjectId, Vec<u8>)>,
+}
+
+impl People {
+    /// So many people, each with an order of their own.
+    async fn new(keys: &KeyStore, first_order: usize, number: usize) -> People {
+        let orders: Vec<String> = (first_order..first_order + number).map(|order| order.to_string()).collect();
+        let people = orders.iter().map(|order| person(NOVEMBER, &[(IdentityKind::Order, order)]));
+        let sealings = keys.resolve(people.collect()).await.unwrap();
+        People { boxes: sealings.iter().map(|one| (one.subject(), seal(one, "Zarmina"))).collect() }
+    }
+
+    /// How many of the boxes open, and how many say that their person was erased.
+    async fn opened(&self, keys: &KeyStore) -> (usize, usize) {
+        let (mut clear, mut erased) = (0, 0);
+        for (subject, sealed) in &self.boxes {
+            match open(keys, *subject, sealed).await.unwrap() {
+                Opened::Clear(_) => clear += 1,
+                Opened::Erased => erased += 1,
+            }
+        }
+        (clear, erased)
+    }
+
+    fn stolen(&self, whose: impl Fn(usize) -> bool) -> Vec<StolenBox> {
+        let boxes = self.boxes.iter().enumerate().filter(|(place, _)| whose(*place));
+        let stolen = |(subject, sealed): &(SubjectId, Vec<u8>)| StolenBox {
+            tenant: shop().to_string(),
+            subject: subject.0,
+            event: EVENT,
+            label: "buyer",
+            sealed: sealed.clone(),
+        };
+        boxes.map(|(_, one)| stolen(one)).collect()
+    }
+}
+
+fn root() -> RootKey {
+    RootKey::from_bytes([7; 32])
+}
+
+async fn rotate(keys: &KeyStore, at: Timestamp) -> Moved {
+    keys.begin_epoch(at, None).await.unwrap().unwrap();
+    keys.rewrap(|_| {}).await.unwrap()
+}
+
+#[tokio::test]
+async fn with_every_copy_ever_made_nobody_who_was_erased_is_found_once_the_window_is_over() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let ring = place.folder.path().join("epochs");
+        let people = People::new(&keys, 7_000, 1_500).await;
+        let (gone, kept) = (people.stolen(|place| place % 2 == 0), people.stolen(|place| place % 2 == 1));
+        let mut attacker = Attacker::default();
+        attacker.copy(&db).await;
+        for (subject, _) in people.boxes.iter().step_by(2) {
+            erase(&keys, *subject, after(1)).await;
+        }
+        attacker.copy(&db).await;
+        assert_eq!(people.opened(&keys).await, (750, 750));
+        assert_eq!(attacker.open(&root(), &ring, &gone), 750, "a copy from before the erasure still opens");
+
+        let moved = rotate(&keys, after(2)).await;
+        assert_eq!(moved, Moved { pages: 0, left: 2, keys: 750, tenants: 1 }, "both pages had lost keys");
+        attacker.copy(&db).await;
+        rotate(&keys, after(3)).await;
+        attacker.copy(&db).await;
+        assert_eq!(attacker.open(&root(), &ring, &gone), 750, "until the window is over");
+
+        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0).await.unwrap();
+        assert_eq!(copies, Copies::OpenUntil(after(32)), "the first epoch retired on the second day");
+        assert_eq!(
+            keys.destroy_epochs(SCHEDULE.expires_until(Timestamp(after(32).0 - 1)), after(32)).await,
+            Ok(vec![])
+        );
+        assert_eq!(keys.destroy_epochs(SCHEDULE.expires_until(after(32)), after(32)).await, Ok(vec![EpochId(1)]));
+
+        attacker.copy(&db).await;
+        assert_eq!(attacker.open(&root(), &ring, &gone), 0);
+        assert_eq!(
+            attacker.open(&root(), &ring, &kept),
+            750,
+            "the attack works: whoever lives is in today's key store"
+        );
+        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0).await.unwrap();
+        assert_eq!(copies, Copies::GoneSince(after(32)));
+        for keys in [keys, place.open().await.0] {
+            assert_eq!(people.opened(&keys).await, (750, 750), "nobody else lost anything");
+        }
+    }
+}
+
+/// A dump from before the window gives nothing at all, not even of people who live.
+#[tokio::test]
+async fn an_old_copy_by_itself_opens_nobody_after_the_window() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let ring = place.folder.path().join("epochs");
+        let people = People::new(&keys, 7_000, 100).await;
+        let (all, mut attacker) = (people.stolen(|_| true), Attacker::default());
+        attacker.copy(&db).await;
+        assert_eq!(attacker.open(&root(), &ring, &all), 100);
+        assert_eq!(rotate(&keys, after(1)).await, Moved { pages: 1, left: 0, keys: 0, tenants: 1 });
+        keys.destroy_epochs(after(1), after(40)).await.unwrap();
+        assert_eq!(attacker.open(&root(), &ring, &all), 0);
+        assert_eq!(people.opened(&keys).await, (100, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_epoch_that_somebody_hangs_on_is_not_destroyed() {
+    for place in places().await {
+        let (keys, _) = place.open().await;
+        let people = People::new(&keys, 7_000, 10).await;
+        keys.begin_epoch(after(1), None).await.unwrap();
+        let refused = keys.destroy_epochs(after(9), after(9)).await;
+        assert_eq!(refused, Err(DestroyEpochError::InUse { epoch: EpochId(1), pages: 1, tenants: 1 }));
+        keys.rewrap(|_| {}).await.unwrap();
+        assert_eq!(keys.destroy_epochs(after(9), after(9)).await, Ok(vec![EpochId(1)]));
+        assert_eq!(keys.destroy_epochs(after(9), after(9)).await, Ok(vec![]), "the current epoch never is");
+        assert_eq!(people.opened(&keys).await, (10, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_was_interrupted_goes_on_where_it_was() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let people = People::new(&keys, 7_000, 5_000).await;
+        for (subject, _) in people.boxes.iter().step_by(1_100) {
+            erase(&keys, *subject, after(1)).await;
+        }
+        keys.begin_epoch(after(2), None).await.unwrap();
+        let (half, (told, hears)) = (keys.clone(), tokio::sync::oneshot::channel());
+        let mut told = Some(told);
+        // Told of the first step, it is cut off before the next one ends.
+        let rotation = tokio::spawn(async move {
+            half.rewrap(|moved| {
+                if let Some(told) = told.take() {
+                    told.send(*moved).unwrap();
+                }
+            })
+            .await
+        });
+        let first = hears.await.unwrap();
+        rotation.abort();
+        drop(rotation.await);
+        assert_eq!(first.left, 1);
+
+        let rest = keys.rewrap(|_| {}).await.unwrap();
+        assert!(rest.left < 5 && rest.tenants == 0, "{rest:?}");
+        assert_eq!(count(&db, "page WHERE state <> 'left' AND epoch = 1").await, 0);
+        assert_eq!(keys.rewrap(|_| {}).await.unwrap(), Moved::default());
+        assert_eq!(people.opened(&keys).await, (4_995, 5));
+        keys.destroy_epochs(after(2), after(40)).await.unwrap();
+        assert_eq!(people.opened(&place.open().await.0).await, (4_995, 5));
+    }
+}
+
+#[tokio::test]
+async fn other_processes_go_on_through_a_rotation() {
+    for place in places().await {
+        let ((keys, db), (elsewhere, _)) = (place.open().await, place.open().await);
+        let before = People::new(&elsewhere, 7_000, 10).await;
+        rotate(&keys, after(1)).await;
+        let during = People::new(&elsewhere, 8_000, 1_200).await;
+        assert_eq!(count(&db, "page WHERE epoch = 1").await, 0, "new pages hang on the new epoch");
+        keys.destroy_epochs(after(1), after(40)).await.unwrap();
+        for store in [&keys, &elsewhere] {
+            assert_eq!((before.opened(store).await, during.opened(store).await), ((10, 0), (1_200, 0)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_several_processes_one_begins_the_epoch_that_is_due() {
+    for place in places().await {
+        let stores = [place.open().await.0, place.open().await.0, place.open().await.0];
+        for day in 1..=3 {
+            let now = after(day);
+            let kept: Vec<_> = stores
+                .iter()
+                .map(|keys| {
+                    let keys = keys.clone();
+                    tokio::spawn(async move { privacy::keep_epochs(&keys, SCHEDULE, now).await.unwrap().begun })
+                })
+                .collect();
+            let mut begun = Vec::new();
+            for one in kept {
+                begun.extend(one.await.unwrap());
+            }
+            // The first epoch began at the very beginning of the first day, and lasts a day.
+            let expected: &[EpochId] = if day == 1 { &[] } else { &[EpochId(u32::try_from(day).unwrap())] };
+            assert_eq!(begun, expected, "day {day}");
+        }
+        let now = after(40);
+        let kept = privacy::keep_epochs(&stores[0], SCHEDULE, now).await.unwrap();
+        assert_eq!((kept.begun, kept.destroyed), (Some(EpochId(4)), vec![EpochId(1), EpochId(2)]));
+        let states: Vec<_> = stores[1].epochs().await.unwrap().iter().map(|epoch| epoch.held).collect();
+        assert_eq!(states, [false, false, true, true]);
+    }
+}
+
+/// A key store that was restored from before an epoch began must not begin it a second time: the other one's keys hang on
+/// it.
+#[tokio::test]
+async fn a_restored_key_store_begins_no_epoch_again() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        rotate(&keys, after(1)).await;
+        let undo = db.run_tx("undo", |tx| {
+            Box::pin(async move {
+                tx.execute("DELETE FROM epoch WHERE epoch = 2", vec![]).await?;
+                tx.execute("UPDATE epoch SET state = 'current', retired_at = NULL WHERE epoch = 1", vec![]).await
+            })
+        });
+        undo.await.map_err(|error: store::db::DbError| error).unwrap();
+        assert_eq!(keys.begin_epoch(after(2), None).await.unwrap(), Some(EpochId(3)));
+    }
+}
+
+/// Until now the first epoch's key lay in the database.
+#[tokio::test]
+async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
+    let folder = testkit::scratch();
+    let path = folder.path().join("keys.db");
+    let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)[..1]).await.unwrap();
+    let mut random = |bytes: &mut [u8]| rand::fill(bytes);
+    let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random);
+    let stored = wrapped.clone();
+    let insert = db.run_tx("old", move |tx| {
+        let stored = stored.clone();
+        let sql = "INSERT INTO epoch (epoch, wrapped, created_at) VALUES (1, $1, 5)";
+        Box::pin(async move { tx.execute(sql, vec![stored.into()]).await })
+    });
+    insert.await.map_err(|error: store::db::DbError| error).unwrap();
+    db.close().await;
+
+    let reopened = async || {
+        let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)).await.unwrap();
+        (KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap(), db)
+    };
+    let (keys, db) = reopened().await;
+    let people = People::new(&keys, 7_000, 3).await;
+    assert_eq!(keys.epochs().await.unwrap()[0].begun_at, Timestamp(5));
+    assert_eq!(db.query("SELECT wrapped FROM epoch", vec![]).await.unwrap()[0].blob(0), Ok(&[][..]));
+    let line = std::fs::read_to_string(folder.path().join("epochs/1.key")).unwrap();
+    assert!(root().unwrap_epoch(EpochId(1), &hex::decode(line.trim()).unwrap()).is_ok());
+    assert_eq!(people.opened(&reopened().await.0).await, (3, 0));
+}
+
+/// Losing the key store loses people's details and nothing else; a keyring that was lost is named, not replaced.
+#[tokio::test]
+async fn without_its_keyring_nothing_opens_and_nothing_new_is_begun() {
+    let place = Place::folder();
+    let (keys, _) = place.open().await;
+    resolve(&keys, person(NOVEMBER, &[(IdentityKind::Order, "7001")])).await;
+    std::fs::remove_file(place.folder.path().join("epochs/1.key")).unwrap();
+    let refused = KeyStore::open(place.database().await, place.keyring(7), NOVEMBER).await.err().unwrap();
+    assert!(refused.to_string().contains("epochs/1.key is missing"), "{refused}");
+    assert!(!place.folder.path().join("epochs/1.key").exists());
+}

@@ -20,7 +20,11 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
 
 /// The schema of the key store.
 pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
-    vec![Migration { version: 1, name: "keys", sql: render(include_str!("../migrations/keys/0001_keys.sql"), dialect) }]
+    let migration = |version, name, text| Migration { version, name, sql: render(text, dialect) };
+    vec![
+        migration(1, "keys", include_str!("../migrations/keys/0001_keys.sql")),
+        migration(2, "access", include_str!("../migrations/keys/0002_access.sql")),
+    ]
 }
 
 fn render(text: &str, dialect: Dialect) -> String {

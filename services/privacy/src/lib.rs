@@ -10,6 +10,10 @@
 //! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
 //! it twice is saying it once.
 
+mod watch;
+
+pub use watch::Watch;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -138,8 +142,10 @@ pub enum RedactionError {
     Erase(#[from] EraseError),
 }
 
-/// Finishes unfinished erasures and answers shops' requests for erasure, now and every so often, until it is told to stop.
+/// Finishes unfinished erasures, answers shops' requests for erasure and warns of unusual access, now and every so often,
+/// until it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
+    let mut watch = Watch::default();
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -152,6 +158,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),
             Err(error) => tracing::warn!(%error, "requests for erasure are waiting; trying again"),
+        }
+        match watch.look(&config.keys, now()).await {
+            Ok(unusual) => unusual.iter().for_each(watch::warn),
+            Err(error) => tracing::warn!(%error, "the access log could not be watched; trying again"),
         }
     }
 }

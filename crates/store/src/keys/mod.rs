@@ -19,6 +19,7 @@
 //! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
 //! key still lives. They forget within seconds, here and in every other process.
 
+mod access;
 mod boxes;
 mod epochs;
 mod erasure;
@@ -31,6 +32,10 @@ mod secrets;
 mod subject_key;
 mod tables;
 
+pub use access::{
+    Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
+    USUAL_LIMIT, Unusual, hour_of, unusual,
+};
 pub use boxes::{BoxRef, OpenBoxError};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
@@ -80,6 +85,9 @@ pub enum KeyStoreError {
         /// What is wrong with it.
         source: UnwrapError,
     },
+    /// Who asked may not see people in clear: no member of staff, or one whom the tenant has not permitted it.
+    #[error("the key store: only staff whom the tenant has permitted it may see people in clear")]
+    NotPermitted,
     /// Another process has begun a new epoch since this one started: start this one again.
     #[error("the key store: epoch {} is not known to this process", .0.0)]
     UnknownEpoch(EpochId),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sample_shop::{Endpoint, Plan, Planted, Workload, generate, sign_shopify};
 use serde_json::Value;
+use store::db::{Db, DbError, Dialect, Durability};
+use store::schema::keys_migrations;
 use testkit::{Daybook, scratch, wait_until};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -119,6 +121,8 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     assert!(clear.text().contains(&person.name), "{}", clear.out);
     assert!(clear.err.contains("support") && !clear.err.contains(&person.name), "the access is logged: {}", clear.err);
 
+    assert_eq!(daybook(data, &["privacy", "forbid", "support-2", "--json"]).await.json()["changed"], true);
+    assert_eq!(daybook(data, &reveal).await.code, Some(1), "from now on no more");
     let on_record = looks(data, &["--order", &order]).await;
     assert_eq!(
         on_record,
@@ -138,8 +142,6 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     assert_eq!(daybook(data, &erase).await.json()["already"], true);
     let subject = receipt["subject"].as_str().unwrap();
     assert_eq!(looks(data, &["--subject", subject]).await, on_record, "of the erased as well, and nothing new");
-    assert_eq!(daybook(data, &["privacy", "forbid", "support-2", "--json"]).await.json()["changed"], true);
-    assert_eq!(daybook(data, &reveal).await.code, Some(1));
 
     let rebuilt = daybook(data, &["rebuild", "--all", "--json"]).await.json();
     assert_eq!(rebuilt["same"], true, "{rebuilt}");
@@ -231,6 +233,22 @@ async fn a_running_platform_takes_webhooks_answers_tools_and_drains() {
     let csv = daybook(data.path(), &["privacy", "accesses", "--csv"]).await;
     assert!(csv.text().lines().nth(1).unwrap().ends_with(",1,quarantine,body,processed"), "{}", csv.out);
     assert_eq!(daybook(data.path(), &["privacy", "accesses", "--unusual"]).await.code, Some(0));
+    daybook(data.path(), &["verify"]).await.text();
+    tamper_with_accesses(data.path()).await;
+    let verified = daybook(data.path(), &["verify"]).await;
+    assert_eq!(verified.code, Some(1));
+    assert!(verified.out.contains("access log of kohsar, number 1"), "{}", verified.out);
+}
+
+/// Puts the openings on somebody else's record, in the database itself.
+async fn tamper_with_accesses(data: &Path) {
+    let migrations = keys_migrations(Dialect::Sqlite);
+    let db = Db::open_sqlite(&data.join("keys.db"), Durability::Full, &migrations).await.unwrap();
+    let changed = db.run_tx("test", |tx| {
+        Box::pin(async move { tx.execute("UPDATE access SET actor = 'support-9', role = 'staff'", vec![]).await })
+    });
+    assert_eq!(changed.await.map_err(|error: DbError| error), Ok(1));
+    db.close().await;
 }
 
 #[tokio::test]

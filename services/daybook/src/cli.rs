@@ -266,7 +266,7 @@ pub(crate) struct Erase {
     pub(crate) yes: bool,
 }
 
-/// A person, or nobody in particular.
+// A person, or nobody: a command that needs one says so.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct Whom {

@@ -73,6 +73,7 @@ async fn permit(settings: &Settings, asked: &OfStaff, may: bool) -> Result<Answe
         true => keys.permit_reveal(&row.tenant, staff, now()).await?,
         false => keys.forbid_reveal(&row.tenant, staff).await?,
     };
+    tracing::info!(tenant = %row.tenant, %staff, may, changed, "who may see people in clear");
     let text = format!(
         "{staff} {} see people of {} in clear{}\n",
         if may { "may" } else { "may not" },

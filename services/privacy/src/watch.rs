@@ -15,7 +15,9 @@ const HOUR: i64 = 3_600_000_000;
 #[derive(Debug, Default)]
 pub struct Watch {
     hour: Option<i64>,
-    before: Vec<HourCount>,
+    /// The hours before this one, and behind them this one as it was read last.
+    counts: Vec<HourCount>,
+    finished: usize,
     told: BTreeSet<(TenantId, String, String, i64)>,
 }
 
@@ -25,13 +27,15 @@ impl Watch {
         let hour = hour_of(now);
         let start = |hour: i64| Timestamp(hour.saturating_mul(HOUR));
         if self.hour != Some(hour) {
-            self.before = keys.hour_counts(start(hour - BEFORE), start(hour)).await?;
+            self.counts = keys.hour_counts(start(hour - BEFORE), start(hour)).await?;
+            self.finished = self.counts.len();
             self.told.retain(|(_, _, _, told)| *told >= hour - 1);
             self.hour = Some(hour);
         }
-        let mut counts = self.before.clone();
-        counts.extend(keys.hour_counts(start(hour), start(hour + 1)).await?);
-        let mut found = unusual(&counts, hour - 1, &keys.access_limits().await?);
+        let this_hour = keys.hour_counts(start(hour), start(hour + 1)).await?;
+        self.counts.truncate(self.finished);
+        self.counts.extend(this_hour);
+        let mut found = unusual(&self.counts, hour - 1, &keys.access_limits().await?);
         found.retain(|one| self.told.insert(place(&one.count)));
         Ok(found)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sample_shop::{Endpoint, Plan, Planted, Workload, generate, sign_shopify};
 use serde_json::Value;
+use store::db::{Db, DbError, Dialect, Durability};
+use store::schema::keys_migrations;
 use testkit::{Daybook, scratch, wait_until};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -108,10 +110,25 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     assert_eq!(masked["people"][0]["state"], "masked");
     assert!(!masked.to_string().contains(&person.name), "{masked}");
     assert_eq!(daybook(data, &[&show[..], &["--reveal"]].concat()).await.code, Some(2), "a purpose is needed");
-    let reveal = [&show[..], &["--reveal", "--purpose", "support"]].concat();
+    let reveal = [&show[..], &["--reveal", "--purpose", "support", "--by", "support-2"]].concat();
+    let refused = daybook(data, &reveal).await;
+    assert!(refused.code == Some(1) && refused.err.contains("privacy permit support-2"), "{}", refused.err);
+    assert!(!refused.out.contains(&person.name) && !refused.err.contains(&person.name), "{}", refused.out);
+    assert_eq!(daybook(data, &["privacy", "permit", "support-2", "--json"]).await.json()["changed"], true);
+    let permitted = daybook(data, &["privacy", "permitted", "--json"]).await.json();
+    assert_eq!(permitted["permitted"][0]["staff"], "support-2", "{permitted}");
     let clear = daybook(data, &reveal).await;
     assert!(clear.text().contains(&person.name), "{}", clear.out);
     assert!(clear.err.contains("support") && !clear.err.contains(&person.name), "the access is logged: {}", clear.err);
+
+    assert_eq!(daybook(data, &["privacy", "forbid", "support-2", "--json"]).await.json()["changed"], true);
+    assert_eq!(daybook(data, &reveal).await.code, Some(1), "from now on no more");
+    let on_record = looks(data, &["--order", &order]).await;
+    assert_eq!(
+        on_record,
+        ["operator operator look-up masked", "support-2 staff support clear"],
+        "what was refused is not"
+    );
 
     let books = daybook(data, &["show", "books"]).await;
     let erase = ["erase", "--order", &order, "--yes", "--json"];
@@ -123,6 +140,8 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     assert!(!erased.to_string().contains(&person.name));
     assert_eq!(daybook(data, &["show", "books"]).await.text(), books.text(), "no byte of the books has changed");
     assert_eq!(daybook(data, &erase).await.json()["already"], true);
+    let subject = receipt["subject"].as_str().unwrap();
+    assert_eq!(looks(data, &["--subject", subject]).await, on_record, "of the erased as well, and nothing new");
 
     let rebuilt = daybook(data, &["rebuild", "--all", "--json"]).await.json();
     assert_eq!(rebuilt["same"], true, "{rebuilt}");
@@ -130,6 +149,14 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     assert_eq!(daybook(data, &["doctor", "--json"]).await.json()["ok"], true);
     assert_eq!(daybook(data, &["lag", "--json"]).await.json()["lag"], 0);
     assert_eq!(daybook(data, &["show", "parked", "--json"]).await.json()["parked"], Value::Array(vec![]));
+}
+
+/// Who looked, as what, why and how, as the access log says.
+async fn looks(data: &Path, whom: &[&str]) -> Vec<String> {
+    let report = daybook(data, &[&["privacy", "accesses", "--json"], whom].concat()).await.json();
+    let word = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
+    let line = |one: &Value| ["actor", "role", "purpose", "shown"].map(|name| word(one, name)).join(" ");
+    report["accesses"].as_array().unwrap().iter().map(line).collect()
 }
 
 #[tokio::test]
@@ -202,6 +229,26 @@ async fn a_running_platform_takes_webhooks_answers_tools_and_drains() {
     assert!(daybook(data.path(), &["quarantine", "show", id]).await.text().contains("orders/create"));
     let redriven = daybook(data.path(), &["quarantine", "redrive", "--all", "--json"]).await.json();
     assert_eq!(redriven["still_not_understood"][0]["id"], id, "{redriven}");
+    assert_eq!(looks(data.path(), &[]).await, ["daybook system redrive processed"]);
+    let csv = daybook(data.path(), &["privacy", "accesses", "--csv"]).await;
+    assert!(csv.text().lines().nth(1).unwrap().ends_with(",1,quarantine,body,processed"), "{}", csv.out);
+    assert_eq!(daybook(data.path(), &["privacy", "accesses", "--unusual"]).await.code, Some(0));
+    daybook(data.path(), &["verify"]).await.text();
+    tamper_with_accesses(data.path()).await;
+    let verified = daybook(data.path(), &["verify"]).await;
+    assert_eq!(verified.code, Some(1));
+    assert!(verified.out.contains("access log of kohsar, number 1"), "{}", verified.out);
+}
+
+/// Puts the openings on somebody else's record, in the database itself.
+async fn tamper_with_accesses(data: &Path) {
+    let migrations = keys_migrations(Dialect::Sqlite);
+    let db = Db::open_sqlite(&data.join("keys.db"), Durability::Full, &migrations).await.unwrap();
+    let changed = db.run_tx("test", |tx| {
+        Box::pin(async move { tx.execute("UPDATE access SET actor = 'support-9', role = 'staff'", vec![]).await })
+    });
+    assert_eq!(changed.await.map_err(|error: DbError| error), Ok(1));
+    db.close().await;
 }
 
 #[tokio::test]

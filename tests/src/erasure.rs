@@ -14,6 +14,7 @@ use crate::backend::{Backend, Kind};
 const TENANT: &str = "acme";
 const SECRET: &str = "a-shop-secret-for-tests";
 const COURIER_SECRET: &str = "a-courier-secret-for-tests";
+const REVEAL: [&str; 5] = ["--reveal", "--purpose", "test", "--by", "support-1"];
 const LONG: Duration = Duration::from_secs(120);
 
 /// A platform that the binary runs on.
@@ -55,6 +56,7 @@ impl Platform {
         let (shop, courier) = (shop.to_string_lossy().into_owned(), courier.to_string_lossy().into_owned());
         let add = ["tenant", "add", TENANT, "--shopify-secret-file", &shop, "--courier", "postex"];
         self.run(&[&add[..], &["--courier-secret-file", &courier]].concat()).await;
+        self.run(&["privacy", "permit", "support-1"]).await;
     }
 
     async fn folded(&self) {
@@ -141,9 +143,10 @@ async fn records(platform: &Platform) -> Vec<u8> {
 async fn all_reads(platform: &Platform, client: &reqwest::Client, base: &str, order: &str) -> String {
     let mut read = String::new();
     for args in [
-        &["show", "order", order, "--reveal", "--purpose", "test"][..],
-        &["show", "order", order, "--reveal", "--purpose", "test", "--json"],
+        &[&["show", "order", order][..], &REVEAL].concat()[..],
+        &[&["show", "order", order, "--json"][..], &REVEAL].concat(),
         &["quarantine", "list", "--json"],
+        &["privacy", "accesses", "--order", order],
     ] {
         read += &platform.run(args).await;
     }
@@ -220,7 +223,7 @@ async fn redact_somebody_else(
     let is_other = |p: &&Planted| p.customer_id.is_some() && p.customer_id != erased.customer_id;
     let other = people.iter().find(is_other).unwrap();
     let order = other.order_id.to_string();
-    let show = ["show", "order", &order, "--reveal", "--purpose", "test"];
+    let show = [&["show", "order", &order][..], &REVEAL].concat();
     assert!(platform.run(&show).await.contains(&other.name));
     let body = serde_json::json!({ "shop_id": 1, "customer": { "id": other.customer_id }, "orders_to_redact": [other.order_id] });
     let notice = Delivery {

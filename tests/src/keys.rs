@@ -1,5 +1,7 @@
 //! The key store on both databases: who is who, keys that live and die, and what two processes do to each other.
 
+mod access;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -8,8 +10,9 @@ use ledger::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use store::db::{Db, Dialect, Durability};
 use store::keys::{
-    BoxRef, EraseSubjectError, Erased, ErasureReason, IdentityHint, IdentityKind, KeyStore, Keyring, KeyringError,
-    Month, OpenBoxError, OpenKeysError, PersonRef, Requested, Sealing, Stage, SubjectState,
+    AccessBy, Actor, BoxRef, EraseSubjectError, Erased, ErasureReason, IdentityHint, IdentityKind, KeyStore, Keyring,
+    KeyringError, Month, OpenBoxError, OpenKeysError, PersonRef, Purpose, Requested, Sealing, Shown, Stage,
+    SubjectState,
 };
 use store::schema::keys_migrations;
 use subject_keys::{BoxContext, EpochId, OpenError, Opened, RootKey};
@@ -120,7 +123,19 @@ pub(crate) fn seal(sealing: &Sealing, text: &str) -> Vec<u8> {
 }
 
 pub(crate) async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> Result<Opened, OpenBoxError> {
-    keys.open_box(BoxRef { tenant: &shop(), subject, event: EVENT, label: "buyer", sealed }).await
+    keys.open_box(BoxRef { tenant: &shop(), subject, event: EVENT, label: "buyer", sealed }, &looking()).await
+}
+
+/// Somebody who looks at masked details.
+fn looking() -> AccessBy {
+    AccessBy {
+        actor: Actor::Operator,
+        purpose: Purpose::look_up(),
+        request: Uuid::from_u128(0x22),
+        at: NOVEMBER,
+        shown: Shown::Masked,
+        fields: &[],
+    }
 }
 
 #[tokio::test]
@@ -298,14 +313,14 @@ async fn boxes_open_until_their_person_is_erased_in_any_process() {
         let tenant = shop();
         let refs =
             boxes.map(|(subject, sealed)| BoxRef { tenant: &tenant, subject, event: EVENT, label: "buyer", sealed });
-        let opened = keys.open_many(&refs).await.unwrap();
+        let opened = keys.open_many(&refs, &looking()).await.unwrap();
         assert!(matches!(opened[0], Ok(Opened::Clear(_))));
         assert!(matches!(opened[1], Ok(Opened::Erased)));
         assert!(matches!(opened[2], Err(OpenBoxError::NotTheirs)));
-        assert!(keys.open_many(&[]).await.unwrap().is_empty());
+        assert!(keys.open_many(&[], &looking()).await.unwrap().is_empty());
 
         let other_label = BoxRef { label: "recipient", ..refs[0] };
-        assert!(matches!(keys.open_box(other_label).await, Err(OpenBoxError::Box(OpenError::Tampered))));
+        assert!(matches!(keys.open_box(other_label, &looking()).await, Err(OpenBoxError::Box(OpenError::Tampered))));
         assert!(matches!(
             open(&keys, kept.subject(), &kept_box[..9]).await,
             Err(OpenBoxError::Box(OpenError::TooShort))

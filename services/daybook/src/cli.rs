@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::export::Export;
@@ -34,8 +34,8 @@ pub(crate) enum Command {
     Processor,
     /// Run the page only
     Api,
-    /// Run what privacy needs only: finishes erasures, keeps the key epochs
-    Privacy,
+    /// People's data: who looked at it, who may. Alone: run what privacy needs, erasures and key epochs
+    Privacy(crate::privacy::Privacy),
     /// Show the whole thing with a sample shop of 90 days
     Demo(Demo),
     /// Merchants on this platform and their webhook secrets
@@ -234,12 +234,15 @@ pub(crate) struct ShowOrder {
     pub(crate) order: String,
     #[command(flatten)]
     pub(crate) of: OfTenant,
-    /// Show personal data in clear; the access is logged
-    #[arg(long, requires = "purpose")]
+    /// Show personal data in clear, to whom `daybook privacy permit` lets see it
+    #[arg(long, requires_all = ["purpose", "by"])]
     pub(crate) reveal: bool,
-    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes to the log
+    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes on record
     #[arg(long, value_name = "WORD")]
-    pub(crate) purpose: Option<String>,
+    pub(crate) purpose: Option<store::keys::Purpose>,
+    /// Who: a slug such as `support-2`, never a name; goes on record [default: the operator]
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) by: Option<commerce::StaffId>,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +255,7 @@ pub(crate) struct ShowCod {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("somebody").args(["customer", "order", "phone", "email", "subject"]).required(true))]
 pub(crate) struct Erase {
     #[command(flatten)]
     pub(crate) of: OfTenant,
@@ -265,8 +269,9 @@ pub(crate) struct Erase {
     pub(crate) yes: bool,
 }
 
+// A person, or nobody: a command that needs one says so.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct Whom {
     /// The shop's customer id
     #[arg(long, value_name = "ID")]
@@ -283,6 +288,14 @@ pub(crate) struct Whom {
     /// The subject's own id
     #[arg(long, value_name = "UUID")]
     pub(crate) subject: Option<uuid::Uuid>,
+}
+
+impl Whom {
+    /// Whether somebody was named.
+    pub(crate) fn is_somebody(&self) -> bool {
+        let Whom { customer, order, phone, email, subject } = self;
+        subject.is_some() || [customer, order, phone, email].iter().any(|text| text.is_some())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -357,6 +370,10 @@ mod tests {
             (&["tenant", "secret", "a", "--sender", "postexx"], &["--sender", "shopify", "postex"]),
             (&["tenant", "secret", "a"], &["not provided", "--sender"]),
             (&["nosuch", "--json"], &["unrecognized subcommand"]),
+            (&["erase", "--yes"], &["not provided", "--customer"]),
+            (&["erase", "--order", "1", "--phone", "2"], &["cannot be used with", "--order", "--phone"]),
+            (&["show", "order", "1", "--reveal", "--purpose", "support"], &["not provided", "--by"]),
+            (&["show", "order", "1", "--purpose", "asked by Ali"], &["--purpose", "one word or ticket"]),
             (&["--json"], &["subcommand"]),
         ] {
             let reason = reason(&refused(args));
@@ -376,6 +393,13 @@ mod tests {
     fn json_is_asked_for_before_what_is_no_flag() {
         for (args, asks) in [(&["a", "--json"][..], true), (&["--jsonx"], false), (&["--", "--json"], false)] {
             assert_eq!(asks_for_json(args.iter().map(Into::into)), asks);
+        }
+    }
+
+    #[test]
+    fn privacy_alone_is_the_role_and_its_report_needs_nobody() {
+        for args in [&["privacy"][..], &["privacy", "accesses"], &["privacy", "accesses", "--order", "1", "--csv"]] {
+            assert!(Cli::try_parse_from([&["daybook"], args].concat()).is_ok(), "{args:?}");
         }
     }
 

@@ -89,7 +89,7 @@ pub(crate) async fn erase(
 }
 
 /// Whom the words on the command line mean.
-async fn subject_of(platform: &Platform, row: &TenantRow, whom: &Whom) -> Result<SubjectId> {
+pub(crate) async fn subject_of(platform: &Platform, row: &TenantRow, whom: &Whom) -> Result<SubjectId> {
     if let Some(subject) = whom.subject {
         return Ok(SubjectId(subject));
     }

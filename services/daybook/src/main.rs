@@ -17,6 +17,7 @@ mod logging;
 mod output;
 mod platform;
 mod policy;
+mod privacy;
 mod quarantine;
 mod readers;
 mod rebuild;
@@ -76,7 +77,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Ingest => roles::run(settings, &[roles::Role::Ingest], cli.json).await,
         Command::Processor => roles::run(settings, &[roles::Role::Processor], cli.json).await,
         Command::Api => roles::run(settings, &[roles::Role::Api], cli.json).await,
-        Command::Privacy => roles::run(settings, &[roles::Role::Privacy], cli.json).await,
+        Command::Privacy(asked) => privacy::run(settings, asked, cli.json).await,
         Command::Demo(demo) => demo::run(settings, demo, cli.json).await,
         Command::Tenant(command) => tenant::run(settings, command).await,
         Command::Import(command) => import::run(settings, command).await,

@@ -37,8 +37,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
 /// Checks everything, showing progress.
 pub(crate) async fn report(platform: &Platform) -> Result<Report> {
     let bar = spinner("records and rows checked");
-    let report = processor::verify(&platform.log, &platform.db, &mut |more| bar.inc(more)).await?;
+    let mut report = processor::verify(&platform.log, &platform.db, &mut |more| bar.inc(more)).await?;
     bar.finish_and_clear();
+    report.invariants.push(crate::privacy::invariant(platform).await?);
     Ok(report)
 }
 

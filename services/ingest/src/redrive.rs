@@ -5,8 +5,9 @@ use connectors::NotUnderstood;
 use events::Source;
 use store::books::QuarantineRow;
 use store::db::DbError;
-use store::keys::{BoxRef, OpenBoxError};
+use store::keys::{AccessBy, Actor, BoxRef, Field, OpenBoxError, Purpose, Shown};
 use subject_keys::Opened;
+use uuid::Uuid;
 
 use crate::seal::{QUARANTINE, Unsealed};
 use crate::{AcceptError, Accepted, Ingest, reading};
@@ -71,6 +72,14 @@ impl Ingest {
             label: QUARANTINE,
             sealed: &row.sealed,
         };
-        self.shared.keys.open_box(sealed).await
+        let by = AccessBy {
+            actor: Actor::Daybook,
+            purpose: Purpose::redrive(),
+            request: Uuid::new_v4(),
+            at: (self.shared.config.clock)(),
+            shown: Shown::Processed,
+            fields: &[Field::Body],
+        };
+        self.shared.keys.open_box(sealed, &by).await
     }
 }

@@ -11,8 +11,10 @@
 //! it twice is saying it once.
 
 mod epochs;
+mod watch;
 
 pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
+pub use watch::Watch;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -144,8 +146,8 @@ pub enum RedactionError {
     Erase(#[from] EraseError),
 }
 
-/// Finishes unfinished erasures, answers shops' requests for erasure and keeps the key epochs, now and every so often, until
-/// it is told to stop.
+/// Finishes unfinished erasures, answers shops' requests for erasure, warns of unusual access and keeps the key epochs, now
+/// and every so often, until it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
     tokio::join!(erase_often(&config, &shutdown), rotate_often(&config, &shutdown));
 }
@@ -169,6 +171,7 @@ async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
 }
 
 async fn erase_often(config: &Config, shutdown: &CancellationToken) {
+    let mut watch = Watch::default();
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -181,6 +184,10 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),
             Err(error) => tracing::warn!(%error, "requests for erasure are waiting; trying again"),
+        }
+        match watch.look(&config.keys, now()).await {
+            Ok(unusual) => unusual.iter().for_each(watch::warn),
+            Err(error) => tracing::warn!(%error, "the access log could not be watched; trying again"),
         }
     }
 }

@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use store::books::{TenantRow, save_tenant};
 use store::db::{Db, Dialect, Durability};
-use store::keys::{BoxRef, ErasureReason, KeyStore, Keyring};
+use store::keys::{AccessBy, Actor, BoxRef, ErasureReason, KeyStore, Keyring, Purpose, Shown};
 use store::schema::{books_migrations, keys_migrations};
 use subject_keys::RootKey;
 use tokio_util::sync::CancellationToken;
@@ -185,7 +185,15 @@ impl Shop {
         let tenant = tenant(TENANT);
         let (subject, label) = (sealed.subject, sealed.label.as_str());
         let one = BoxRef { tenant: &tenant, subject, event, label, sealed: &sealed.sealed };
-        self.keys.open_box(one).await.unwrap().clear().map(|clear| clear.to_vec())
+        let by = AccessBy {
+            actor: Actor::Operator,
+            purpose: Purpose::look_up(),
+            request: event,
+            at: clock(),
+            shown: Shown::Masked,
+            fields: &[],
+        };
+        self.keys.open_box(one, &by).await.unwrap().clear().map(|clear| clear.to_vec())
     }
 
     /// Erases somebody, as of the shop's clock.

@@ -1,7 +1,7 @@
 //! Reading: opening sealed boxes, and finding a subject by what they are known by.
 //!
-//! One statement for any number of boxes. It reads the keys' rows as they are now, so what was erased in another
-//! process is erased here.
+//! One transaction of at most six statements for any number of boxes. It reads the keys' rows as they are now, so what was
+//! erased in another process is erased here, and it puts on record who opens what (see [`access`](super::access)).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +10,13 @@ use commerce::{SubjectId, TenantId};
 use subject_keys::{BoxContext, KeyId, OpenError, Opened, PreparedKey, sealed_key_id};
 use uuid::Uuid;
 
+use super::access::{AccessBy, Asked};
 use super::identity::{Blind, IdentityHint, SubjectState};
 use super::index::blinded;
 use super::resolve::{blind, subject, subject_state, tenant};
 use super::subject_key::{key_id, living, prepare};
 use super::{KeyStore, KeyStoreError};
-use crate::db::{DbError, Dialect, Row, Value};
+use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// A sealed box and what it was sealed for, all as the event carries it.
 #[derive(Debug, Clone, Copy)]
@@ -57,16 +58,24 @@ struct Current {
 }
 
 impl KeyStore {
-    /// Opens one box.
-    pub async fn open_box(&self, sealed: BoxRef<'_>) -> Result<Opened, OpenBoxError> {
-        let mut opened = self.open_many(&[sealed]).await?;
+    /// Opens one box, once it is on record that it is.
+    pub async fn open_box(&self, sealed: BoxRef<'_>, by: &AccessBy) -> Result<Opened, OpenBoxError> {
+        let mut opened = self.open_many(&[sealed], by).await?;
         opened.pop().unwrap_or(Err(OpenBoxError::NoSuchKey))
     }
 
-    /// Opens many boxes, in the order given; one that does not open leaves the others readable.
-    pub async fn open_many(&self, boxes: &[BoxRef<'_>]) -> Result<Vec<Result<Opened, OpenBoxError>>, KeyStoreError> {
-        let named = boxes.iter().filter_map(|one| sealed_key_id(one.sealed).ok());
-        let keys = self.current_keys(named).await?;
+    /// Opens many boxes, in the order given; one that does not open leaves the others readable. Before any is opened it is
+    /// on record who opens them and why: if that cannot be written, or `by` may not see what it asks for, none is.
+    pub async fn open_many(
+        &self,
+        boxes: &[BoxRef<'_>],
+        by: &AccessBy,
+    ) -> Result<Vec<Result<Opened, OpenBoxError>>, KeyStoreError> {
+        let asked: Vec<Asked> = boxes.iter().filter_map(asked).collect();
+        let keys = match asked.is_empty() {
+            true => HashMap::new(),
+            false => self.current_keys(&self.on_record(asked, by).await?).await?,
+        };
         Ok(boxes.iter().map(|one| open_with(&keys, one)).collect())
     }
 
@@ -94,20 +103,9 @@ impl KeyStore {
         Ok(blinds.iter().find_map(|blind| found.get(blind).copied()))
     }
 
-    async fn current_keys(&self, ids: impl Iterator<Item = KeyId>) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
-        let list: Vec<String> = ids.map(|id| id.0.to_string()).collect();
-        if list.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let (sql, list) = match self.db.dialect() {
-            Dialect::Postgres => (select_keys("SELECT unnest(string_to_array($1, ','))"), list.join(",")),
-            Dialect::Sqlite => {
-                (select_keys("SELECT value FROM json_each($1)"), format!("[\"{}\"]", list.join("\",\"")))
-            }
-        };
-        let rows = self.db.query(&sql, vec![list.into()]).await?;
+    async fn current_keys(&self, rows: &[Row]) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
         let mut keys = HashMap::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             let (id, current) = self.current(row).await?;
             keys.insert(id, current);
         }
@@ -132,6 +130,26 @@ impl KeyStore {
         self.caches.subject_keys.insert(id.0, Arc::clone(&key));
         Ok(key)
     }
+}
+
+/// What of a box its record says; none of what is too short to be one.
+fn asked(one: &BoxRef<'_>) -> Option<Asked> {
+    let key = sealed_key_id(one.sealed).ok()?;
+    Some(Asked { key, tenant: one.tenant.clone(), subject: one.subject, label: one.label.to_owned() })
+}
+
+/// The rows of these keys, with their pages: one statement.
+pub(super) async fn key_rows(
+    tx: &mut Tx,
+    dialect: Dialect,
+    ids: impl Iterator<Item = KeyId>,
+) -> Result<Vec<Row>, DbError> {
+    let list: Vec<String> = ids.map(|id| id.0.to_string()).collect();
+    let (sql, list) = match dialect {
+        Dialect::Postgres => (select_keys("SELECT unnest(string_to_array($1, ','))"), list.join(",")),
+        Dialect::Sqlite => (select_keys("SELECT value FROM json_each($1)"), format!("[\"{}\"]", list.join("\",\""))),
+    };
+    tx.query(&sql, vec![list.into()]).await
 }
 
 /// The keys whose ids `ids` selects, with their pages. The page that a destroyed key was on goes with its epoch.

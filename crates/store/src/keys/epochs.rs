@@ -185,8 +185,10 @@ impl OpenKeysError {
         match error {
             KeyStoreError::Keyring(error) => error.into(),
             KeyStoreError::Db(error) => error.into(),
-            // Beginning an epoch unwraps nothing.
-            KeyStoreError::Damaged { .. } => corrupt("a new epoch could not be begun").into(),
+            // Beginning an epoch unwraps nothing and opens nothing.
+            KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted => {
+                corrupt("a new epoch could not be begun").into()
+            }
         }
     }
 }

@@ -19,6 +19,16 @@ pub(super) async fn tenants<'a>(
     take(tx, dialect, &numbers).await
 }
 
+/// The same for the access logs of these tenants, which wait for nothing else of theirs.
+pub(super) async fn access<'a>(
+    tx: &mut Tx,
+    dialect: Dialect,
+    tenants: impl IntoIterator<Item = &'a TenantId>,
+) -> Result<(), DbError> {
+    let numbers: BTreeSet<i64> = tenants.into_iter().map(|tenant| number("access", tenant.as_str())).collect();
+    take(tx, dialect, &numbers).await
+}
+
 /// The same for the beginning of an epoch.
 pub(super) async fn epochs(tx: &mut Tx) -> Result<(), DbError> {
     let dialect = tx.dialect();

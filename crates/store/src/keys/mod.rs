@@ -19,6 +19,7 @@
 //! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
 //! key still lives. They forget within seconds, here and in every other process.
 
+mod access;
 mod boxes;
 mod epochs;
 mod erasure;
@@ -34,6 +35,10 @@ mod secrets;
 mod subject_key;
 mod tables;
 
+pub use access::{
+    Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
+    USUAL_LIMIT, Unusual, hour_of, unusual,
+};
 pub use boxes::{BoxRef, OpenBoxError};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
@@ -89,6 +94,9 @@ pub enum KeyStoreError {
     /// The keyring, where epoch keys lie.
     #[error("the key store: {0}")]
     Keyring(#[from] KeyringError),
+    /// Who asked may not see people in clear: no member of staff, or one whom the tenant has not permitted it.
+    #[error("the key store: only staff whom the tenant has permitted it may see people in clear")]
+    NotPermitted,
 }
 
 impl KeyStore {

@@ -79,3 +79,40 @@ pub(super) static IDENTITY: Table = Table {
         Column::replace("fenced_at", Int),
     ],
 };
+
+/// Bulk writes only add rows: what is on record stays as it is.
+pub(super) static ACCESS: Table = Table {
+    name: "access",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("number", Int),
+        Column::keep("opened_at", Int),
+        Column::keep("actor", Text),
+        Column::keep("role", Text),
+        Column::keep("purpose", Text),
+        Column::keep("request", Text),
+        Column::keep("subject", Text),
+        Column::keep("labels", Text),
+        Column::keep("fields", Text),
+        Column::keep("shown", Text),
+        Column::keep("boxes", Int),
+        Column::keep("link", Blob),
+    ],
+};
+
+pub(super) static ACCESS_CHAIN: Table = Table {
+    name: "access_chain",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::replace("number", Int),
+        Column::replace("link", Blob),
+        Column::replace("purged_number", Int),
+        Column::replace("purged_link", Blob),
+        Column::replace("seal", Blob),
+    ],
+};
+
+pub(super) static MAY_REVEAL: Table = Table {
+    name: "may_reveal",
+    columns: &[Column::key("tenant", Text), Column::key("staff", Text), Column::keep("since", Int)],
+};

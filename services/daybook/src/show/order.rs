@@ -1,18 +1,20 @@
 //! `show order`: one order with everything that is known about it.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use commerce::{Case, CodPosition, LineItem, OrderId, OrderName, Part, PartKey};
 use serde::Serialize;
 use store::books::{self, OrderView, PartRow, TenantRow};
 use store::db::Db;
+use store::keys::{AccessBy, Actor, Field, KeyStoreError, Purpose, Shown};
+use uuid::Uuid;
 
 use super::journal::{self, Line};
-use super::person::{self, Showing, Who, who_text};
+use super::person::{self, Who, who_text};
 use super::timeline::{Moment, timeline};
 use crate::cli::ShowOrder;
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, amount, strong};
-use crate::platform::Platform;
+use crate::platform::{Platform, now};
 use crate::tenant;
 
 /// Everything about an order. Amounts in minor units of `currency`.
@@ -66,26 +68,36 @@ struct Cash {
 
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, asked: &ShowOrder) -> Result<Answer> {
-    let showing = showing(asked)?;
+    let shown = if asked.reveal { Shown::Clear } else { Shown::Masked };
+    let actor = asked.by.clone().map_or(Actor::Operator, Actor::Staff);
+    let by = access(actor, asked.purpose.clone().unwrap_or_else(Purpose::look_up), shown);
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let order = find(&platform.db, &row, &asked.order).await?;
-    if let (Showing::Clear, Some(purpose)) = (showing, &asked.purpose) {
-        tracing::info!(tenant = %row.tenant, order = %order.order, purpose, "personal data is shown in clear");
+    let id = order.order;
+    let page = page(&platform, &row, order, &by).await.map_err(|error| explained(error, &row, &by))?;
+    if shown == Shown::Clear {
+        let (by, purpose) = (by.actor.name(), &by.purpose);
+        tracing::info!(tenant = %row.tenant, order = %id, by, %purpose, "personal data is shown in clear");
     }
-    let page = page(&platform, &row, order, showing).await?;
     Ok(Answer::new(&page, page.text()))
 }
 
-fn showing(asked: &ShowOrder) -> Result<Showing> {
-    // It goes to the log, where nobody's name may stand: hence a word, and not a sentence.
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_#/.".contains(c);
-    match &asked.purpose {
-        Some(purpose) if purpose.is_empty() || purpose.len() > 40 || !purpose.chars().all(plain) => {
-            bail!("--purpose is one word or ticket of up to 40 letters, digits and `-_#/.`, such as `support`")
-        }
-        _ if asked.reveal => Ok(Showing::Clear),
-        _ => Ok(Showing::Masked),
+/// A look at an order, as it goes on record.
+pub(crate) fn access(actor: Actor, purpose: Purpose, shown: Shown) -> AccessBy {
+    let fields = &[Field::Name, Field::Phone, Field::Email, Field::Address];
+    AccessBy { actor, purpose, request: Uuid::new_v4(), at: now(), shown, fields }
+}
+
+/// A refusal, with what helps.
+fn explained(error: Error, row: &TenantRow, by: &AccessBy) -> Error {
+    match error.downcast_ref::<KeyStoreError>() {
+        Some(KeyStoreError::NotPermitted) => error.context(format!(
+            "`{0}` may not see people of `{1}` in clear: let them with `daybook privacy permit {0} --tenant {1}`",
+            by.actor.name(),
+            row.tenant
+        )),
+        _ => error,
     }
 }
 
@@ -108,7 +120,7 @@ pub(crate) async fn find(db: &Db, row: &TenantRow, text: &str) -> Result<OrderVi
 }
 
 /// Collects everything about an order.
-pub(crate) async fn page(platform: &Platform, row: &TenantRow, order: OrderView, showing: Showing) -> Result<Page> {
+pub(crate) async fn page(platform: &Platform, row: &TenantRow, order: OrderView, by: &AccessBy) -> Result<Page> {
     let (db, tenant) = (&platform.db, &row.tenant);
     let parts = books::case_of(db, tenant, order.order).await?;
     let sealed = books::people_about(db, tenant, &PartKey::Order(order.order).to_string()).await?;
@@ -117,7 +129,7 @@ pub(crate) async fn page(platform: &Platform, row: &TenantRow, order: OrderView,
         posted.extend(books::journal_of(db, tenant, &part.key).await?.into_iter().map(|line| line.posted));
     }
     Ok(Page {
-        people: person::open(&platform.keys, &sealed, showing).await?,
+        people: person::open(&platform.keys, &sealed, by).await?,
         lines: items(&parts),
         timeline: timeline(&parts, row.zone),
         zone: row.zone.name(),

@@ -1,22 +1,13 @@
-//! Who is behind an order: masked by default, in clear for a purpose, *erased* for good.
+//! Who is behind an order: masked by default, in clear for a purpose and on record, *erased* for good.
 
 use anyhow::Result;
 use connectors::Details;
 use serde::Serialize;
 use store::books::PersonRow;
-use store::keys::{BoxRef, KeyStore};
+use store::keys::{AccessBy, BoxRef, KeyStore, Shown};
 use subject_keys::Opened;
 
 use crate::output::{Align, Table, plural};
-
-/// How much of a person is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Showing {
-    /// Enough to recognise whom one knows already.
-    Masked,
-    /// Everything.
-    Clear,
-}
 
 /// A person as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,19 +32,19 @@ pub(crate) struct Who {
     pub(crate) typed: usize,
 }
 
-/// Opens what is sealed about people, in one question to the key store.
-pub(crate) async fn open(keys: &KeyStore, rows: &[PersonRow], showing: Showing) -> Result<Vec<Who>> {
+/// Opens what is sealed about people, in one question to the key store, which puts it on record.
+pub(crate) async fn open(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> Result<Vec<Who>> {
     let sealed = |row: &'_ PersonRow| row.sealed.clone().unwrap_or_default();
     let held: Vec<Vec<u8>> = rows.iter().map(sealed).collect();
     let boxes: Vec<BoxRef<'_>> = rows.iter().zip(&held).map(|(row, bytes)| box_of(row, bytes)).collect();
-    let mut opened = keys.open_many(&boxes).await?.into_iter();
+    let mut opened = keys.open_many(&boxes, by).await?.into_iter();
     let mut people = Vec::with_capacity(rows.len());
     for row in rows {
         let answer = opened.next();
         people.push(match (&row.sealed, answer) {
             (None, _) | (_, Some(Ok(Opened::Erased))) => nobody(row, "erased"),
             (Some(_), Some(Ok(Opened::Clear(content)))) => match serde_json::from_slice::<Details>(&content) {
-                Ok(details) => somebody(row, &details, showing),
+                Ok(details) => somebody(row, &details, by.shown),
                 Err(_) => nobody(row, "unreadable"),
             },
             (Some(_), _) => nobody(row, "unreadable"),
@@ -80,8 +71,8 @@ fn nobody(row: &PersonRow, state: &'static str) -> Who {
     }
 }
 
-fn somebody(row: &PersonRow, details: &Details, showing: Showing) -> Who {
-    let clear = showing == Showing::Clear;
+fn somebody(row: &PersonRow, details: &Details, how: Shown) -> Who {
+    let clear = how == Shown::Clear;
     let shown = |text: &Option<String>, mask: fn(&str) -> String| {
         text.as_deref().map(|text| if clear { text.to_owned() } else { mask(text) })
     };

@@ -1,0 +1,111 @@
+//! `daybook privacy`: alone it is the role that finishes erasures; with a word behind it, the procedures about people's
+//! data: who looked at whom, and who may see people in clear.
+
+mod accesses;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use commerce::StaffId;
+use serde_json::json;
+
+use crate::cli::OfTenant;
+use crate::config::Settings;
+use crate::output::{Align, Answer, Table, plural};
+use crate::platform::{Platform, now};
+use crate::roles::{self, Role};
+use crate::tenant;
+
+pub(crate) use accesses::invariant;
+
+#[derive(Debug, Args)]
+pub(crate) struct Privacy {
+    #[command(subcommand)]
+    command: Option<PrivacyCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum PrivacyCommand {
+    /// Who looked at a person, when, why and at what; without a person, the latest of all
+    Accesses(accesses::Accesses),
+    /// Let a member of staff see people in clear
+    Permit(OfStaff),
+    /// Take that back
+    Forbid(OfStaff),
+    /// List the staff who may see people in clear
+    Permitted(OfTenant),
+    /// Set how many people one may look at in an hour before it counts as unusual
+    Limit(Limit),
+}
+
+#[derive(Debug, Args)]
+struct OfStaff {
+    /// Who: a slug such as `support-2`, never a name
+    staff: StaffId,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+#[derive(Debug, Args)]
+struct Limit {
+    /// How many
+    people: u32,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+/// Runs the command.
+pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> Result<Answer> {
+    match &asked.command {
+        None => roles::run(settings, &[Role::Privacy], as_json).await,
+        Some(PrivacyCommand::Accesses(asked)) => accesses::run(settings, asked, as_json).await,
+        Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
+        Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
+        Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,
+        Some(PrivacyCommand::Limit(asked)) => limit(settings, asked).await,
+    }
+}
+
+async fn permit(settings: &Settings, asked: &OfStaff, may: bool) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    let (keys, staff) = (&platform.keys, &asked.staff);
+    let changed = match may {
+        true => keys.permit_reveal(&row.tenant, staff, now()).await?,
+        false => keys.forbid_reveal(&row.tenant, staff).await?,
+    };
+    tracing::info!(tenant = %row.tenant, %staff, may, changed, "who may see people in clear");
+    let text = format!(
+        "{staff} {} see people of {} in clear{}\n",
+        if may { "may" } else { "may not" },
+        row.tenant,
+        if changed { "" } else { "; that was so before" }
+    );
+    let json = json!({ "tenant": row.tenant.as_str(), "staff": staff, "may_reveal": may, "changed": changed });
+    Ok(Answer::new(&json, text))
+}
+
+async fn permitted(settings: &Settings, of: &OfTenant) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, of).await?;
+    let all = platform.keys.permitted_to_reveal(&row.tenant).await?;
+    let mut table = Table::new([(Align::Left, "staff"), (Align::Left, "since")]);
+    for one in &all {
+        table.row([one.staff.to_string(), one.since.to_string()]);
+    }
+    let text = match all.is_empty() {
+        true => "nobody may see people in clear\n".to_owned(),
+        false => table.to_string(),
+    };
+    let listed = all.iter().map(|one| json!({ "staff": one.staff, "since": one.since.to_string() }));
+    let json = json!({ "tenant": row.tenant.as_str(), "permitted": listed.collect::<Vec<_>>() });
+    Ok(Answer::new(&json, text))
+}
+
+async fn limit(settings: &Settings, asked: &Limit) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    platform.keys.set_access_limit(&row.tenant, asked.people).await?;
+    let people = plural(asked.people.into(), "person", "people");
+    let text = format!("looking at more than {people} of {} in an hour is unusual\n", row.tenant);
+    Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "people_an_hour": asked.people }), text))
+}

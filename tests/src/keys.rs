@@ -127,7 +127,7 @@ pub(crate) async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> 
 }
 
 /// Somebody who looks at masked details.
-fn looking() -> AccessBy {
+pub(crate) fn looking() -> AccessBy {
     AccessBy {
         actor: Actor::Operator,
         purpose: Purpose::look_up(),

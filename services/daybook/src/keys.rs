@@ -199,7 +199,8 @@ mod tests {
             (epoch(Some(9_000_000), None, true), "overdue"),
             (epoch(Some(9_000_000), Some(29_000_000), false), "destroyed"),
         ] {
-            assert_eq!(line(&one, schedule, Timestamp(29_500_000)).state, expected);
+            // An hour and half a second after the second one was due.
+            assert_eq!(line(&one, schedule, Timestamp(3_629_500_000)).state, expected);
         }
     }
 }

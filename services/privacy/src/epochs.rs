@@ -30,7 +30,7 @@ pub enum KeepEpochsError {
 
 /// Does what is due now. Several processes may do so at once: one begins the epoch, and each moves what it finds.
 pub async fn keep_epochs(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Kept, KeepEpochsError> {
-    let begun = keys.begin_epoch(now, Some(schedule.ends_before(now))).await?;
+    let begun = keys.begin_epoch(now, Some(schedule.ends_begun_until(now))).await?;
     let moved = keys.rewrap(|_| {}).await?;
     let destroyed = keys.destroy_epochs(schedule.expires_until(now), now).await?;
     Ok(Kept { begun, moved, destroyed })

@@ -93,20 +93,20 @@ impl Epochs {
 }
 
 impl KeyStore {
-    /// Begins the next epoch and retires the one before; gives its number. With `unless_begun_since` nothing happens when
-    /// the current one began at that time or later, so that of several processes one begins it.
+    /// Begins the next epoch and retires the one before; gives its number. With `unless_begun_after` nothing happens when
+    /// the current one began after that time, so that of several processes one begins it.
     ///
     /// What is wrapped by earlier epochs stays so until [`KeyStore::rewrap`] has moved it.
     pub async fn begin_epoch(
         &self,
         at: Timestamp,
-        unless_begun_since: Option<Timestamp>,
+        unless_begun_after: Option<Timestamp>,
     ) -> Result<Option<EpochId>, KeyStoreError> {
         let keyring = self.epochs.keyring().clone();
         self.db
             .run_tx("begin-epoch", move |tx| {
                 let keyring = keyring.clone();
-                Box::pin(async move { begin_in(tx, &keyring, at, unless_begun_since).await })
+                Box::pin(async move { begin_in(tx, &keyring, at, unless_begun_after).await })
             })
             .await
     }
@@ -116,12 +116,12 @@ async fn begin_in(
     tx: &mut Tx,
     keyring: &Keyring,
     at: Timestamp,
-    unless_begun_since: Option<Timestamp>,
+    unless_begun_after: Option<Timestamp>,
 ) -> Result<Option<EpochId>, KeyStoreError> {
     lock::epochs(tx).await?;
     let rows = tx.query("SELECT epoch, created_at FROM epoch ORDER BY epoch DESC LIMIT 1", vec![]).await?;
     let last = match rows.first() {
-        Some(row) if unless_begun_since.is_some_and(|since| row.int(1).is_ok_and(|begun| begun >= since.0)) => {
+        Some(row) if unless_begun_after.is_some_and(|time| row.int(1).is_ok_and(|begun| begun > time.0)) => {
             return Ok(None);
         }
         Some(row) => epoch_id(row.int(0)?)?,

@@ -125,9 +125,10 @@ impl Keyring {
     /// snapshots) may hold the old bytes for a while: keep the keyring on an encrypted volume without snapshots.
     pub(super) fn destroy(&self, epoch: EpochId) -> Result<(), KeyringError> {
         let path = self.path(epoch);
-        match overwrite(&path) {
+        match overwrite(&path).and_then(|()| fs::remove_file(&path)) {
+            // Another process may be a step ahead.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            done => done.and_then(|()| fs::remove_file(&path)).and_then(|()| self.sync()).map_err(io_at(&path)),
+            done => done.and_then(|()| self.sync()).map_err(io_at(&path)),
         }
     }
 

@@ -6,6 +6,9 @@ use ledger::Timestamp;
 
 use super::rotation::Epoch;
 
+/// What the platform may take to get to something that is due, a restart included.
+const GRACE: Duration = Duration::from_secs(3_600);
+
 /// How long an epoch lasts, and how long backups are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -26,10 +29,10 @@ pub enum Copies {
 }
 
 impl Schedule {
-    /// When the epoch's key is to be destroyed.
+    /// By when the epoch's key is destroyed, if the platform runs.
     pub fn destroyed_by(&self, epoch: &Epoch) -> Timestamp {
-        let retires = epoch.retired_at.unwrap_or_else(|| later(epoch.begun_at, self.epoch));
-        later(retires, self.backups)
+        let retires = epoch.retired_at.unwrap_or_else(|| later(epoch.begun_at, self.epoch + GRACE));
+        later(retires, self.backups + GRACE)
     }
 
     /// What copies are worth that this epoch, and none after it, can open.
@@ -37,8 +40,8 @@ impl Schedule {
         last.destroyed_at.map_or_else(|| Copies::OpenUntil(self.destroyed_by(last)), Copies::GoneSince)
     }
 
-    /// Epochs that began before this time are to end now.
-    pub fn ends_before(&self, now: Timestamp) -> Timestamp {
+    /// Epochs that began at this time or before are to end now.
+    pub fn ends_begun_until(&self, now: Timestamp) -> Timestamp {
         earlier(now, self.epoch)
     }
 
@@ -71,6 +74,7 @@ mod tests {
     fn copies_open_until_the_last_epoch_that_wraps_them_is_destroyed() {
         let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
         let day = |days: i64| Timestamp(days * DAY);
+        let hours_after = |days: i64, hours: i64| Timestamp(days * DAY + hours * DAY / 24);
         let epoch = |retired: Option<i64>, destroyed: Option<i64>| Epoch {
             epoch: EpochId(3),
             begun_at: day(100),
@@ -82,12 +86,12 @@ mod tests {
             held: destroyed.is_none(),
         };
         for (retired, destroyed, expected) in [
-            (None, None, Copies::OpenUntil(day(131))),
-            (Some(103), None, Copies::OpenUntil(day(133))),
+            (None, None, Copies::OpenUntil(hours_after(131, 2))),
+            (Some(103), None, Copies::OpenUntil(hours_after(133, 1))),
             (Some(103), Some(134), Copies::GoneSince(day(134))),
         ] {
             assert_eq!(schedule.copies(&epoch(retired, destroyed)), expected);
         }
-        assert_eq!((schedule.ends_before(day(101)), schedule.expires_until(day(131))), (day(100), day(101)));
+        assert_eq!((schedule.ends_begun_until(day(101)), schedule.expires_until(day(131))), (day(100), day(101)));
     }
 }

@@ -100,7 +100,7 @@ fn seal(sealing: &Sealing, text: &str) -> Vec<u8> {
     let Sealing::Seal { subject, key_id, key } = sealing else { panic!("nothing to seal with") };
     let tenant = shop();
     let context = BoxContext { tenant: tenant.as_str(), subject: subject.0, event: EVENT, label: "buyer" };
-    key.seal(*key_id, &context, text.as_bytes(), &mut random)
+    key.seal(*key_id, &context, text.as_bytes(), &mut random).unwrap()
 }
 
 async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> Result<Opened, OpenBoxError> {

@@ -50,15 +50,19 @@
 mod blind_index;
 mod hazmat;
 mod keys;
+mod messages;
 mod pii;
+mod plaintext;
 mod root_key_file;
 pub mod sealed_box;
 mod state;
 mod wrap;
 
 pub use keys::{EpochId, EpochKey, IndexKey, KEY_LEN, KeyId, PageId, PageKey, RootKey, SubjectKey};
+pub use messages::{Exhausted, MOST_MESSAGES};
 pub use pii::Pii;
+pub use plaintext::Plaintext;
 pub use root_key_file::RootKeyFileError;
 pub use sealed_box::{BoxContext, OpenError, Opened, PreparedKey, open, seal, sealed_key_id};
 pub use state::{KeyState, UnknownKeyState};
-pub use wrap::{UnwrapError, rewrap_index, rewrap_key, rewrap_page};
+pub use wrap::{RewrapError, UnwrapError, rewrap_index, rewrap_key, rewrap_page};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use subject_keys::{EpochId, EpochKey, RootKey, UnwrapError};
+use subject_keys::{EpochId, EpochKey, Exhausted, RootKey, UnwrapError};
 
 use super::{KeyStoreError, corrupt, lock, random};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
@@ -25,6 +25,9 @@ pub enum OpenKeysError {
         /// What is wrong with it.
         source: UnwrapError,
     },
+    /// The root key has wrapped as much as one process may: find out what repeats itself.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
 }
 
 /// Every epoch's key; never empty.
@@ -62,7 +65,7 @@ pub(super) async fn load_or_begin(db: &Db, root: &Arc<RootKey>) -> Result<Epochs
     unwrap(root, &rows)
 }
 
-async fn rows_or_first(tx: &mut Tx, dialect: Dialect, root: &RootKey) -> Result<Vec<Row>, DbError> {
+async fn rows_or_first(tx: &mut Tx, dialect: Dialect, root: &RootKey) -> Result<Vec<Row>, OpenKeysError> {
     const SELECT: &str = "SELECT epoch, wrapped FROM epoch ORDER BY epoch";
     lock::epochs(tx, dialect).await?;
     let rows = tx.query(SELECT, vec![]).await?;
@@ -70,10 +73,10 @@ async fn rows_or_first(tx: &mut Tx, dialect: Dialect, root: &RootKey) -> Result<
         return Ok(rows);
     }
     let first = EpochId(1);
-    let wrapped = root.wrap_epoch(first, &EpochKey::generate(&mut random), &mut random);
+    let wrapped = root.wrap_epoch(first, &EpochKey::generate(&mut random), &mut random)?;
     let insert = "INSERT INTO epoch (epoch, wrapped, created_at) VALUES ($1, $2, $3)";
     tx.execute(insert, vec![first.0.into(), wrapped.into(), now().into()]).await?;
-    tx.query(SELECT, vec![]).await
+    Ok(tx.query(SELECT, vec![]).await?)
 }
 
 fn unwrap(root: &RootKey, rows: &[Row]) -> Result<Epochs, OpenKeysError> {

@@ -43,7 +43,7 @@ use std::time::Duration;
 use commerce::TenantId;
 use moka::sync::Cache;
 use secrecy::SecretString;
-use subject_keys::{EpochId, IndexKey, PreparedKey, RootKey, UnwrapError};
+use subject_keys::{EpochId, Exhausted, IndexKey, PreparedKey, RewrapError, RootKey, UnwrapError};
 use uuid::Uuid;
 
 use crate::db::{Db, DbError};
@@ -83,6 +83,9 @@ pub enum KeyStoreError {
     /// Another process has begun a new epoch since this one started: start this one again.
     #[error("the key store: epoch {} is not known to this process", .0.0)]
     UnknownEpoch(EpochId),
+    /// A key has wrapped or sealed as much as one process may: find out what repeats itself.
+    #[error("the key store: {0}")]
+    Exhausted(#[from] Exhausted),
 }
 
 impl KeyStore {
@@ -117,8 +120,11 @@ fn random(bytes: &mut [u8]) {
     rand::fill(bytes);
 }
 
-fn damaged(what: &'static str) -> impl Fn(UnwrapError) -> KeyStoreError {
-    move |source| KeyStoreError::Damaged { what, source }
+fn damaged<E: Into<RewrapError>>(what: &'static str) -> impl Fn(E) -> KeyStoreError {
+    move |error| match error.into() {
+        RewrapError::Unwrap(source) => KeyStoreError::Damaged { what, source },
+        RewrapError::Exhausted(exhausted) => exhausted.into(),
+    }
 }
 
 /// A stored text that is not what this program writes.

@@ -66,7 +66,7 @@ impl KeyStore {
             tx.execute(&format!("DELETE FROM webhook_secret {of_sender} AND slot = 'previous'"), place()).await?;
             tx.execute(&format!("UPDATE webhook_secret SET slot = 'previous' {of_sender}"), place()).await?;
         }
-        let wrapped = self.root.wrap_secret(&label(tenant, sender), secret.expose_secret().as_bytes(), &mut random);
+        let wrapped = self.root.wrap_secret(&label(tenant, sender), secret.expose_secret().as_bytes(), &mut random)?;
         let insert = "INSERT INTO webhook_secret (tenant, sender, slot, wrapped) VALUES ($1, $2, 'current', $3)";
         let args = place().into_iter().chain([wrapped.into()]).collect();
         tx.execute(insert, args).await?;

@@ -100,7 +100,7 @@ impl KeyStore {
                 pages.push(self.new_page()?);
             }
             if let Some(page) = pages.last_mut() {
-                let made_key = page.add(&slot, &mut made);
+                let made_key = page.add(&slot, &mut made)?;
                 keys.insert(slot, Some(made_key));
             }
         }
@@ -129,20 +129,20 @@ impl KeyStore {
         let (epoch, wrapping) = self.epochs.current()?;
         let key = PageKey::generate(&mut random);
         let id = rand::random_range(1..=i64::MAX);
-        let wrapped = wrapping.wrap_page(page_id(id)?, &key, &mut random);
+        let wrapped = wrapping.wrap_page(page_id(id)?, &key, &mut random)?;
         Ok(OpenPage { id, epoch: epoch.0.into(), wrapped, used: 0, key })
     }
 }
 
 impl OpenPage {
-    fn add(&mut self, slot: &KeySlot, made: &mut Rows) -> (KeyId, Arc<PreparedKey>) {
+    fn add(&mut self, slot: &KeySlot, made: &mut Rows) -> Result<(KeyId, Arc<PreparedKey>), KeyStoreError> {
         let (id, key) = (KeyId(Uuid::new_v4()), SubjectKey::generate(&mut random));
-        let wrapped = self.key.wrap_key(id, &key, &mut random);
+        let wrapped = self.key.wrap_key(id, &key, &mut random)?;
         self.used += 1;
         let active = KeyState::Active.as_str();
         let rest = [id.0.to_string().into(), self.id.into(), wrapped.into(), active.into(), Value::Null];
         made.push(slot.columns().into_iter().chain(rest));
-        (id, Arc::new(key.prepare()))
+        Ok((id, Arc::new(key.prepare())))
     }
 }
 

@@ -15,8 +15,10 @@
 //! ([`rewrap_page`], [`rewrap_key`], [`rewrap_index`]).
 //!
 //! This crate is pure: no IO, no clock, and randomness is an argument. A caller passes a closure that fills a slice with
-//! bytes from the operating system's generator; tests pass a fixed sequence. It knows nothing of the rest of the
-//! project: ids arrive as [`uuid::Uuid`], numbers and text.
+//! bytes from a cryptographically secure generator, which the services take from `rand::fill`: the operating system seeds it
+//! for each thread of each process. Tests pass a fixed sequence. The one thing a process remembers here is how many messages it
+//! encrypted under which key ([`MOST_MESSAGES`]). It knows nothing of the rest of the project: ids arrive as [`uuid::Uuid`],
+//! numbers and text.
 //!
 //! Keys can be neither printed nor copied by accident:
 //!

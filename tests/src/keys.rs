@@ -119,7 +119,7 @@ pub(crate) fn seal(sealing: &Sealing, text: &str) -> Vec<u8> {
     let Sealing::Seal { subject, key_id, key } = sealing else { panic!("nothing to seal with") };
     let tenant = shop();
     let context = BoxContext { tenant: tenant.as_str(), subject: subject.0, event: EVENT, label: "buyer" };
-    key.seal(*key_id, &context, text.as_bytes(), &mut random)
+    key.seal(*key_id, &context, text.as_bytes(), &mut random).unwrap()
 }
 
 pub(crate) async fn open(keys: &KeyStore, subject: SubjectId, sealed: &[u8]) -> Result<Opened, OpenBoxError> {

@@ -1,7 +1,7 @@
 //! The only place that calls cryptographic primitives. Everything here is easy to misuse, so it stays private.
 //!
-//! - AES-256-GCM with a random 96-bit nonce: at most 2^32 messages under one key. The busiest keys are an epoch key
-//!   (pages and tenants) and a subject key (one person's boxes of one month), both many orders of magnitude below.
+//! - AES-256-GCM with a random 96-bit nonce: at most 2^32 messages under one key. Encrypting takes a nonce that
+//!   [`messages`](crate::messages) drew and counted, and uses it up, so nothing is encrypted uncounted or under one nonce twice.
 //! - AES-GCM does not commit to its key. Boxes add a commitment; wrapped keys need none, because whoever unwraps them
 //!   knows by id which one key is meant.
 //! - All associated data and HMAC input is [`length_prefixed`], so no two lists of parts give the same bytes.
@@ -13,6 +13,9 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+use crate::messages::FreshNonce;
+use crate::plaintext::Plaintext;
 
 /// Length of an AES-GCM nonce in bytes.
 pub(crate) const NONCE_LEN: usize = 12;
@@ -33,27 +36,21 @@ impl Cipher {
     /// Encrypts `message[from..]` in place and appends the tag. Reserve the tag's bytes beforehand: growing the buffer
     /// in here would be harmless, as it holds ciphertext by then, but growing it while it is filled would not.
     #[expect(clippy::expect_used, reason = "AES-GCM refuses only messages above 64 GiB, which no caller can hold")]
-    pub(crate) fn encrypt_tail(&self, nonce: &Nonce, associated: &[u8], message: &mut Vec<u8>, from: usize) {
+    pub(crate) fn encrypt_tail(&self, nonce: FreshNonce, associated: &[u8], message: &mut Vec<u8>, from: usize) {
         let tail = InOutBuf::from(&mut message[from..]);
-        let tag = self.0.encrypt_inout_detached(nonce.into(), associated, tail).expect("a message below 64 GiB");
+        let nonce = nonce.bytes().into();
+        let tag = self.0.encrypt_inout_detached(nonce, associated, tail).expect("a message below 64 GiB");
         message.extend_from_slice(&tag);
     }
 
     /// Decrypts ciphertext followed by its tag. `None` when anything about it is not what was encrypted.
-    pub(crate) fn decrypt(&self, nonce: &Nonce, associated: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn decrypt(&self, nonce: &Nonce, associated: &[u8], sealed: &[u8]) -> Option<Plaintext> {
         let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>()?;
-        let mut message = Zeroizing::new(ciphertext.to_vec());
-        let buffer = InOutBuf::from(message.as_mut_slice());
+        let mut message = Plaintext::decrypted_from(ciphertext);
+        let buffer = InOutBuf::from(message.as_mut());
         self.0.decrypt_inout_detached(nonce.into(), associated, buffer, tag.into()).ok()?;
         Some(message)
     }
-}
-
-/// Draws the nonce for one message.
-pub(crate) fn random_nonce(rng: &mut impl FnMut(&mut [u8])) -> Nonce {
-    let mut nonce = [0; NONCE_LEN];
-    rng(&mut nonce);
-    nonce
 }
 
 /// Derives 32 bytes from a uniformly random key for the purpose that `label` names (HKDF-SHA256, RFC 5869, no salt).
@@ -73,9 +70,15 @@ pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Compares in a time that does not depend on where the two differ.
+/// Compares in a time that does not depend on where the two differ: as two numbers each, which is a good deal quicker than
+/// byte by byte.
 pub(crate) fn equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
-    left.ct_eq(right).into()
+    halves(left).ct_eq(&halves(right)).into()
+}
+
+fn halves(bytes: &[u8; 32]) -> [u128; 2] {
+    let (halves, _) = bytes.as_chunks();
+    [0, 1].map(|half| u128::from_ne_bytes(halves[half]))
 }
 
 /// Joins parts so that their boundaries cannot shift: each is preceded by its length as 64 bits, big-endian.
@@ -99,6 +102,17 @@ mod tests {
         assert_ne!(length_prefixed(&[b"", b"a"]), length_prefixed(&[b"a", b""]));
         assert_ne!(length_prefixed(&[b"a"]), length_prefixed(&[b"a", b""]));
         assert_eq!(length_prefixed(&[b"ab"]), b"\0\0\0\0\0\0\0\x02ab");
+    }
+
+    #[test]
+    fn a_difference_in_any_bit_is_one() {
+        let left = std::array::from_fn(|index| index.to_le_bytes()[0]);
+        assert!(equal(&left, &left.clone()));
+        for bit in 0..256 {
+            let mut right = left;
+            right[bit / 8] ^= 1 << (bit % 8);
+            assert!(!equal(&left, &right), "bit {bit}");
+        }
     }
 
     #[test]

@@ -15,8 +15,10 @@
 //! ([`rewrap_page`], [`rewrap_key`], [`rewrap_index`]).
 //!
 //! This crate is pure: no IO, no clock, and randomness is an argument. A caller passes a closure that fills a slice with
-//! bytes from the operating system's generator; tests pass a fixed sequence. It knows nothing of the rest of the
-//! project: ids arrive as [`uuid::Uuid`], numbers and text.
+//! bytes from a cryptographically secure generator, which the services take from `rand::fill`: the operating system seeds it
+//! for each thread of each process. Tests pass a fixed sequence. The one thing a process remembers here is how many messages it
+//! encrypted under which key ([`MOST_MESSAGES`]). It knows nothing of the rest of the project: ids arrive as [`uuid::Uuid`],
+//! numbers and text.
 //!
 //! Keys can be neither printed nor copied by accident:
 //!
@@ -50,15 +52,19 @@
 mod blind_index;
 mod hazmat;
 mod keys;
+mod messages;
 mod pii;
+mod plaintext;
 mod root_key_file;
 pub mod sealed_box;
 mod state;
 mod wrap;
 
 pub use keys::{EpochId, EpochKey, IndexKey, KEY_LEN, KeyId, PageId, PageKey, RootKey, SubjectKey};
+pub use messages::{Exhausted, MOST_MESSAGES};
 pub use pii::Pii;
+pub use plaintext::Plaintext;
 pub use root_key_file::RootKeyFileError;
 pub use sealed_box::{BoxContext, OpenError, Opened, PreparedKey, open, seal, sealed_key_id};
 pub use state::{KeyState, UnknownKeyState};
-pub use wrap::{UnwrapError, rewrap_index, rewrap_key, rewrap_page};
+pub use wrap::{RewrapError, UnwrapError, rewrap_index, rewrap_key, rewrap_page};

@@ -14,13 +14,15 @@
 //! - The content is padded to the next multiple of 32 bytes in the manner of ISO/IEC 7816-4: one byte `80`, then zeros,
 //!   always at least one byte. A box therefore tells the length of a name or an address only to within 32 bytes. It does
 //!   not hide that a long address is longer than a short one.
-//! - A subject key seals the boxes of one person and month; AES-GCM with random nonces allows 2^32 of them.
+//! - A subject key seals the boxes of one person and month; AES-GCM with random nonces allows 2^32 of them, and each
+//!   process refuses long before ([`Exhausted`]).
 
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use crate::hazmat::{Cipher, NONCE_LEN, Nonce, TAG_LEN, derive, equal, length_prefixed, random_nonce};
+use crate::hazmat::{Cipher, NONCE_LEN, Nonce, TAG_LEN, derive, equal, length_prefixed};
 use crate::keys::{KeyId, SubjectKey};
+use crate::messages::{Exhausted, Messages};
+use crate::plaintext::Plaintext;
 
 const VERSION_1: u8 = 1;
 const KEY_ID_LEN: usize = 16;
@@ -80,14 +82,14 @@ pub enum OpenError {
 /// What a caller that looked the key up gets: the content, or the fact that the key was destroyed.
 pub enum Opened {
     /// The content as it was sealed, without its padding.
-    Clear(Zeroizing<Vec<u8>>),
+    Clear(Plaintext),
     /// The subject's key was destroyed: the content is gone for good, as its owner was promised.
     Erased,
 }
 
 impl Opened {
     /// The content, if it still exists.
-    pub fn clear(self) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn clear(self) -> Option<Plaintext> {
         match self {
             Opened::Clear(content) => Some(content),
             Opened::Erased => None,
@@ -116,49 +118,47 @@ impl std::fmt::Debug for Opened {
 pub struct PreparedKey {
     cipher: Cipher,
     commitment: [u8; COMMITMENT_LEN],
+    messages: Messages,
 }
 
 impl SubjectKey {
     /// Derives what sealing and opening need.
     pub fn prepare(&self) -> PreparedKey {
+        let commitment = *derive(self.expose(), COMMITMENT);
         PreparedKey {
             cipher: Cipher::new(&derive(self.expose(), ENCRYPTION)),
-            commitment: *derive(self.expose(), COMMITMENT),
+            commitment,
+            messages: Messages::of(&commitment),
         }
     }
 }
 
 impl PreparedKey {
-    /// Seals `plaintext` into a box of 77 bytes plus the padded content. `rng` supplies the nonce.
+    /// Seals `plaintext` into a box of 77 bytes plus the padded content. `rng` supplies the nonce and must be
+    /// cryptographically secure: two boxes of one key under one nonce give their content away.
     pub fn seal(
         &self,
         key_id: KeyId,
         context: &BoxContext<'_>,
         plaintext: &[u8],
         rng: &mut impl FnMut(&mut [u8]),
-    ) -> Vec<u8> {
-        let nonce = random_nonce(rng);
+    ) -> Result<Vec<u8>, Exhausted> {
+        let nonce = self.messages.nonce(rng)?;
         // The exact size is reserved up front, because a buffer that grows leaves plaintext behind in freed memory.
         let mut sealed = Vec::with_capacity(HEADER_LEN + padded_len(plaintext.len()) + TAG_LEN);
         sealed.push(VERSION_1);
         sealed.extend_from_slice(key_id.0.as_bytes());
         sealed.extend_from_slice(&self.commitment);
-        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(nonce.bytes());
         sealed.extend_from_slice(plaintext);
         sealed.push(PADDING_MARK);
         sealed.resize(HEADER_LEN + padded_len(plaintext.len()), 0);
-        self.cipher.encrypt_tail(&nonce, &context.associated(key_id), &mut sealed, HEADER_LEN);
-        sealed
+        self.cipher.encrypt_tail(nonce, &context.associated(key_id), &mut sealed, HEADER_LEN);
+        Ok(sealed)
     }
 
-    /// Opens a box that was sealed under this key, key id and context. Do not print the content: `Zeroizing` wipes it
-    /// when dropped, but its Debug form shows it.
-    pub fn open(
-        &self,
-        key_id: KeyId,
-        context: &BoxContext<'_>,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    /// Opens a box that was sealed under this key, key id and context.
+    pub fn open(&self, key_id: KeyId, context: &BoxContext<'_>, sealed: &[u8]) -> Result<Plaintext, OpenError> {
         let parts = Parts::split(sealed)?;
         if parts.key_id != key_id || !equal(parts.commitment, &self.commitment) {
             return Err(OpenError::WrongKey);
@@ -175,17 +175,12 @@ pub fn seal(
     context: &BoxContext<'_>,
     plaintext: &[u8],
     rng: &mut impl FnMut(&mut [u8]),
-) -> Vec<u8> {
+) -> Result<Vec<u8>, Exhausted> {
     key.prepare().seal(key_id, context, plaintext, rng)
 }
 
 /// Opens one box; see [`PreparedKey::open`], which is cheaper for several.
-pub fn open(
-    key: &SubjectKey,
-    key_id: KeyId,
-    context: &BoxContext<'_>,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub fn open(key: &SubjectKey, key_id: KeyId, context: &BoxContext<'_>, sealed: &[u8]) -> Result<Plaintext, OpenError> {
     key.prepare().open(key_id, context, sealed)
 }
 
@@ -224,8 +219,8 @@ fn padded_len(len: usize) -> usize {
     (len / PADDED_TO + 1) * PADDED_TO
 }
 
-/// Removes the padding. `None` if there is none, which an authentic box never shows.
-fn without_padding(mut padded: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+/// Removes the padding, which is no secret. `None` if there is none, which an authentic box never shows.
+fn without_padding(mut padded: Plaintext) -> Option<Plaintext> {
     let mark = padded.iter().rposition(|byte| *byte != 0)?;
     if padded[mark] != PADDING_MARK || padded_len(mark) != padded.len() {
         return None;
@@ -237,6 +232,7 @@ fn without_padding(mut padded: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::MOST_MESSAGES;
 
     #[test]
     fn padding_reaches_the_next_multiple_of_32() {
@@ -250,19 +246,33 @@ mod tests {
         let unpad = |tail: &[u8]| {
             let mut block = vec![0; 32 - tail.len()];
             block.extend_from_slice(tail);
-            without_padding(Zeroizing::new(block)).map(|content| content.len())
+            without_padding(Plaintext::decrypted_from(&block)).map(|content| content.len())
         };
         assert_eq!(unpad(&[0x80]), Some(31));
         assert_eq!(unpad(&[0x80, 0x80, 0]), Some(30), "content may end in the mark's own byte");
         assert_eq!(unpad(&[]), None, "no mark at all");
         assert_eq!(unpad(&[0x81]), None, "another byte where the mark belongs");
         let too_much = [[0x80; 1].as_slice(), &[0; 63]].concat();
-        assert!(without_padding(Zeroizing::new(too_much)).is_none(), "more zeros than padding ever adds");
+        assert!(without_padding(Plaintext::decrypted_from(&too_much)).is_none(), "more zeros than padding ever adds");
+    }
+
+    #[test]
+    fn a_key_that_sealed_its_fill_seals_no_more_however_often_it_is_loaded_and_still_opens() {
+        let (id, context) =
+            (KeyId(Uuid::nil()), BoxContext { tenant: "t", subject: Uuid::nil(), event: Uuid::nil(), label: "l" });
+        let load = |fill| SubjectKey::from_bytes([fill; 32]);
+        let seal = |fill| seal(&load(fill), id, &context, b"content", &mut |nonce: &mut [u8]| nonce.fill(1));
+        load(0xE1).prepare().messages.skip_to(MOST_MESSAGES - 1);
+        let last = seal(0xE1).unwrap();
+        assert_eq!(seal(0xE1), Err(Exhausted));
+        assert_eq!(load(0xE1).prepare().seal(id, &context, b"content", &mut |_: &mut [u8]| ()), Err(Exhausted));
+        assert_eq!(open(&load(0xE1), id, &context, &last).unwrap().as_slice(), b"content");
+        assert!(seal(0xE2).is_ok(), "another person's key");
     }
 
     #[test]
     fn an_opened_box_never_prints_its_content() {
-        assert_eq!(format!("{:?}", Opened::Clear(Zeroizing::new(b"Bilqis".to_vec()))), "Clear(<pii>)");
+        assert_eq!(format!("{:?}", Opened::Clear(Plaintext::decrypted_from(b"Bilqis"))), "Clear(<pii>)");
         assert_eq!(format!("{:?}", Opened::Erased), "Erased");
     }
 }

@@ -35,7 +35,7 @@ proptest! {
             tenant: &tenant, subject: Uuid::from_u128(ids[1]), event: Uuid::from_u128(ids[2]), label: &label,
         };
         let key = SubjectKey::from_bytes(secret);
-        let sealed = seal(&key, key_id, &context, &content, &mut counting());
+        let sealed = seal(&key, key_id, &context, &content, &mut counting()).unwrap();
         prop_assert_eq!(sealed.len(), 77 + (content.len() / 32 + 1) * 32);
         prop_assert_eq!(sealed_key_id(&sealed), Ok(key_id));
         let opened = open(&key, key_id, &context, &sealed).map(|content| content.to_vec());
@@ -49,7 +49,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_behind_a_true_header_never_open(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut sealed = seal(&key(1), KEY_ID, &CONTEXT, b"", &mut counting());
+        let mut sealed = seal(&key(1), KEY_ID, &CONTEXT, b"", &mut counting()).unwrap();
         sealed.truncate(61);
         sealed.extend_from_slice(&bytes);
         prop_assert!(open(&key(1), KEY_ID, &CONTEXT, &sealed).is_err());
@@ -59,8 +59,8 @@ proptest! {
 #[test]
 fn a_prepared_key_does_what_its_key_does() {
     let prepared = key(1).prepare();
-    let sealed = prepared.seal(KEY_ID, &CONTEXT, b"Bilqis, Lane 4", &mut counting());
-    assert_eq!(sealed, seal(&key(1), KEY_ID, &CONTEXT, b"Bilqis, Lane 4", &mut counting()));
+    let sealed = prepared.seal(KEY_ID, &CONTEXT, b"Bilqis, Lane 4", &mut counting()).unwrap();
+    assert_eq!(sealed, seal(&key(1), KEY_ID, &CONTEXT, b"Bilqis, Lane 4", &mut counting()).unwrap());
     let opened = Opened::Clear(prepared.open(KEY_ID, &CONTEXT, &sealed).unwrap());
     assert_eq!(opened.clear().unwrap().as_slice(), b"Bilqis, Lane 4");
     assert!(Opened::Erased.clear().is_none());
@@ -70,14 +70,14 @@ fn a_prepared_key_does_what_its_key_does() {
 fn sealing_twice_shows_no_repetition() {
     let mut rng = counting();
     let prepared = key(1).prepare();
-    let first = prepared.seal(KEY_ID, &CONTEXT, b"same", &mut rng);
-    let second = prepared.seal(KEY_ID, &CONTEXT, b"same", &mut rng);
+    let first = prepared.seal(KEY_ID, &CONTEXT, b"same", &mut rng).unwrap();
+    let second = prepared.seal(KEY_ID, &CONTEXT, b"same", &mut rng).unwrap();
     assert_ne!(first[61..], second[61..]);
 }
 
 #[test]
 fn lengths_show_only_to_within_32_bytes() {
-    let length = |content: &[u8]| seal(&key(1), KEY_ID, &CONTEXT, content, &mut counting()).len();
+    let length = |content: &[u8]| seal(&key(1), KEY_ID, &CONTEXT, content, &mut counting()).unwrap().len();
     assert_eq!(length(b""), length(&[b'x'; 31]));
     assert_eq!(length(&[b'x'; 32]), length(&[b'x'; 63]));
     assert_eq!(length(&[b'x'; 32]) - length(b""), 32);
@@ -86,7 +86,7 @@ fn lengths_show_only_to_within_32_bytes() {
 #[test]
 fn every_flipped_bit_of_a_box_is_noticed() {
     let prepared = key(1).prepare();
-    let sealed = prepared.seal(KEY_ID, &CONTEXT, &[b'x'; 100], &mut counting());
+    let sealed = prepared.seal(KEY_ID, &CONTEXT, &[b'x'; 100], &mut counting()).unwrap();
     assert!(sealed.len() >= 200);
     for bit in 0..sealed.len() * 8 {
         let mut flipped = sealed.clone();
@@ -103,7 +103,7 @@ fn every_flipped_bit_of_a_box_is_noticed() {
 #[test]
 fn every_shortened_box_is_noticed() {
     let prepared = key(1).prepare();
-    let sealed = prepared.seal(KEY_ID, &CONTEXT, &[b'x'; 40], &mut counting());
+    let sealed = prepared.seal(KEY_ID, &CONTEXT, &[b'x'; 40], &mut counting()).unwrap();
     for len in 0..sealed.len() {
         let expected = if len < 77 + 32 { OpenError::TooShort } else { OpenError::Tampered };
         assert_eq!(prepared.open(KEY_ID, &CONTEXT, &sealed[..len]).err(), Some(expected), "length {len}");
@@ -114,7 +114,7 @@ fn every_shortened_box_is_noticed() {
 
 #[test]
 fn a_box_opens_nowhere_but_in_its_own_context() {
-    let sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting());
+    let sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting()).unwrap();
     let elsewhere = [
         BoxContext { tenant: "orchids", ..CONTEXT },
         BoxContext { subject: CONTEXT.event, ..CONTEXT },
@@ -132,7 +132,7 @@ fn a_box_opens_nowhere_but_in_its_own_context() {
 #[test]
 fn a_box_opens_under_no_key_but_its_own() {
     let other_id = KeyId(Uuid::from_u128(0xA2));
-    let sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting());
+    let sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting()).unwrap();
     assert_eq!(open(&key(2), KEY_ID, &CONTEXT, &sealed).err(), Some(OpenError::WrongKey));
     assert_eq!(open(&key(1), other_id, &CONTEXT, &sealed).err(), Some(OpenError::WrongKey));
 
@@ -144,8 +144,8 @@ fn a_box_opens_under_no_key_but_its_own() {
 
 #[test]
 fn a_forged_commitment_does_not_make_another_key_open() {
-    let mut sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting());
-    let other = seal(&key(2), KEY_ID, &CONTEXT, b"content", &mut counting());
+    let mut sealed = seal(&key(1), KEY_ID, &CONTEXT, b"content", &mut counting()).unwrap();
+    let other = seal(&key(2), KEY_ID, &CONTEXT, b"content", &mut counting()).unwrap();
     sealed[17..49].copy_from_slice(&other[17..49]);
     assert_eq!(open(&key(2), KEY_ID, &CONTEXT, &sealed).err(), Some(OpenError::Tampered));
     assert_eq!(open(&key(1), KEY_ID, &CONTEXT, &sealed).err(), Some(OpenError::WrongKey));

@@ -4,6 +4,8 @@
 //! Every box is opened the same way, by [`reader`]. The first test reads the files as they are; the second makes the
 //! same boxes anew and compares byte for byte, so that a change of format cannot pass as a change of vectors.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
+
 use std::path::PathBuf;
 
 use subject_keys::{BoxContext, EpochKey, IndexKey, KeyId, OpenError, PageId, PageKey, SubjectKey, open, seal};
@@ -32,6 +34,7 @@ fn reader(sealed: &[u8]) -> Outcome {
 /// Writes the box that a vector starts from.
 fn writer(key: [u8; 32], key_id: KeyId, context: &BoxContext<'_>) -> Vec<u8> {
     seal(&SubjectKey::from_bytes(key), key_id, context, CONTENT, &mut |nonce: &mut [u8]| nonce.copy_from_slice(&NONCE))
+        .unwrap()
 }
 
 fn ok() -> Vec<u8> {
@@ -106,7 +109,7 @@ fn every_file_in_the_folder_is_a_vector_of_this_test() {
 #[test]
 fn wrapped_keys_and_blind_values_keep_their_stored_form() {
     let mut rng = |nonce: &mut [u8]| nonce.copy_from_slice(&NONCE);
-    let wrapped = EpochKey::from_bytes(KEY).wrap_page(PageId(7), &PageKey::from_bytes(OTHER_KEY), &mut rng);
+    let wrapped = EpochKey::from_bytes(KEY).wrap_page(PageId(7), &PageKey::from_bytes(OTHER_KEY), &mut rng).unwrap();
     assert_eq!(
         hex::encode(wrapped),
         "01676f6c64656e206e6f6e6365592fb9ba7482dc2dc4c26bf616c9eb0a522c88cedbd399645e04f669ba5200cbaeaae9d1de0e1e2a780f8c6337e42c97"

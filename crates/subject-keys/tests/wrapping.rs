@@ -36,10 +36,10 @@ fn page(fill: u8) -> PageKey {
 fn a_box_opens_through_the_whole_chain_of_wrapped_keys() {
     let mut rng = counting();
     let subject = SubjectKey::generate(&mut rng);
-    let sealed = seal(&subject, KEY_ID, &CONTEXT, b"content", &mut rng);
-    let wrapped_key = page(3).wrap_key(KEY_ID, &subject, &mut rng);
-    let wrapped_page = epoch(2).wrap_page(PageId(5), &page(3), &mut rng);
-    let wrapped_epoch = root(1).wrap_epoch(EpochId(9), &epoch(2), &mut rng);
+    let sealed = seal(&subject, KEY_ID, &CONTEXT, b"content", &mut rng).unwrap();
+    let wrapped_key = page(3).wrap_key(KEY_ID, &subject, &mut rng).unwrap();
+    let wrapped_page = epoch(2).wrap_page(PageId(5), &page(3), &mut rng).unwrap();
+    let wrapped_epoch = root(1).wrap_epoch(EpochId(9), &epoch(2), &mut rng).unwrap();
 
     let epoch = root(1).unwrap_epoch(EpochId(9), &wrapped_epoch).unwrap();
     let page = epoch.unwrap_page(PageId(5), &wrapped_page).unwrap();
@@ -52,23 +52,23 @@ fn a_wrapped_blob_moved_to_another_id_is_rejected() {
     let mut rng = counting();
     let rejected = Some(UnwrapError::Rejected);
 
-    let wrapped = root(1).wrap_epoch(EpochId(9), &epoch(2), &mut rng);
+    let wrapped = root(1).wrap_epoch(EpochId(9), &epoch(2), &mut rng).unwrap();
     assert!(root(1).unwrap_epoch(EpochId(9), &wrapped).is_ok());
     assert_eq!(root(1).unwrap_epoch(EpochId(10), &wrapped).err(), rejected);
 
-    let wrapped = epoch(2).wrap_page(PageId(5), &page(3), &mut rng);
+    let wrapped = epoch(2).wrap_page(PageId(5), &page(3), &mut rng).unwrap();
     assert!(epoch(2).unwrap_page(PageId(5), &wrapped).is_ok());
     assert_eq!(epoch(2).unwrap_page(PageId(6), &wrapped).err(), rejected);
 
-    let wrapped = page(3).wrap_key(KEY_ID, &SubjectKey::from_bytes([4; 32]), &mut rng);
+    let wrapped = page(3).wrap_key(KEY_ID, &SubjectKey::from_bytes([4; 32]), &mut rng).unwrap();
     assert!(page(3).unwrap_key(KEY_ID, &wrapped).is_ok());
     assert_eq!(page(3).unwrap_key(OTHER_KEY_ID, &wrapped).err(), rejected);
 
-    let wrapped = epoch(2).wrap_index("orchid", &IndexKey::from_bytes([5; 32]), &mut rng);
+    let wrapped = epoch(2).wrap_index("orchid", &IndexKey::from_bytes([5; 32]), &mut rng).unwrap();
     assert!(epoch(2).unwrap_index("orchid", &wrapped).is_ok());
     assert_eq!(epoch(2).unwrap_index("orchids", &wrapped).err(), rejected);
 
-    let wrapped = root(1).wrap_secret("tenant/orchid/webhook", b"invented", &mut rng);
+    let wrapped = root(1).wrap_secret("tenant/orchid/webhook", b"invented", &mut rng).unwrap();
     assert_eq!(root(1).unwrap_secret("tenant/orchid/webhook", &wrapped).unwrap().as_slice(), b"invented");
     assert_eq!(root(1).unwrap_secret("tenant/tulip/webhook", &wrapped).err(), rejected);
 }
@@ -78,18 +78,18 @@ fn a_wrapped_blob_of_one_kind_is_rejected_as_another() {
     // The ids and the wrapping keys are made of the same bytes, so only the domain labels tell the kinds apart.
     let text = "eight by";
     let id = PageId(u64::from_be_bytes(*b"eight by"));
-    let as_page = epoch(2).wrap_page(id, &page(3), &mut counting());
-    let as_index = epoch(2).wrap_index(text, &IndexKey::from_bytes([3; 32]), &mut counting());
+    let as_page = epoch(2).wrap_page(id, &page(3), &mut counting()).unwrap();
+    let as_index = epoch(2).wrap_index(text, &IndexKey::from_bytes([3; 32]), &mut counting()).unwrap();
     assert_eq!(epoch(2).unwrap_index(text, &as_page).err(), Some(UnwrapError::Rejected));
     assert_eq!(epoch(2).unwrap_page(id, &as_index).err(), Some(UnwrapError::Rejected));
 
-    let as_epoch = root(1).wrap_epoch(EpochId(u32::from_be_bytes(*b"four")), &epoch(2), &mut counting());
+    let as_epoch = root(1).wrap_epoch(EpochId(u32::from_be_bytes(*b"four")), &epoch(2), &mut counting()).unwrap();
     assert_eq!(root(1).unwrap_secret("four", &as_epoch).err(), Some(UnwrapError::Rejected));
 }
 
 #[test]
 fn every_flipped_bit_and_every_cut_of_a_wrapped_key_is_noticed() {
-    let wrapped = page(3).wrap_key(KEY_ID, &SubjectKey::from_bytes([4; 32]), &mut counting());
+    let wrapped = page(3).wrap_key(KEY_ID, &SubjectKey::from_bytes([4; 32]), &mut counting()).unwrap();
     assert_eq!(wrapped.len(), 61);
     for bit in 0..wrapped.len() * 8 {
         let mut flipped = wrapped.clone();
@@ -106,14 +106,14 @@ fn every_flipped_bit_and_every_cut_of_a_wrapped_key_is_noticed() {
 #[test]
 fn rewrapping_leaves_the_old_wrapping_key_useless() {
     let mut rng = counting();
-    let wrapped = epoch(2).wrap_page(PageId(5), &page(3), &mut rng);
+    let wrapped = epoch(2).wrap_page(PageId(5), &page(3), &mut rng).unwrap();
     let moved = rewrap_page(&epoch(2), &epoch(7), PageId(5), &wrapped, &mut rng).unwrap();
     assert!(epoch(7).unwrap_page(PageId(5), &moved).is_ok());
     assert_eq!(epoch(2).unwrap_page(PageId(5), &moved).err(), Some(UnwrapError::Rejected));
     assert!(rewrap_page(&epoch(7), &epoch(2), PageId(5), &wrapped, &mut rng).is_err());
 
     let index = IndexKey::from_bytes([5; 32]);
-    let wrapped = epoch(2).wrap_index("orchid", &index, &mut rng);
+    let wrapped = epoch(2).wrap_index("orchid", &index, &mut rng).unwrap();
     let moved = rewrap_index(&epoch(2), &epoch(7), "orchid", &wrapped, &mut rng).unwrap();
     let unwrapped = epoch(7).unwrap_index("orchid", &moved).unwrap();
     assert_eq!(unwrapped.blind("phone", "+920000000001"), index.blind("phone", "+920000000001"));
@@ -123,9 +123,9 @@ fn rewrapping_leaves_the_old_wrapping_key_useless() {
 fn the_survivors_of_a_page_stay_readable_and_the_lost_key_does_not() {
     let mut rng = counting();
     let (survivor, lost) = (SubjectKey::generate(&mut rng), SubjectKey::generate(&mut rng));
-    let sealed = seal(&survivor, KEY_ID, &CONTEXT, b"content", &mut rng);
-    let wrapped_survivor = page(3).wrap_key(KEY_ID, &survivor, &mut rng);
-    let wrapped_lost = page(3).wrap_key(OTHER_KEY_ID, &lost, &mut rng);
+    let sealed = seal(&survivor, KEY_ID, &CONTEXT, b"content", &mut rng).unwrap();
+    let wrapped_survivor = page(3).wrap_key(KEY_ID, &survivor, &mut rng).unwrap();
+    let wrapped_lost = page(3).wrap_key(OTHER_KEY_ID, &lost, &mut rng).unwrap();
 
     let moved = rewrap_key(&page(3), &page(8), KEY_ID, &wrapped_survivor, &mut rng).unwrap();
     let survivor = page(8).unwrap_key(KEY_ID, &moved).unwrap();

@@ -11,7 +11,8 @@ use std::time::Instant;
 use event_log::{AppendError, EventLog};
 use events::{Event, Payload, Reason};
 use moka::sync::Cache;
-use store::keys::KeyStore;
+use store::keys::{KeyStore, KeyStoreError};
+use subject_keys::Exhausted;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -84,9 +85,10 @@ pub(crate) struct Committer {
 
 /// Why a batch did not reach the log.
 enum Failed {
-    /// One job has an event that never will.
-    TooLarge {
-        job: usize,
+    /// These jobs, in ascending order, have an event that never will; the others may go on without them.
+    Some {
+        jobs: Vec<usize>,
+        error: AcceptError,
     },
     All(AcceptError),
 }
@@ -105,7 +107,10 @@ impl Committer {
         let answer = loop {
             match self.append(&jobs).await {
                 Ok(()) => break Ok(()),
-                Err(Failed::TooLarge { job }) => jobs.remove(job).answer(Err(AcceptError::TooLarge)),
+                Err(Failed::Some { jobs: refused, error }) => {
+                    tracing::warn!(%error, requests = refused.len(), "requests of a batch were refused");
+                    refused.into_iter().rev().for_each(|job| jobs.remove(job).answer(Err(error.clone())));
+                }
                 Err(Failed::All(error)) => {
                     tracing::warn!(%error, requests = jobs.len(), "a batch did not reach the log");
                     break Err(error);
@@ -124,10 +129,13 @@ impl Committer {
         let people = fresh.iter().flat_map(|(_, event)| event.people()).collect();
         let sealings = self.keys.resolve(people).await.map_err(|error| Failed::All(error.into()))?;
         let mut sealings = sealings.into_iter();
-        let events: Vec<Event> = fresh.iter().map(|(_, event)| event.seal(&mut sealings)).collect();
+        let events = unless_refused(fresh.iter().map(|(job, event)| (*job, event.seal(&mut sealings))))?;
         let records = events.iter().map(Event::encode).collect();
         self.log.append(records).await.map_err(|error| match error {
-            AppendError::TooLarge { index } => Failed::TooLarge { job: fresh.get(index).map_or(0, |(job, _)| *job) },
+            AppendError::TooLarge { index } => {
+                let job = fresh.get(index).map_or(0, |(job, _)| *job);
+                Failed::Some { jobs: vec![job], error: AcceptError::TooLarge }
+            }
             error => Failed::All(AcceptError::Log(error)),
         })?;
         for event in &events {
@@ -149,6 +157,22 @@ impl Committer {
     }
 }
 
+/// What was sealed, unless a key refused some of it: then all jobs that it refused.
+fn unless_refused<T>(sealed: impl Iterator<Item = (usize, Result<T, Exhausted>)>) -> Result<Vec<T>, Failed> {
+    let (mut events, mut refused) = (Vec::new(), Vec::new());
+    for (job, event) in sealed {
+        match event {
+            Ok(event) => events.push(event),
+            Err(Exhausted) => refused.push(job),
+        }
+    }
+    refused.dedup();
+    if refused.is_empty() {
+        return Ok(events);
+    }
+    Err(Failed::Some { jobs: refused, error: AcceptError::Keys(KeyStoreError::Exhausted(Exhausted)) })
+}
+
 fn count(event: &Event) {
     match &event.payload {
         Payload::Quarantined(input) => {
@@ -163,5 +187,19 @@ fn count(event: &Event) {
         Payload::Fact { .. } | Payload::Posted(_) | Payload::StockAlerted(_) => {
             metrics::counter!("ingest_facts_total", "type" => event.event_type()).increment(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_refuses_costs_the_jobs_that_need_it_and_no_others() {
+        let refused = unless_refused::<()>(
+            [(0, Ok(())), (1, Err(Exhausted)), (1, Err(Exhausted)), (2, Ok(())), (3, Err(Exhausted))].into_iter(),
+        );
+        assert!(matches!(refused, Err(Failed::Some { jobs, .. }) if jobs == [1, 3]));
+        assert!(matches!(unless_refused([(0, Ok('a')), (0, Ok('b'))].into_iter()), Ok(all) if all == ['a', 'b']));
     }
 }

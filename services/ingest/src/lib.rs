@@ -105,7 +105,7 @@ pub enum AcceptError {
     /// One of the facts is larger than a record on the log may be. Repeating cannot help.
     #[error("a fact is larger than the event log takes")]
     TooLarge,
-    /// The key store did not answer, so nothing could be sealed.
+    /// The key store did not answer, or a key has sealed as much as this process may, so nothing could be sealed.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),
     /// The log did not take it, or did not say so.

@@ -5,7 +5,7 @@ use connectors::{Draft, Person, Role};
 use events::{Event, Payload, Quarantined, Reason, SealedBox, Source, event_id, fact_id};
 use ledger::Timestamp;
 use store::keys::{IdentityHint, IdentityKind, Month, PersonRef, Sealing};
-use subject_keys::{BoxContext, Pii};
+use subject_keys::{BoxContext, Exhausted, Pii};
 use uuid::Uuid;
 
 /// The label of the box that holds a whole body.
@@ -78,40 +78,43 @@ impl Unsealed {
         }
     }
 
-    /// The event, its details sealed, or dropped for those who were erased. Takes one answer for each person.
-    pub(crate) fn seal(&self, sealings: &mut impl Iterator<Item = Sealing>) -> Event {
+    /// The event, its details sealed, or dropped for those who were erased. Takes one answer for each person, also when a
+    /// key refuses, so that the next event meets its own.
+    pub(crate) fn seal(&self, sealings: &mut impl Iterator<Item = Sealing>) -> Result<Event, Exhausted> {
         let tenant = self.tenant.clone();
         match &self.content {
             Content::Fact { source, recorded_at, fact, people } => {
-                let boxes = people
+                let boxes: Vec<Result<SealedBox, Exhausted>> = people
                     .iter()
                     .zip(sealings)
-                    .map(|(person, sealing)| self.sealed_box(person.role.label(), &details(person), &sealing));
-                Event::fact(tenant, source.clone(), *recorded_at, fact.clone(), boxes.collect())
+                    .map(|(person, sealing)| self.sealed_box(person.role.label(), &details(person), &sealing))
+                    .collect();
+                let boxes = boxes.into_iter().collect::<Result<_, _>>()?;
+                Ok(Event::fact(tenant, source.clone(), *recorded_at, fact.clone(), boxes))
             }
             Content::NotUnderstood { input, body } => {
                 let mut input = input.clone();
                 if let Some(sealing) = sealings.next() {
-                    input.content = self.sealed_box(QUARANTINE, body.expose(), &sealing);
+                    input.content = self.sealed_box(QUARANTINE, body.expose(), &sealing)?;
                 }
-                Event::quarantined(tenant, input)
+                Ok(Event::quarantined(tenant, input))
             }
-            Content::Redriven(notice) => notice.clone(),
+            Content::Redriven(notice) => Ok(notice.clone()),
         }
     }
 
-    fn sealed_box(&self, label: &str, plain: &[u8], sealing: &Sealing) -> SealedBox {
+    fn sealed_box(&self, label: &str, plain: &[u8], sealing: &Sealing) -> Result<SealedBox, Exhausted> {
         let subject = sealing.subject();
         let sealed = match sealing {
             Sealing::Seal { key_id, key, .. } => {
                 let tenant = self.tenant.as_str();
                 let context = BoxContext { tenant, subject: subject.0, event: self.id, label };
-                key.seal(*key_id, &context, plain, &mut |bytes: &mut [u8]| rand::fill(bytes))
+                key.seal(*key_id, &context, plain, &mut |bytes: &mut [u8]| rand::fill(bytes))?
             }
             // An empty box says that there was somebody, who was erased.
             Sealing::Erased { .. } => Vec::new(),
         };
-        SealedBox { subject, label: label.to_owned(), sealed }
+        Ok(SealedBox { subject, label: label.to_owned(), sealed })
     }
 }
 

@@ -1,13 +1,13 @@
 //! `make bench`: what this machine does with a log of orders, and how far that is from what it could do at best.
 //!
-//! Each measure runs on both back ends, and beside it, in the same run, a ceiling: the least work that could give the same
-//! result. What is measured runs in a process of its own (this program again, with a hidden argument), so that its peak
+//! Each measure runs on both back ends (sealing needs none), and beside it, in the same run, a ceiling: the least work that could
+//! give the same result. What is measured runs in a process of its own (this program again, with a hidden argument), so that its peak
 //! memory is nobody else's. Prints a table and writes `target/bench.json`.
 //!
 //! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, and of the journal for reports, `100000,1000000` if unset.
 //! - `DAYBOOK_BENCH_REQUESTS`: requests of a round, `20000` if unset.
 //! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ledger`, `ingest`, `reports`,
-//!   `embedded`, `servers`. Reports are measured on servers alone.
+//!   `sealing`, `embedded`, `servers`. Reports are measured on servers alone.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
 #![expect(clippy::float_arithmetic, reason = "rates and shares; there is no money here")]
@@ -22,6 +22,7 @@ mod place;
 mod projection;
 mod report;
 mod reports;
+mod sealing;
 mod workload;
 
 use anyhow::Context;
@@ -49,6 +50,9 @@ async fn everything() -> anyhow::Result<()> {
     let round = numbers("DAYBOOK_BENCH_REQUESTS", &[20_000])?.first().copied().unwrap_or_default();
     let requests = if wanted("ingest") { Some(ingest::Requests::write(round)?) } else { None };
     let mut report = Report::default();
+    if wanted("sealing") {
+        sealing::measure(&mut report)?;
+    }
     for kind in Kind::BOTH.into_iter().filter(|kind| wanted(kind.name())) {
         if wanted("projection") {
             projection::measure(kind, &sizes, &mut report).await?;
@@ -72,7 +76,7 @@ fn wanted(part: &str) -> bool {
     let alike: &[&str] = if ["embedded", "servers"].contains(&part) {
         &["embedded", "servers"]
     } else {
-        &["projection", "ledger", "ingest", "reports"]
+        &["projection", "ledger", "ingest", "reports", "sealing"]
     };
     let named: Vec<&str> = only.split(',').map(str::trim).filter(|word| alike.contains(word)).collect();
     named.is_empty() || named.contains(&part)

@@ -186,7 +186,7 @@ impl OpenKeysError {
             KeyStoreError::Keyring(error) => error.into(),
             KeyStoreError::Db(error) => error.into(),
             // Beginning an epoch unwraps nothing and opens nothing.
-            KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted => {
+            KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted | KeyStoreError::Exhausted(_) => {
                 corrupt("a new epoch could not be begun").into()
             }
         }

@@ -94,7 +94,7 @@ impl KeyStore {
     async fn make_index_key(&self, tx: &mut Tx, tenant: &TenantId, made: &mut Rows) -> Result<IndexKey, KeyStoreError> {
         let (epoch, wrapping) = self.epochs.current(tx).await?;
         let key = IndexKey::generate(&mut random);
-        let wrapped = wrapping.wrap_index(tenant.as_str(), &key, &mut random);
+        let wrapped = wrapping.wrap_index(tenant.as_str(), &key, &mut random)?;
         made.push([tenant.as_str().into(), epoch.0.into(), wrapped.into()]);
         Ok(key)
     }

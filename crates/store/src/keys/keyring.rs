@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use subject_keys::{EpochId, EpochKey, RootKey, UnwrapError};
+use subject_keys::{EpochId, EpochKey, Exhausted, RootKey, UnwrapError};
 
 use super::random;
 
@@ -58,6 +58,9 @@ pub enum KeyringError {
     /// There is no number left for an epoch.
     #[error("epochs have run out of numbers")]
     OutOfNumbers,
+    /// The root key has wrapped as much as one process may: find out what repeats itself.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The process is ending.
     #[error("the keyring was not asked: the process is ending")]
     ShuttingDown,
@@ -85,7 +88,7 @@ impl Keyring {
 
     /// Keeps the key of an epoch that has none here.
     pub(super) fn keep(&self, epoch: EpochId, key: &EpochKey) -> Result<(), KeyringError> {
-        let line = format!("{}\n", hex::encode(self.root.wrap_epoch(epoch, key, &mut random)));
+        let line = format!("{}\n", hex::encode(self.root.wrap_epoch(epoch, key, &mut random)?));
         let path = self.path(epoch);
         self.make_folder().and_then(|()| write_whole(&path, line.as_bytes())).map_err(io_at(&path))
     }
@@ -192,7 +195,7 @@ mod tests {
 
     /// Whether two epoch keys are one: what one wraps, the other opens.
     fn same(one: &EpochKey, other: &EpochKey) -> bool {
-        let wrapped = one.wrap_page(PageId(1), &PageKey::generate(&mut random), &mut random);
+        let wrapped = one.wrap_page(PageId(1), &PageKey::generate(&mut random), &mut random).unwrap();
         other.unwrap_page(PageId(1), &wrapped).is_ok()
     }
 

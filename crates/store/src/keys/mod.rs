@@ -55,7 +55,7 @@ use commerce::TenantId;
 use ledger::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
-use subject_keys::{IndexKey, PreparedKey, UnwrapError};
+use subject_keys::{Exhausted, IndexKey, PreparedKey, RewrapError, UnwrapError};
 use uuid::Uuid;
 
 use crate::db::{Db, DbError};
@@ -97,6 +97,9 @@ pub enum KeyStoreError {
     /// Who asked may not see people in clear: no member of staff, or one whom the tenant has not permitted it.
     #[error("the key store: only staff whom the tenant has permitted it may see people in clear")]
     NotPermitted,
+    /// A key has wrapped or sealed as much as one process may: find out what repeats itself.
+    #[error("the key store: {0}")]
+    Exhausted(#[from] Exhausted),
 }
 
 impl KeyStore {
@@ -130,8 +133,11 @@ fn random(bytes: &mut [u8]) {
     rand::fill(bytes);
 }
 
-fn damaged(what: &'static str) -> impl Fn(UnwrapError) -> KeyStoreError {
-    move |source| KeyStoreError::Damaged { what, source }
+fn damaged<E: Into<RewrapError>>(what: &'static str) -> impl Fn(E) -> KeyStoreError {
+    move |error| match error.into() {
+        RewrapError::Unwrap(source) => KeyStoreError::Damaged { what, source },
+        RewrapError::Exhausted(exhausted) => exhausted.into(),
+    }
 }
 
 /// A stored text that is not what this program writes.

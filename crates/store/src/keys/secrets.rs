@@ -70,7 +70,7 @@ impl KeyStore {
             &label(tenant, sender),
             secret.expose_secret().as_bytes(),
             &mut random,
-        );
+        )?;
         let insert = "INSERT INTO webhook_secret (tenant, sender, slot, wrapped) VALUES ($1, $2, 'current', $3)";
         let args = place().into_iter().chain([wrapped.into()]).collect();
         tx.execute(insert, args).await?;

@@ -155,7 +155,7 @@ impl PagesToFill {
             }
         };
         page.used += 1;
-        let put = (page.id, page.key.wrap_key(id, key, &mut random));
+        let put = (page.id, page.key.wrap_key(id, key, &mut random)?);
         self.pages.push(page);
         Ok(put)
     }
@@ -164,7 +164,7 @@ impl PagesToFill {
     fn new_page(&self) -> Result<OpenPage, KeyStoreError> {
         let key = PageKey::generate(&mut random);
         let id = rand::random_range(1..=i64::MAX);
-        let wrapped = self.wrapping.wrap_page(page_id(id)?, &key, &mut random);
+        let wrapped = self.wrapping.wrap_page(page_id(id)?, &key, &mut random)?;
         Ok(OpenPage { id, epoch: self.epoch.0.into(), wrapped, used: 0, key })
     }
 }

@@ -265,7 +265,7 @@ async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
     let path = folder.path().join("keys.db");
     let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)[..1]).await.unwrap();
     let mut random = |bytes: &mut [u8]| rand::fill(bytes);
-    let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random);
+    let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random).unwrap();
     let stored = wrapped.clone();
     let insert = db.run_tx("old", move |tx| {
         let stored = stored.clone();

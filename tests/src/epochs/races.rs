@@ -95,19 +95,14 @@ async fn settle(place: &Place, keys: &KeyStore, all: &Round, mut attacker: Attac
     keys.destroy_epochs(after(100_000), after(100_040)).await.unwrap();
     let (fresh, db) = place.open().await;
     attacker.copy(&db).await;
-    for (subject, sealed) in &boxes {
-        let clear = matches!(open(&fresh, *subject, sealed).await.unwrap(), Opened::Clear(_));
+    let people = People { boxes };
+    for ((subject, _), clear) in people.boxes.iter().zip(people.clear(&fresh).await) {
         assert_eq!(clear, !erased.contains(subject));
     }
-    assert_eq!(
-        count(
-            &db,
-            "subject_key k JOIN subject s USING (tenant, subject) WHERE s.state = 'erased' AND k.wrapped IS NOT NULL"
-        )
-        .await,
-        0
-    );
-    let stolen = People { boxes }.stolen(|_| true);
+    let reborn = "subject_key k JOIN subject s ON s.tenant = k.tenant AND s.subject = k.subject \
+                  WHERE s.state = 'erased' AND k.wrapped IS NOT NULL";
+    assert_eq!(count(&db, reborn).await, 0);
+    let stolen = people.stolen(|_| true);
     let gone: Vec<StolenBox> = stolen.into_iter().filter(|one| erased.contains(&SubjectId(one.subject))).collect();
     assert!(!gone.is_empty() && !erased.is_empty());
     assert_eq!(attacker.open(&root(), &place.folder.path().join("epochs"), &gone), 0);

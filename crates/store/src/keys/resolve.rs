@@ -31,7 +31,8 @@ impl KeyStore {
         // Only now are new keys in the database for certain.
         for sealing in &sealings {
             if let Sealing::Seal { key_id, key, .. } = sealing {
-                self.caches.subject_keys.insert(key_id.0, Arc::clone(key));
+                // One that is there stays as it is, so that a busy key is looked up anew as often as any other.
+                self.caches.subject_keys.entry(key_id.0).or_insert_with(|| Arc::clone(key));
             }
         }
         Ok(sealings)

@@ -181,6 +181,7 @@ async fn erase_somebody(kind: Kind) {
     let receipt = platform.run(&["erase", "--order", &order, "--yes", "--json"]).await;
     assert!(!traces(somebody).iter().any(|trace| receipt.contains(trace)));
     platform.folded().await;
+    copies_expire(&platform, &order).await;
     gone(&all_reads(&platform, &client, &base, &order).await, somebody);
     assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: not one byte of the books moved");
 
@@ -210,6 +211,24 @@ async fn erase_somebody(kind: Kind) {
     let searched: usize = stored.iter().map(|(_, bytes)| bytes.len()).sum();
     nobody_in(&stored, &traces);
     println!("{kind:?}: {} traces of {} people in none of {searched} bytes", traces.len(), workload.people.len());
+}
+
+/// Key epochs end while the platform runs: until then the receipt names a date, afterwards it says that no copy opens.
+async fn copies_expire(platform: &Platform, order: &str) {
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let receipt = async || json(platform.run(&["erase", "--order", order, "--yes", "--json"]).await);
+    assert_eq!(receipt().await["copies_are_gone"], false);
+    let rotated = json(platform.run(&["keys", "rotate", "--json"]).await);
+    let expected = serde_json::json!({ "begun": 2, "left_pages": 1, "destroyed": [] });
+    assert!(expected.as_object().unwrap().iter().all(|(key, value)| rotated[key] == *value), "{rotated}");
+    assert_eq!(receipt().await["copies_are_gone"], false, "backups of this month may still be restored");
+    let rewrapped = json(platform.run(&["keys", "rewrap", "--backup-days", "0", "--json"]).await);
+    assert_eq!(rewrapped["destroyed"], serde_json::json!([1]));
+    assert_eq!(receipt().await["copies_are_gone"], true);
+    let status = json(platform.run(&["keys", "status", "--json"]).await);
+    let states: Vec<_> = status["epochs"].as_array().unwrap().iter().map(|epoch| &epoch["state"]).collect();
+    assert!(status["ok"] == true && states == ["destroyed", "current"], "{status}");
+    assert!(!platform.data().join("epochs/1.key").exists() && platform.data().join("epochs/2.key").exists());
 }
 
 /// The shop itself asks for another person's erasure: nobody need type anything.

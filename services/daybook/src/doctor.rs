@@ -13,7 +13,7 @@ use store::schema::books_migrations;
 
 use crate::config::{Backend, Settings, Shown};
 use crate::output::{Align, Answer, Table, explain, mark, plural, strong};
-use crate::platform::{Platform, open_books, open_keys, open_log};
+use crate::platform::{Platform, now, open_books, open_keys, open_log};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -122,6 +122,9 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let unfinished = keys.unfinished_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
         let next = "run `daybook up` or `daybook privacy`: they finish it";
         checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
+        let troubled = crate::keys::troubled(keys, settings.schedule, now()).await;
+        let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
+        checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));
     }
     checks
 }

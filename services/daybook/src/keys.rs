@@ -43,6 +43,12 @@ struct EpochLine {
     tenants: i64,
 }
 
+impl EpochLine {
+    fn is_trouble(&self) -> bool {
+        matches!(self.state, "overdue" | "missing")
+    }
+}
+
 /// What a rotation did.
 #[derive(Debug, Serialize)]
 struct Rotated {
@@ -71,10 +77,16 @@ pub(crate) async fn run(settings: &Settings, command: &Keys) -> Result<Answer> {
 async fn status(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Answer> {
     let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
     let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, schedule, now)).collect();
-    let ok = lines.iter().all(|line| !matches!(line.state, "overdue" | "missing"));
+    let ok = !lines.iter().any(EpochLine::is_trouble);
     let KeyCount { active, destroyed } = counted;
     let status = Status { ok, active_keys: active, destroyed_keys: destroyed, epochs: lines };
     Ok(Answer::new(&status, text(&status)).with_verdict(ok))
+}
+
+/// How many epochs are not as they should be.
+pub(crate) async fn troubled(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<u64> {
+    let epochs = keys.epochs().await?;
+    Ok(epochs.iter().filter(|epoch| line(epoch, schedule, now).is_trouble()).count() as u64)
 }
 
 fn line(epoch: &Epoch, schedule: Schedule, now: Timestamp) -> EpochLine {

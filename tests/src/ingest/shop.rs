@@ -1,6 +1,6 @@
 //! A shop with its own ingest: embedded stores in a folder, a server on a free port, and what the tests ask of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use commerce::{CodGateways, SubjectId, TenantId};
@@ -203,11 +203,16 @@ impl Shop {
         self.keys.destroy(&tenant, subject, clock()).await.unwrap();
     }
 
+    /// Every file of the shop, but the keyring, which holds keys alone.
+    fn files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).collect()
+    }
+
     /// Searches every file of the shop, byte by byte.
     pub(super) fn assert_nowhere(&self, texts: &[&str]) {
         let mut searched = 0;
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
+        for path in self.files() {
             let bytes = std::fs::read(&path).unwrap();
             searched += bytes.len();
             for text in texts {
@@ -219,8 +224,7 @@ impl Shop {
 
     /// Whether the bytes stand in any of the shop's files: the search above finds what is there.
     pub(super) fn stands_somewhere(&self, text: &str) -> bool {
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        files.into_iter().any(|path| contains(&std::fs::read(path).unwrap(), text.as_bytes()))
+        self.files().into_iter().any(|path| contains(&std::fs::read(path).unwrap(), text.as_bytes()))
     }
 }
 

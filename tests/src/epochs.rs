@@ -20,9 +20,12 @@ use attacker::{Attacker, StolenBox};
 
 const SCHEDULE: Schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
 
+/// Whose box, and the box.
+type Sealed = (SubjectId, Vec<u8>);
+
 /// People with a box each.
 struct People {
-    boxes: Vec<(SubjectId, Vec<u8>)>,
+    boxes: Vec<Sealed>,
 }
 
 impl People {
@@ -61,7 +64,7 @@ impl People {
 
     fn stolen(&self, whose: impl Fn(usize) -> bool) -> Vec<StolenBox> {
         let boxes = self.boxes.iter().enumerate().filter(|(place, _)| whose(*place));
-        let stolen = |(subject, sealed): &(SubjectId, Vec<u8>)| StolenBox {
+        let stolen = |(subject, sealed): &Sealed| StolenBox {
             tenant: shop().to_string(),
             subject: subject.0,
             event: EVENT,

@@ -21,7 +21,7 @@ fn number(name: &str, usual: u64) -> u64 {
 #[derive(Clone, Default)]
 struct Round {
     erased: Arc<Mutex<BTreeSet<SubjectId>>>,
-    boxes: Arc<Mutex<Vec<(SubjectId, Vec<u8>)>>>,
+    boxes: Arc<Mutex<Vec<Sealed>>>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,12 +9,12 @@ use std::time::Duration;
 use commerce::SubjectId;
 use ledger::Timestamp;
 use store::db::{Db, Durability};
-use store::keys::{BoxRef, Copies, DestroyEpochError, IdentityKind, KeyStore, Moved, Schedule, Sealing};
+use store::keys::{BoxRef, Copies, DestroyEpochError, IdentityKind, KeyStore, Moved, OpenKeysError, Schedule, Sealing};
 use store::schema::keys_migrations;
 use subject_keys::{EpochId, EpochKey, Opened, RootKey};
 
 use crate::keys::{
-    DAY, EVENT, NOVEMBER, Place, after, count, erase, keyring, looking, person, places, resolve, seal, shop,
+    DAY, EVENT, NOVEMBER, Place, after, count, erase, keyring, looking, open, person, places, resolve, seal, shop,
 };
 use attacker::{Attacker, StolenBox};
 
@@ -79,6 +79,13 @@ fn root() -> RootKey {
     RootKey::from_bytes([7; 32])
 }
 
+/// Changes the database behind the key store's back.
+async fn write(db: &Db, sql: &'static str) {
+    let unit = db.run_tx("behind", move |tx| Box::pin(async move { tx.execute(sql, vec![]).await }));
+    let changed = unit.await.map_err(|error: store::db::DbError| error).unwrap();
+    assert!(changed > 0, "{sql}");
+}
+
 async fn rotate(keys: &KeyStore, at: Timestamp) -> Moved {
     keys.begin_epoch(at, None).await.unwrap().unwrap();
     keys.rewrap(|_| {}).await.unwrap()
@@ -101,13 +108,13 @@ async fn with_every_copy_ever_made_nobody_who_was_erased_is_found_once_the_windo
         assert_eq!(attacker.open(&root(), &ring, &gone), 750, "a copy from before the erasure still opens");
 
         let moved = rotate(&keys, after(2)).await;
-        assert_eq!(moved, Moved { pages: 0, left: 2, keys: 750, tenants: 1 }, "both pages had lost keys");
+        assert_eq!(moved, Moved { left: 2, keys: 750, tenants: 1, ..Moved::default() }, "both pages had lost keys");
         attacker.copy(&db).await;
         rotate(&keys, after(3)).await;
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &gone), 750, "until the window is over");
 
-        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0).await.unwrap();
+        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0, after(31)).await.unwrap();
         assert_eq!(
             copies,
             Copies::OpenUntil(Timestamp(after(32).0 + DAY / 24)),
@@ -126,7 +133,7 @@ async fn with_every_copy_ever_made_nobody_who_was_erased_is_found_once_the_windo
             750,
             "the attack works: whoever lives is in today's key store"
         );
-        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0).await.unwrap();
+        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0, after(31)).await.unwrap();
         assert_eq!(copies, Copies::GoneSince(after(32)));
         for keys in [keys, place.open().await.0] {
             assert_eq!(people.opened(&keys).await, (750, 750), "nobody else lost anything");
@@ -144,7 +151,7 @@ async fn an_old_copy_by_itself_opens_nobody_after_the_window() {
         let (all, mut attacker) = (people.stolen(|_| true), Attacker::default());
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &all), 100);
-        assert_eq!(rotate(&keys, after(1)).await, Moved { pages: 1, left: 0, keys: 0, tenants: 1 });
+        assert_eq!(rotate(&keys, after(1)).await, Moved { pages: 1, tenants: 1, ..Moved::default() });
         keys.destroy_epochs(after(1), after(40)).await.unwrap();
         assert_eq!(attacker.open(&root(), &ring, &all), 0);
         assert_eq!(people.opened(&keys).await, (100, 0));
@@ -250,13 +257,8 @@ async fn a_restored_key_store_begins_no_epoch_again() {
     for place in places().await {
         let (keys, db) = place.open().await;
         rotate(&keys, after(1)).await;
-        let undo = db.run_tx("undo", |tx| {
-            Box::pin(async move {
-                tx.execute("DELETE FROM epoch WHERE epoch = 2", vec![]).await?;
-                tx.execute("UPDATE epoch SET state = 'current', retired_at = NULL WHERE epoch = 1", vec![]).await
-            })
-        });
-        undo.await.map_err(|error: store::db::DbError| error).unwrap();
+        write(&db, "DELETE FROM epoch WHERE epoch = 2").await;
+        write(&db, "UPDATE epoch SET state = 'current', retired_at = NULL WHERE epoch = 1").await;
         assert_eq!(keys.begin_epoch(after(2), None).await.unwrap(), Some(EpochId(3)));
     }
 }
@@ -301,4 +303,104 @@ async fn without_its_keyring_nothing_opens_and_nothing_new_is_begun() {
     let refused = KeyStore::open(place.database().await, place.keyring(7), NOVEMBER).await.err().unwrap();
     assert!(refused.to_string().contains("epochs/1.key is missing"), "{refused}");
     assert!(!place.folder.path().join("epochs/1.key").exists());
+}
+
+/// A key store of before, and the keyring of another one: nothing is lost by the mistake.
+#[tokio::test]
+async fn an_older_key_store_keeps_its_key_beside_a_keyring_that_is_not_its_own() {
+    let folder = testkit::scratch();
+    keyring_of_another_store(folder.path()).await;
+    let migrations = keys_migrations(store::db::Dialect::Sqlite);
+    let db = Db::open_sqlite(&folder.path().join("old.db"), Durability::Full, &migrations).await.unwrap();
+    let mut random = |bytes: &mut [u8]| rand::fill(bytes);
+    let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random).unwrap();
+    let stored = wrapped.clone();
+    let insert = db.run_tx("old", move |tx| {
+        let stored = stored.clone();
+        let sql = "INSERT INTO epoch (epoch, wrapped, created_at) VALUES (1, $1, 5)";
+        Box::pin(async move { tx.execute(sql, vec![stored.into()]).await })
+    });
+    insert.await.map_err(|error: store::db::DbError| error).unwrap();
+    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
+    assert_eq!(refused, Some(OpenKeysError::OtherKeyring(EpochId(1))));
+    assert_eq!(db.query("SELECT wrapped FROM epoch", vec![]).await.unwrap()[0].blob(0), Ok(wrapped.as_slice()));
+}
+
+async fn keyring_of_another_store(folder: &std::path::Path) {
+    let migrations = keys_migrations(store::db::Dialect::Sqlite);
+    let db = Db::open_sqlite(&folder.join("other.db"), Durability::Full, &migrations).await.unwrap();
+    KeyStore::open(db, keyring(folder, 7), NOVEMBER).await.unwrap();
+}
+
+/// If a move were rolled back, the write-ahead log would still hold the key as wrapped by the page it was to go to. So that
+/// is never a page that lives on by itself.
+#[tokio::test]
+async fn keys_that_leave_a_page_go_to_new_pages_alone() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let people = People::new(&keys, 7_000, 1_100).await;
+        let pages = async || {
+            let rows = db.query("SELECT DISTINCT page FROM subject_key WHERE state = 'active'", vec![]).await.unwrap();
+            rows.iter().map(|row| row.int(0).unwrap()).collect::<std::collections::BTreeSet<i64>>()
+        };
+        let before = pages().await;
+        let full = "page WHERE used = 1024 AND state = 'lossy'";
+        for (subject, _) in &people.boxes {
+            if count(&db, full).await > 0 {
+                break;
+            }
+            erase(&keys, *subject, after(1)).await;
+        }
+        write(&db, "UPDATE page SET state = 'in-use' WHERE used < 1024").await;
+        rotate(&keys, after(2)).await;
+        let after = pages().await;
+        assert_eq!((before.len(), after.len(), before.intersection(&after).count()), (2, 2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_keyring_and_a_database_that_were_restored_from_other_days_agree_again() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let ring = place.folder.path().join("epochs");
+        let old = std::fs::read(ring.join("1.key")).unwrap();
+        for day in 1..=3 {
+            rotate(&keys, after(day)).await;
+        }
+        keys.destroy_epochs(after(1), after(31)).await.unwrap();
+        assert_eq!(keys.reconcile_epochs(after(31)).await.unwrap(), 0);
+
+        // The database is from before the last two epochs began, and an old copy of the keyring brought the first one back.
+        write(&db, "DELETE FROM epoch WHERE epoch > 2").await;
+        write(&db, "UPDATE epoch SET state = 'current', retired_at = NULL WHERE epoch = 2").await;
+        std::fs::write(ring.join("1.key"), old).unwrap();
+        assert_eq!(keys.reconcile_epochs(after(32)).await.unwrap(), 3);
+        assert!(!ring.join("1.key").exists());
+        let epochs = keys.epochs().await.unwrap();
+        let retired: Vec<_> = epochs.iter().map(|epoch| (epoch.epoch.0, epoch.retired_at)).collect();
+        let now = Some(after(32));
+        assert_eq!(retired[1..], [(2, now), (3, now), (4, now), (5, None)]);
+        keys.rewrap(|_| {}).await.unwrap();
+        let gone = keys.destroy_epochs(after(32), after(62)).await.unwrap();
+        assert_eq!(gone, [EpochId(2), EpochId(3), EpochId(4)]);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_page_holds_up_nobody_else() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let people = People::new(&keys, 7_000, 1_100).await;
+        write(&db, "UPDATE page SET wrapped = (SELECT wrapped FROM index_key LIMIT 1) WHERE used = 1024").await;
+        let moved = rotate(&keys, after(1)).await;
+        assert_eq!(moved, Moved { pages: 1, tenants: 1, damaged: 1, ..Moved::default() });
+        assert_eq!(keys.rewrap(|_| {}).await.unwrap(), Moved::default());
+        assert_eq!(keys.destroy_epochs(after(1), after(40)).await.unwrap(), [EpochId(1)]);
+        let on_the_other = "SELECT subject FROM subject_key k JOIN page p ON p.page = k.page WHERE p.state = 'in-use'";
+        let rows = db.query(on_the_other, vec![]).await.unwrap();
+        assert_eq!(rows.len(), 76);
+        let subject: SubjectId = SubjectId(rows[0].text(0).unwrap().parse().unwrap());
+        let (_, sealed) = people.boxes.iter().find(|(whose, _)| *whose == subject).unwrap();
+        assert!(matches!(open(&keys, subject, sealed).await, Ok(Opened::Clear(_))));
+    }
 }

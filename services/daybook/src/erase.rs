@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use commerce::{CustomerId, SubjectId};
 use connectors::shopify;
 use ledger::Timestamp;
+use privacy::CopiesError;
 use serde::Serialize;
 use store::books::{self, TenantRow};
 use store::keys::{Copies, Erased, ErasureReason, IdentityHint, IdentityKind};
@@ -32,8 +33,9 @@ pub(crate) struct Receipt {
     already: bool,
     /// Since when nobody can read what was sealed here.
     unreadable_since: String,
-    /// Since when, or from when on, no copy of the keys opens anywhere, backups included.
-    copies_gone: String,
+    /// Since when, or from when on, no copy of the keys opens anywhere, backups included. Unknown for who was erased before
+    /// there were key epochs.
+    copies_gone: Option<String>,
     /// Whether that time has come.
     copies_are_gone: bool,
     /// Sealed details in the read models, all of them empty now.
@@ -69,10 +71,14 @@ pub(crate) async fn erase(
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
     let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
     let held = books::people_of(&platform.db, &row.tenant, subject).await?;
-    let (gone, copies_are_gone) = match privacy::copies(&platform.keys, settings.schedule, &row.tenant, subject).await?
-    {
-        Copies::GoneSince(at) => (at, true),
-        Copies::OpenUntil(at) => (at, false),
+    let copies = match privacy::copies(&platform.keys, settings.schedule, &row.tenant, subject, now()).await {
+        Err(CopiesError::Unknown) => None,
+        told => Some(told?),
+    };
+    let (copies_gone, copies_are_gone) = match copies {
+        None => (None, false),
+        Some(Copies::GoneSince(at)) => (Some(at.to_string()), true),
+        Some(Copies::OpenUntil(at)) => (Some(at.to_string()), false),
     };
     Ok(Receipt {
         tenant: row.tenant.to_string(),
@@ -80,7 +86,7 @@ pub(crate) async fn erase(
         reason: reason.as_str(),
         already: matches!(receipt.erased, Erased::Already(_)),
         unreadable_since: receipt.erased.at().to_string(),
-        copies_gone: gone.to_string(),
+        copies_gone,
         copies_are_gone,
         erased_details: held.len(),
         shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
@@ -160,7 +166,7 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     };
     format!(
         "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
-         destroyed\n  backups          {}\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
+         destroyed\n  backups          {}\n  index            with today's keys, such a copy can still be tried for the phone number and e-mail address\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
          no amount has changed\n",
         strong("cryptographically erased"),
         receipt.subject,
@@ -172,14 +178,21 @@ pub(crate) fn text(receipt: &Receipt) -> String {
 
 /// What an old backup is worth, said plainly.
 fn copies(receipt: &Receipt) -> String {
-    if receipt.copies_are_gone {
-        return format!("nothing since {}: the last key that opened a copy is destroyed", receipt.copies_gone);
+    match (&receipt.copies_gone, receipt.copies_are_gone) {
+        (None, _) => {
+            "no date is known: the keys were destroyed before there were key epochs, so copies of the key store from \
+                      before then must be destroyed themselves"
+                .to_owned()
+        }
+        (Some(since), true) => {
+            format!("no copy opens since {since}: the last key epoch that wrapped these keys is destroyed")
+        }
+        (Some(until), false) => format!(
+            "until {until}, whoever has a copy of the key store from before this erasure, the keyring and the root key can \
+             open the data; by then that epoch is destroyed, if `daybook up` or `daybook privacy` runs and nobody has copied \
+             the keyring (`daybook keys status`)"
+        ),
     }
-    format!(
-        "until {}: whoever has a copy of the key store from before this erasure, the keyring and the root key can still \
-         open the data; by then the key of that copy is destroyed (`daybook keys status`)",
-        receipt.copies_gone
-    )
 }
 
 #[cfg(test)]

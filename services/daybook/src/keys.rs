@@ -32,7 +32,7 @@ struct Status {
 #[derive(Debug, Serialize)]
 struct EpochLine {
     epoch: u32,
-    /// `current`, `retired`, `destroyed`; or what is wrong: `overdue`, `missing`.
+    /// `current`, `retired`, `destroyed`; or what is wrong: `overdue`, `missing`, `returned`.
     state: &'static str,
     begun_at: String,
     /// When its key was destroyed, or is to be.
@@ -45,7 +45,7 @@ struct EpochLine {
 
 impl EpochLine {
     fn is_trouble(&self) -> bool {
-        matches!(self.state, "overdue" | "missing")
+        matches!(self.state, "overdue" | "missing" | "returned")
     }
 }
 
@@ -57,6 +57,8 @@ struct Rotated {
     left_pages: u64,
     moved_keys: u64,
     tenants: u64,
+    /// Pages and keys that do not unwrap.
+    damaged: u64,
     destroyed: Vec<u32>,
 }
 
@@ -104,7 +106,10 @@ fn line(epoch: &Epoch, schedule: Schedule, now: Timestamp) -> EpochLine {
 
 fn state(epoch: &Epoch, due: Timestamp, now: Timestamp) -> &'static str {
     match (epoch.destroyed_at, epoch.retired_at) {
+        (Some(_), _) if epoch.held => "returned",
         (Some(_), _) => "destroyed",
+        // Its key was destroyed, and the database not told yet.
+        (None, Some(_)) if !epoch.held && epoch.pages == 0 && epoch.tenants == 0 => "retired",
         (None, _) if !epoch.held => "missing",
         (None, _) if due < now => "overdue",
         (None, None) => "current",
@@ -135,15 +140,17 @@ fn text(status: &Status) -> String {
         ""
     } else {
         "overdue: run `daybook keys rewrap`, and see that the privacy role runs. missing: restore the epoch's file from the \
-         keyring's copy, or everything that hangs on it stays unreadable\n"
+         keyring's copy, or everything that hangs on it stays unreadable. returned: the key was destroyed and came back with an \
+         old copy of the keyring; `daybook keys rewrap` destroys it again\n"
     };
     format!("{table}{} keys live, {} were destroyed\n{bad}", keys(status.active_keys), keys(status.destroyed_keys))
 }
 
 /// Moves what hangs on earlier epochs and destroys those that are due.
 async fn rewrap(keys: &KeyStore, schedule: Schedule, begun: Option<u32>) -> Result<Answer> {
-    let moved = move_all(keys).await?;
     let at = now();
+    keys.reconcile_epochs(at).await?;
+    let moved = move_all(keys).await?;
     let destroyed = keys.destroy_epochs(schedule.expires_until(at), at).await?;
     let rotated = Rotated {
         begun,
@@ -151,9 +158,10 @@ async fn rewrap(keys: &KeyStore, schedule: Schedule, begun: Option<u32>) -> Resu
         left_pages: moved.left,
         moved_keys: moved.keys,
         tenants: moved.tenants,
+        damaged: moved.damaged,
         destroyed: destroyed.into_iter().map(|epoch| epoch.0).collect(),
     };
-    Ok(Answer::new(&rotated, rotated.text()))
+    Ok(Answer::new(&rotated, rotated.text()).with_verdict(rotated.damaged == 0))
 }
 
 async fn move_all(keys: &KeyStore) -> Result<Moved> {
@@ -175,12 +183,19 @@ impl Rotated {
                 format!("destroyed for good: epoch {}\n", numbers.join(", "))
             }
         };
+        let damaged = match self.damaged {
+            0 => String::new(),
+            some => format!(
+                "{} damaged: restore from a backup what the log names\n",
+                plural(some, "page or key is", "pages or keys are")
+            ),
+        };
         format!(
-            "{begun}{} wrapped anew, {} left behind with {} moved off, {} of tenants\n{destroyed}",
+            "{begun}{} and {} wrapped anew; {} left, {} moved off\n{destroyed}{damaged}",
             plural(self.pages, "page", "pages"),
-            plural(self.left_pages, "page that lost keys was", "pages that lost keys were"),
-            plural(self.moved_keys, "key", "keys"),
             plural(self.tenants, "index key", "index keys"),
+            plural(self.left_pages, "page that had lost keys", "pages that had lost keys"),
+            plural(self.moved_keys, "key", "keys"),
         )
     }
 }
@@ -210,6 +225,8 @@ mod tests {
             (epoch(Some(30_000_000), None, true), "retired"),
             (epoch(Some(9_000_000), None, true), "overdue"),
             (epoch(Some(9_000_000), Some(29_000_000), false), "destroyed"),
+            (epoch(Some(9_000_000), Some(29_000_000), true), "returned"),
+            (epoch(Some(9_000_000), None, false), "retired"),
         ] {
             // An hour and half a second after the second one was due.
             assert_eq!(line(&one, schedule, Timestamp(3_629_500_000)).state, expected);

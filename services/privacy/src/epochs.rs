@@ -3,12 +3,14 @@
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
-use store::keys::{Copies, DestroyEpochError, KeyStore, KeyStoreError, Moved, Schedule};
+use store::keys::{Copies, DestroyEpochError, Epoch, KeyStore, KeyStoreError, Moved, Schedule};
 use subject_keys::EpochId;
 
 /// What was done for the epochs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
+    /// In how many epochs keyring and database differed, because one of them was restored.
+    pub reconciled: usize,
     /// The epoch that began.
     pub begun: Option<EpochId>,
     /// What moved to it, or was left over from an interrupted rotation.
@@ -30,10 +32,12 @@ pub enum KeepEpochsError {
 
 /// Does what is due now. Several processes may do so at once: one begins the epoch, and each moves what it finds.
 pub async fn keep_epochs(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Kept, KeepEpochsError> {
+    let reconciled = keys.reconcile_epochs(now).await?;
     let begun = keys.begin_epoch(now, Some(schedule.ends_begun_until(now))).await?;
-    let moved = keys.rewrap(|_| {}).await?;
+    let moved = keys.rewrap(|_| {}).await;
+    // What is due is destroyed also when not everything could be moved: what is in use keeps its epoch.
     let destroyed = keys.destroy_epochs(schedule.expires_until(now), now).await?;
-    Ok(Kept { begun, moved, destroyed })
+    Ok(Kept { reconciled, begun, moved: moved?, destroyed })
 }
 
 /// What copies of an erased subject's keys are worth, in whichever backup or archive they are.
@@ -42,11 +46,12 @@ pub async fn copies(
     schedule: Schedule,
     tenant: &TenantId,
     subject: SubjectId,
+    now: Timestamp,
 ) -> Result<Copies, CopiesError> {
     let last = keys.erasure_of(tenant, subject).await?.and_then(|erasure| erasure.epoch).ok_or(CopiesError::Unknown)?;
     let epochs = keys.epochs().await?;
-    let found = epochs.iter().find(|epoch| epoch.epoch == last).ok_or(CopiesError::Unknown)?;
-    Ok(schedule.copies(found))
+    let until_then: Vec<Epoch> = epochs.into_iter().filter(|epoch| epoch.epoch <= last).collect();
+    schedule.copies(&until_then, now).ok_or(CopiesError::Unknown)
 }
 
 /// Why nothing can be said of copies.

@@ -25,7 +25,7 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Schedule};
+use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved, Schedule};
 use tokio_util::sync::CancellationToken;
 
 /// What [`run`] works on.
@@ -161,9 +161,10 @@ async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         match keep_epochs(&config.keys, config.schedule, now()).await {
             Ok(kept) if kept == Kept::default() => {}
-            Ok(Kept { begun, moved, destroyed }) => {
+            Ok(Kept { reconciled, begun, moved, destroyed }) => {
                 let (begun, destroyed) = (begun.map(|epoch| epoch.0), destroyed.len());
-                tracing::info!(begun, pages = moved.pages, keys = moved.keys, destroyed, "looked after the key epochs");
+                let Moved { pages, keys, damaged, .. } = moved;
+                tracing::info!(reconciled, begun, pages, keys, damaged, destroyed, "looked after the key epochs");
             }
             Err(error) => tracing::warn!(%error, "the key epochs are not as they should be; trying again"),
         }

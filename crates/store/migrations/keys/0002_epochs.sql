@@ -7,9 +7,11 @@ ALTER TABLE epoch ADD COLUMN retired_at BIGINT;
 ALTER TABLE epoch ADD COLUMN destroyed_at BIGINT;
 CREATE UNIQUE INDEX epoch_current ON epoch (state) WHERE state = 'current';
 
--- `state` is in-use; lossy, once one of its keys was destroyed; or left, when the keys that live have moved to other
--- pages. A page that was left is never wrapped by a later epoch, and so dies with its own.
+-- `state` is in-use; lossy, once one of its keys was destroyed; left, when the keys that live have moved to other pages; or
+-- damaged, when it does not unwrap. A page that was left is never wrapped by a later epoch, and so dies with its own. Pages
+-- from before may have lost keys, and copies of them hang on an epoch that lay in the database: the first rotation leaves them.
 ALTER TABLE page ADD COLUMN state TEXT NOT NULL DEFAULT 'in-use';
+UPDATE page SET state = 'lossy';
 DROP INDEX page_with_room;
 CREATE INDEX page_with_room ON page (page) WHERE used < 1024 AND state = 'in-use';
 CREATE INDEX page_by_epoch ON page (state, epoch, page);

@@ -1,15 +1,16 @@
 //! Epochs: the keys that wrap pages and index keys for a time. One is current; those before it are retired, and destroyed
 //! when the backups of their time have expired. With an epoch's key goes every copy of what it wrapped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Timestamp;
 use moka::sync::Cache;
-use subject_keys::{EpochId, EpochKey, UnwrapError};
+use subject_keys::{EpochId, EpochKey, PageId, PageKey, UnwrapError};
 
 use super::keyring::{Keyring, KeyringError};
-use super::{KeyStore, KeyStoreError, corrupt, lock};
+use super::{KeyStore, KeyStoreError, corrupt, lock, random};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
 
 /// Why the key store did not open.
@@ -21,6 +22,10 @@ pub enum OpenKeysError {
     /// The keyring does not belong to this key store, or cannot be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The keyring holds another key for an epoch whose key an earlier version kept in the database: it is the keyring of
+    /// another key store. Name the right folder, or an empty one.
+    #[error("the keyring belongs to another key store: it holds another key of epoch {}", .0.0)]
+    OtherKeyring(EpochId),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {
@@ -112,6 +117,49 @@ impl KeyStore {
     }
 }
 
+impl KeyStore {
+    /// Makes the keyring and the database agree again after one of them was restored; gives how many epochs differed.
+    ///
+    /// An epoch that only the keyring knows is retired from now on: it is of a state of the database that was lost, whose
+    /// copies still open by it. If it is above the current one, the next epoch begins. The key of an epoch that was destroyed,
+    /// and came back with an old copy of the keyring, is destroyed again.
+    pub async fn reconcile_epochs(&self, at: Timestamp) -> Result<usize, KeyStoreError> {
+        let keyring = self.epochs.keyring().clone();
+        let unit = self.db.run_tx("reconcile-epochs", move |tx| {
+            let keyring = keyring.clone();
+            Box::pin(async move { reconcile_in(tx, &keyring, at).await })
+        });
+        let (adopted, returned) = unit.await?;
+        for epoch in &returned {
+            self.epochs.destroy(*epoch).await?;
+        }
+        Ok(adopted + returned.len())
+    }
+}
+
+/// Gives how many epochs it took over from the keyring, and those whose keys should not be there.
+async fn reconcile_in(tx: &mut Tx, keyring: &Keyring, at: Timestamp) -> Result<(usize, Vec<EpochId>), KeyStoreError> {
+    // Whoever begins an epoch puts its key into the keyring under this lock.
+    lock::epochs(tx).await?;
+    let rows = tx.query("SELECT epoch, state FROM epoch ORDER BY epoch", vec![]).await?;
+    let mut known = BTreeMap::new();
+    for row in &rows {
+        known.insert(epoch_id(row.int(0)?)?, row.text(1)?);
+    }
+    let held = on_disk(keyring, Keyring::numbers).await?;
+    let returned = held.iter().filter(|epoch| known.get(*epoch) == Some(&"destroyed")).copied().collect();
+    let strangers: Vec<EpochId> = held.into_iter().filter(|epoch| !known.contains_key(epoch)).collect();
+    let last = known.keys().next_back().copied();
+    let sql = "INSERT INTO epoch (epoch, wrapped, created_at, state, retired_at) VALUES ($1, $2, $3, 'retired', $3)";
+    for epoch in &strangers {
+        tx.execute(sql, vec![epoch.0.into(), Vec::<u8>::new().into(), at.0.into()]).await?;
+    }
+    if strangers.last().copied() > last {
+        begin_in(tx, keyring, at, None).await?;
+    }
+    Ok((strangers.len(), returned))
+}
+
 async fn begin_in(
     tx: &mut Tx,
     keyring: &Keyring,
@@ -173,11 +221,22 @@ async fn move_to_keyring(tx: &mut Tx, keyring: &Keyring, row: &Row) -> Result<()
         UnwrapError::Rejected => KeyringError::WrongRoot(epoch).into(),
         source => OpenKeysError::Damaged { epoch, source },
     })?;
-    // It is there already if a crash came between the keyring and the database.
-    on_disk(keyring, move |ring| if ring.holds(epoch) { ring.open(epoch).map(drop) } else { ring.keep(epoch, &key) })
-        .await?;
+    let kept = on_disk(keyring, move |ring| match ring.holds(epoch) {
+        // It is there already if a crash came between the keyring and the database.
+        true => ring.open(epoch).map(|there| same(&there, &key)),
+        false => ring.keep(epoch, &key).map(|()| true),
+    });
+    if !kept.await? {
+        return Err(OpenKeysError::OtherKeyring(epoch));
+    }
     tx.execute("UPDATE epoch SET wrapped = $2 WHERE epoch = $1", vec![epoch.0.into(), Vec::<u8>::new().into()]).await?;
     Ok(())
+}
+
+/// Whether two keys are one: what one wraps, the other opens.
+fn same(one: &EpochKey, other: &EpochKey) -> bool {
+    let (id, page) = (PageId(0), PageKey::generate(&mut random));
+    one.wrap_page(id, &page, &mut random).is_ok_and(|wrapped| other.unwrap_page(id, &wrapped).is_ok())
 }
 
 impl OpenKeysError {

@@ -5,6 +5,7 @@
 //! keyring is never part of a backup: a copy of it for the event of a broken disk is kept on a second disk that follows
 //! every change, destruction included.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -80,7 +81,7 @@ impl Keyring {
     /// Draws the key of a new epoch and keeps it; it is on the disk when this returns. The epoch's number is above `last`
     /// and above every number in the keyring: a database that was restored from an older state must not begin one again.
     pub(super) fn begin(&self, last: EpochId) -> Result<EpochId, KeyringError> {
-        let highest = self.highest()?.map_or(last, |highest| highest.max(last));
+        let highest = self.numbers()?.last().map_or(last, |highest| last.max(*highest));
         let epoch = highest.0.checked_add(1).map(EpochId).ok_or(KeyringError::OutOfNumbers)?;
         self.keep(epoch, &EpochKey::generate(&mut random))?;
         Ok(epoch)
@@ -93,18 +94,19 @@ impl Keyring {
         self.make_folder().and_then(|()| write_whole(&path, line.as_bytes())).map_err(io_at(&path))
     }
 
-    fn highest(&self) -> Result<Option<EpochId>, KeyringError> {
+    /// The numbers of all epochs whose keys lie here.
+    pub(super) fn numbers(&self) -> Result<BTreeSet<EpochId>, KeyringError> {
         let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             read => read.map_err(io_at(&self.folder))?,
         };
         let number = |name: &str| name.strip_suffix(".key").and_then(|digits| digits.parse().ok()).map(EpochId);
-        let mut highest = None;
+        let mut numbers = BTreeSet::new();
         for entry in entries {
             let name = entry.map_err(io_at(&self.folder))?.file_name();
-            highest = highest.max(name.to_str().and_then(number));
+            numbers.extend(name.to_str().and_then(number));
         }
-        Ok(highest)
+        Ok(numbers)
     }
 
     /// The key of an epoch.
@@ -144,8 +146,16 @@ impl Keyring {
         self.folder.join(format!("{}.key", epoch.0))
     }
 
+    /// The folder is on the disk, in the folder that holds it, before a key is put into it.
     fn make_folder(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        match self.folder.parent() {
+            Some(parent) if parent != Path::new("") => File::open(parent)?.sync_all(),
+            _ => File::open(".")?.sync_all(),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -255,6 +265,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("epochs"), "a file").unwrap();
         let refusal = keyring(folder.path(), 7).begin(EpochId(0)).err().unwrap();
-        assert!(refusal.to_string().contains("epochs/1.key"), "{refusal}");
+        assert!(refusal.to_string().contains("epochs"), "{refusal}");
     }
 }

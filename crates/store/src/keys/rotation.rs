@@ -8,18 +8,16 @@
 //! interrupted goes on where it was, and others work meanwhile. A reader that found a key just before it moved opens it by
 //! the page it was on, which stays until its epoch is destroyed.
 
-use std::sync::Arc;
-
 use commerce::TenantId;
 use ledger::Timestamp;
-use subject_keys::{EpochId, EpochKey, KeyState, rewrap_index, rewrap_page};
+use subject_keys::{EpochId, KeyState, PageKey, RewrapError, rewrap_index, rewrap_page};
 
 use super::epochs::epoch_id;
 use super::keyring::KeyringError;
 use super::resolve::tenant;
-use super::subject_key::{key_id, page_id, page_rows};
+use super::subject_key::{PagesToFill, key_id, page_id, page_rows};
 use super::tables::{INDEX_KEY_PLACE, PAGE, SUBJECT_KEY_PLACE};
-use super::{KeyStore, KeyStoreError, damaged, random};
+use super::{KeyStore, KeyStoreError, random};
 use crate::db::{DbError, Dialect, Row, Rows, Tx, Value};
 
 /// Pages wrapped anew in one transaction.
@@ -39,6 +37,9 @@ pub struct Moved {
     pub keys: u64,
     /// Index keys that were wrapped anew, one for each tenant.
     pub tenants: u64,
+    /// Pages and keys whose stored bytes do not unwrap. Pages are set aside; what hangs on them cannot be opened until their
+    /// row is restored from a backup, while its epoch lasts.
+    pub damaged: u64,
 }
 
 /// Why an epoch was not destroyed.
@@ -107,7 +108,7 @@ impl KeyStore {
     pub async fn rewrap(&self, mut told: impl FnMut(&Moved) + Send) -> Result<Moved, KeyStoreError> {
         let mut moved = Moved::default();
         loop {
-            let step = Moved { pages: self.rewrap_pages().await?, ..self.leave_page().await? };
+            let step = self.rewrap_pages().await?.and(self.leave_page().await?);
             let step = Moved { tenants: self.rewrap_index_keys().await?, ..step };
             if step == Moved::default() {
                 return Ok(moved);
@@ -117,8 +118,8 @@ impl KeyStore {
         }
     }
 
-    /// Destroys the keys of epochs that retired at this time or before, oldest first; gives their numbers. One that is
-    /// still in use stops it. Whatever these epochs wrapped, in whichever copy, is unreadable from then on.
+    /// Destroys the keys of epochs that retired at this time or before; gives their numbers. Whatever these epochs wrapped,
+    /// in whichever copy, is unreadable from then on. One that is still in use keeps its key, and is told of in the end.
     pub async fn destroy_epochs(
         &self,
         retired_until: Timestamp,
@@ -126,23 +127,26 @@ impl KeyStore {
     ) -> Result<Vec<EpochId>, DestroyEpochError> {
         let sql = "SELECT epoch FROM epoch WHERE state = 'retired' AND retired_at <= $1 ORDER BY epoch";
         let due = self.db.query(sql, vec![retired_until.0.into()]).await?;
-        let mut destroyed = Vec::with_capacity(due.len());
+        let (mut destroyed, mut in_use) = (Vec::with_capacity(due.len()), None);
         for row in &due {
             let epoch = epoch_id(row.int(0)?)?;
-            self.refuse_in_use(epoch).await?;
+            if let Err(refusal) = self.refuse_in_use(epoch).await {
+                in_use = in_use.or(Some(refusal));
+                continue;
+            }
             // A retired epoch gets no new pages, so it cannot have come into use again. If a crash follows, the next call
             // finds the keyring done and records it.
             self.epochs.destroy(epoch).await?;
             self.record_destroyed(epoch, at).await?;
             destroyed.push(epoch);
         }
-        Ok(destroyed)
+        in_use.map_or(Ok(destroyed), Err)
     }
 
     /// All epochs, oldest first.
     pub async fn epochs(&self) -> Result<Vec<Epoch>, KeyStoreError> {
         let sql = "SELECT e.epoch, e.created_at, e.retired_at, e.destroyed_at, \
-                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state <> 'left'), \
+                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state IN ('in-use', 'lossy')), \
                      (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state = 'lossy'), \
                      (SELECT COUNT(*) FROM index_key i WHERE i.epoch = e.epoch) \
                    FROM epoch e ORDER BY e.epoch";
@@ -175,7 +179,7 @@ impl KeyStore {
         })
     }
 
-    async fn rewrap_pages(&self) -> Result<u64, KeyStoreError> {
+    async fn rewrap_pages(&self) -> Result<Moved, KeyStoreError> {
         let store = self.clone();
         self.db
             .run_tx("rewrap-pages", move |tx| {
@@ -185,20 +189,28 @@ impl KeyStore {
             .await
     }
 
-    async fn rewrap_pages_in(&self, tx: &mut Tx) -> Result<u64, KeyStoreError> {
+    async fn rewrap_pages_in(&self, tx: &mut Tx) -> Result<Moved, KeyStoreError> {
         let (epoch, key) = self.epochs.current(tx).await?;
         let sql = "SELECT page, epoch, wrapped, used FROM page WHERE state = 'in-use' AND epoch < $1 \
-                   ORDER BY epoch, page LIMIT $2";
+                   ORDER BY page LIMIT $2";
         let rows = tx.query(&locking(tx, sql), vec![epoch.0.into(), PAGES.into()]).await?;
-        let mut wrapped = Rows::new(&PAGE);
+        let (mut wrapped, mut damaged) = (Rows::new(&PAGE), 0);
         for row in &rows {
             let old = self.epochs.of(row.int(1)?).await?;
-            let page = page_id(row.int(0)?)?;
-            let anew = rewrap_page(&old, &key, page, row.blob(2)?, &mut random).map_err(damaged("page key"))?;
-            wrapped.push([row.int(0)?.into(), epoch.0.into(), anew.into(), row.int(3)?.into(), "in-use".into()]);
+            match rewrap_page(&old, &key, page_id(row.int(0)?)?, row.blob(2)?, &mut random) {
+                Ok(anew) => {
+                    let row = [row.int(0)?.into(), epoch.0.into(), anew.into(), row.int(3)?.into(), "in-use".into()];
+                    wrapped.push(row);
+                }
+                Err(RewrapError::Unwrap(_)) => {
+                    set_aside(tx, row).await?;
+                    damaged += 1;
+                }
+                Err(RewrapError::Exhausted(exhausted)) => return Err(exhausted.into()),
+            }
         }
         tx.upsert(&wrapped).await?;
-        Ok(rows.len() as u64)
+        Ok(Moved { pages: wrapped.len() as u64, damaged, ..Moved::default() })
     }
 
     async fn leave_page(&self) -> Result<Moved, KeyStoreError> {
@@ -215,38 +227,19 @@ impl KeyStore {
     async fn leave_page_in(&self, tx: &mut Tx) -> Result<Moved, KeyStoreError> {
         let current = self.epochs.current(tx).await?;
         let sql = "SELECT page, epoch, wrapped FROM page WHERE state = 'lossy' AND epoch < $1 \
-                   ORDER BY epoch, page LIMIT 1";
+                   ORDER BY page LIMIT 1";
         let rows = tx.query(&locking(tx, sql), vec![current.0.0.into()]).await?;
         let Some(row) = rows.first() else { return Ok(Moved::default()) };
-        let keys = self.move_keys(tx, current, row).await?;
+        let old = match self.unwrap_page(row.int(0)?, row.int(1)?, row.blob(2)?).await {
+            Err(KeyStoreError::Damaged { .. }) => {
+                set_aside(tx, row).await?;
+                return Ok(Moved { damaged: 1, ..Moved::default() });
+            }
+            unwrapped => unwrapped?,
+        };
+        let (keys, damaged) = move_keys(tx, PagesToFill::new_ones(current), row.int(0)?, &old).await?;
         tx.execute("UPDATE page SET state = 'left' WHERE page = $1", vec![row.int(0)?.into()]).await?;
-        Ok(Moved { left: 1, keys, ..Moved::default() })
-    }
-
-    async fn move_keys(
-        &self,
-        tx: &mut Tx,
-        current: (EpochId, Arc<EpochKey>),
-        from: &Row,
-    ) -> Result<u64, KeyStoreError> {
-        let old = self.unwrap_page(from.int(0)?, from.int(1)?, from.blob(2)?).await?;
-        let sql = "SELECT tenant, subject, month, key_id, wrapped FROM subject_key \
-                   WHERE page = $1 AND state = 'active' ORDER BY key_id";
-        // Locked: whoever erases one of them meanwhile waits, and destroys it on its new page.
-        let keys = tx.query(&locking(tx, sql), vec![from.int(0)?.into()]).await?;
-        let mut pages = self.pages_to_fill(tx, current).await?;
-        let mut moved = Rows::new(&SUBJECT_KEY_PLACE);
-        for row in &keys {
-            let id = key_id(row.text(3)?)?;
-            let key = old.unwrap_key(id, row.blob(4)?).map_err(damaged("subject key"))?;
-            let (page, wrapped) = pages.put(id, &key)?;
-            let place = [row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?].map(Value::from);
-            let rest = [page.into(), wrapped.into(), KeyState::Active.as_str().into()];
-            moved.push(place.into_iter().chain(rest));
-        }
-        tx.upsert(&page_rows(pages)).await?;
-        tx.upsert(&moved).await?;
-        Ok(keys.len() as u64)
+        Ok(Moved { left: 1, keys, damaged, ..Moved::default() })
     }
 
     async fn rewrap_index_keys(&self) -> Result<u64, KeyStoreError> {
@@ -267,15 +260,19 @@ impl KeyStore {
         for row in &rows {
             let old = self.epochs.of(row.int(1)?).await?;
             let whose: TenantId = tenant(row.text(0)?)?;
-            let anew = rewrap_index(&old, &key, whose.as_str(), row.blob(2)?, &mut random);
-            wrapped.push([whose.as_str().into(), epoch.0.into(), anew.map_err(damaged("index key"))?.into()]);
+            match rewrap_index(&old, &key, whose.as_str(), row.blob(2)?, &mut random) {
+                Ok(anew) => wrapped.push([whose.as_str().into(), epoch.0.into(), anew.into()]),
+                // Its epoch is not destroyed as long as it stays there.
+                Err(RewrapError::Unwrap(_)) => tracing::error!(tenant = %whose, "a tenant's index key is damaged"),
+                Err(RewrapError::Exhausted(exhausted)) => return Err(exhausted.into()),
+            }
         }
         tx.upsert(&wrapped).await?;
-        Ok(rows.len() as u64)
+        Ok(wrapped.len() as u64)
     }
 
     async fn refuse_in_use(&self, epoch: EpochId) -> Result<(), DestroyEpochError> {
-        let sql = "SELECT (SELECT COUNT(*) FROM page WHERE epoch = $1 AND state <> 'left'), \
+        let sql = "SELECT (SELECT COUNT(*) FROM page WHERE epoch = $1 AND state IN ('in-use', 'lossy')), \
                           (SELECT COUNT(*) FROM index_key WHERE epoch = $1)";
         let rows = self.db.query(sql, vec![epoch.0.into()]).await?;
         let (pages, tenants) = rows.first().map_or(Ok((0, 0)), |row| Ok::<_, DbError>((row.int(0)?, row.int(1)?)))?;
@@ -303,8 +300,40 @@ impl Moved {
             left: self.left + more.left,
             keys: self.keys + more.keys,
             tenants: self.tenants + more.tenants,
+            damaged: self.damaged + more.damaged,
         }
     }
+}
+
+/// Moves the living keys of a page to others; gives how many moved, and how many are damaged and stay where they are.
+async fn move_keys(tx: &mut Tx, mut pages: PagesToFill, from: i64, old: &PageKey) -> Result<(u64, u64), KeyStoreError> {
+    let sql = "SELECT tenant, subject, month, key_id, wrapped FROM subject_key \
+               WHERE page = $1 AND state = 'active' ORDER BY key_id";
+    // Locked: whoever erases one of them meanwhile waits, and destroys it on its new page.
+    let keys = tx.query(&locking(tx, sql), vec![from.into()]).await?;
+    let mut moved = Rows::new(&SUBJECT_KEY_PLACE);
+    for row in &keys {
+        let id = key_id(row.text(3)?)?;
+        let Ok(key) = old.unwrap_key(id, row.blob(4)?) else { continue };
+        let (page, wrapped) = pages.put(id, &key)?;
+        let place = [row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?].map(Value::from);
+        let rest = [page.into(), wrapped.into(), KeyState::Active.as_str().into()];
+        moved.push(place.into_iter().chain(rest));
+    }
+    tx.upsert(&page_rows(pages)).await?;
+    tx.upsert(&moved).await?;
+    Ok((moved.len() as u64, (keys.len() - moved.len()) as u64))
+}
+
+/// Sets a page aside whose bytes do not unwrap, so that it does not hold up the others.
+async fn set_aside(tx: &mut Tx, page: &Row) -> Result<(), DbError> {
+    tracing::error!(
+        page = page.int(0)?,
+        epoch = page.int(1)?,
+        "a page of keys is damaged: restore its row from a backup"
+    );
+    let sql = "UPDATE page SET state = 'damaged' WHERE page = $1";
+    tx.execute(sql, vec![page.int(0)?.into()]).await.map(|_| ())
 }
 
 /// The statement with its rows locked. SQLite has one writer, and it is this one.

@@ -21,23 +21,36 @@ pub struct Schedule {
 /// What copies of a destroyed key are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copies {
-    /// The keys of all epochs that could open one were destroyed; this was the last, at this time.
+    /// The keys of all epochs that could open one were destroyed; the last at this time.
     GoneSince(Timestamp),
     /// Whoever has a copy from before, the keyring and the root key can open it; by this time the last such epoch's key is
-    /// destroyed, if the platform runs.
+    /// destroyed, if the platform runs from now on.
     OpenUntil(Timestamp),
 }
 
 impl Schedule {
-    /// By when the epoch's key is destroyed, if the platform runs.
+    /// By when the epoch's key should be destroyed, if the platform has run all the time.
     pub fn destroyed_by(&self, epoch: &Epoch) -> Timestamp {
         let retires = epoch.retired_at.unwrap_or_else(|| later(epoch.begun_at, self.epoch + GRACE));
         later(retires, self.backups + GRACE)
     }
 
-    /// What copies are worth that this epoch, and none after it, can open.
-    pub fn copies(&self, last: &Epoch) -> Copies {
-        last.destroyed_at.map_or_else(|| Copies::OpenUntil(self.destroyed_by(last)), Copies::GoneSince)
+    /// What copies are worth that these epochs can open, told now: a date is never one that has passed.
+    pub fn copies(&self, epochs: &[Epoch], now: Timestamp) -> Option<Copies> {
+        let open: Vec<&Epoch> = epochs.iter().filter(|epoch| epoch.destroyed_at.is_none()).collect();
+        match open.iter().map(|epoch| self.expected(epoch, now)).max() {
+            Some(until) => Some(Copies::OpenUntil(until)),
+            None => epochs.iter().filter_map(|epoch| epoch.destroyed_at).max().map(Copies::GoneSince),
+        }
+    }
+
+    /// By when the epoch's key is destroyed, if the platform runs from now on.
+    fn expected(&self, epoch: &Epoch, now: Timestamp) -> Timestamp {
+        let soon = later(now, GRACE);
+        match epoch.retired_at {
+            Some(_) => self.destroyed_by(epoch).max(soon),
+            None => self.destroyed_by(epoch).max(later(soon, self.backups + GRACE)),
+        }
     }
 
     /// Epochs that began at this time or before are to end now.
@@ -85,13 +98,23 @@ mod tests {
             tenants: 0,
             held: destroyed.is_none(),
         };
-        for (retired, destroyed, expected) in [
-            (None, None, Copies::OpenUntil(hours_after(131, 2))),
-            (Some(103), None, Copies::OpenUntil(hours_after(133, 1))),
-            (Some(103), Some(134), Copies::GoneSince(day(134))),
+        for (told, retired, destroyed, expected) in [
+            (100, None, None, Copies::OpenUntil(hours_after(131, 2))),
+            (103, Some(103), None, Copies::OpenUntil(hours_after(133, 1))),
+            (200, Some(103), Some(134), Copies::GoneSince(day(134))),
+            // Nothing ran for a while.
+            (140, None, None, Copies::OpenUntil(hours_after(170, 2))),
+            (140, Some(103), None, Copies::OpenUntil(hours_after(140, 1))),
         ] {
-            assert_eq!(schedule.copies(&epoch(retired, destroyed)), expected);
+            assert_eq!(schedule.copies(&[epoch(retired, destroyed)], day(told)), Some(expected), "told on day {told}");
         }
+        let both = [epoch(Some(101), None), epoch(Some(103), Some(134))];
+        assert_eq!(
+            schedule.copies(&both, day(135)),
+            Some(Copies::OpenUntil(hours_after(135, 1))),
+            "an earlier one is left"
+        );
+        assert_eq!(schedule.copies(&[], day(135)), None);
         assert_eq!((schedule.ends_begun_until(day(101)), schedule.expires_until(day(131))), (day(100), day(101)));
     }
 }

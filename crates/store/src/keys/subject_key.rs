@@ -145,6 +145,12 @@ impl KeyStore {
 }
 
 impl PagesToFill {
+    /// New pages only. A key that moves must not be wrapped by a page that lives on: if the move were rolled back, the
+    /// write-ahead log would still hold it so, and no later erasure would know of that page.
+    pub(super) fn new_ones((epoch, wrapping): (EpochId, Arc<EpochKey>)) -> PagesToFill {
+        PagesToFill { epoch, wrapping, pages: Vec::new() }
+    }
+
     /// Puts a key on a page; gives the page's number and the key as wrapped by it.
     pub(super) fn put(&mut self, id: KeyId, key: &SubjectKey) -> Result<(i64, Vec<u8>), KeyStoreError> {
         let mut page = match self.pages.pop() {

@@ -5,8 +5,9 @@
 //! key, which no database has, a row that is changed, moved, removed or added shows, and so does an end that was cut off
 //! or a beginning that was not purged here, because where the chain begins and ends is sealed under the same key.
 //!
-//! What cannot be seen from inside is a whole database put back to an earlier state, or a tenant's log removed with
-//! everything that says there was one: compare the last number with one that was noted elsewhere.
+//! What cannot be seen from inside is an earlier end put back: somebody who kept the sealed end of then can remove the rows
+//! after it and restore that end, alone or with the whole database. Nor can a tenant's log that was removed with everything that
+//! says there was one. Compare the last number with one that was noted elsewhere.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;

@@ -322,8 +322,29 @@ async fn an_older_key_store_keeps_its_key_beside_a_keyring_that_is_not_its_own()
     });
     insert.await.map_err(|error: store::db::DbError| error).unwrap();
     let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
-    assert_eq!(refused, Some(OpenKeysError::OtherKeyring(EpochId(1))));
+    assert_eq!(refused, Some(OpenKeysError::OtherKeyring(folder.path().join("epochs"))));
     assert_eq!(db.query("SELECT wrapped FROM epoch", vec![]).await.unwrap()[0].blob(0), Ok(wrapped.as_slice()));
+}
+
+/// A new database beside the keyring of another: had it been taken, that one's epochs would have ended as unknown ones.
+#[tokio::test]
+async fn a_key_store_takes_no_keyring_of_another() {
+    let folder = testkit::scratch();
+    keyring_of_another_store(folder.path()).await;
+    let migrations = keys_migrations(store::db::Dialect::Sqlite);
+    let db = Db::open_sqlite(&folder.path().join("new.db"), Durability::Full, &migrations).await.unwrap();
+    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
+    assert_eq!(refused, Some(OpenKeysError::OtherKeyring(folder.path().join("epochs"))));
+    assert_eq!(count(&db, "epoch").await, 0);
+
+    // A crash after the keyring was bound and before the database knew: it is this store's own.
+    let (empty, id) = (folder.path().join("empty"), uuid::Uuid::from_u128(7).to_string());
+    std::fs::create_dir_all(empty.join("epochs")).unwrap();
+    std::fs::write(empty.join("epochs/store"), format!("{id}\n")).unwrap();
+    KeyStore::open(db.clone(), keyring(&empty, 7), NOVEMBER).await.unwrap();
+    assert_eq!(db.query("SELECT id FROM keyring", vec![]).await.unwrap()[0].text(0), Ok(id.as_str()));
+    let other = KeyStore::open(db, keyring(folder.path(), 7), NOVEMBER).await.err();
+    assert!(matches!(other, Some(OpenKeysError::OtherKeyring(_))));
 }
 
 async fn keyring_of_another_store(folder: &std::path::Path) {

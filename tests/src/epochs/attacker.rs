@@ -71,6 +71,9 @@ fn epoch_keys(root: &RootKey, keyring: &Path) -> BTreeMap<i64, EpochKey> {
     let mut keys = BTreeMap::new();
     for entry in std::fs::read_dir(keyring).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "key") {
+            continue;
+        }
         let epoch: u32 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
         let wrapped = hex::decode(std::fs::read_to_string(&path).unwrap().trim()).unwrap();
         if let Ok(key) = root.unwrap_epoch(EpochId(epoch), &wrapped) {

@@ -18,5 +18,10 @@ CREATE INDEX page_by_epoch ON page (state, epoch, page);
 CREATE INDEX index_key_by_epoch ON index_key (epoch, tenant);
 CREATE INDEX subject_key_by_page ON subject_key (page) WHERE state = 'active';
 
+-- Which keyring belongs to this key store: one row, the random id that also stands in the keyring.
+CREATE TABLE keyring (
+    id TEXT NOT NULL PRIMARY KEY
+) {strict};
+
 -- The last epoch that wraps a copy of the destroyed keys: when it is destroyed, no copy of theirs opens anywhere.
 ALTER TABLE erasure ADD COLUMN epoch BIGINT;

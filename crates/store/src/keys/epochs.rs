@@ -2,12 +2,14 @@
 //! when the backups of their time have expired. With an epoch's key goes every copy of what it wrapped.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Timestamp;
 use moka::sync::Cache;
 use subject_keys::{EpochId, EpochKey, PageId, PageKey, UnwrapError};
+use uuid::Uuid;
 
 use super::keyring::{Keyring, KeyringError};
 use super::{KeyStore, KeyStoreError, corrupt, lock, random};
@@ -22,10 +24,13 @@ pub enum OpenKeysError {
     /// The keyring does not belong to this key store, or cannot be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The keyring holds another key for an epoch whose key an earlier version kept in the database: it is the keyring of
-    /// another key store. Name the right folder, or an empty one.
-    #[error("the keyring belongs to another key store: it holds another key of epoch {}", .0.0)]
-    OtherKeyring(EpochId),
+    /// The keyring belongs to another key store. To go on would destroy that one's epochs in time, as epochs that nothing here
+    /// knows: name the right folder or the right database; for a new key store, an empty folder.
+    #[error("the keyring {} belongs to another key store", .0.display())]
+    OtherKeyring(PathBuf),
+    /// This key store has a keyring, and it is not there. Restore it from its copy: without it nothing that was sealed opens.
+    #[error("the keyring of this key store is not in {}", .0.display())]
+    NoKeyring(PathBuf),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {
@@ -48,6 +53,7 @@ pub(super) struct Epochs {
 impl Epochs {
     /// Opens the keyring of a store. A store without epochs gets its first, beginning now.
     pub(super) async fn open(db: &Db, keyring: Keyring, now: Timestamp) -> Result<Epochs, OpenKeysError> {
+        belong_together(db, &keyring).await?;
         let current = find_or_begin(db, &keyring, now).await?;
         let epochs = Epochs { keyring, keys: Cache::builder().max_capacity(1_000).time_to_live(FRESH).build() };
         epochs.get(current).await?;
@@ -184,6 +190,40 @@ async fn begin_in(
     Ok(Some(next))
 }
 
+/// Refuses a keyring of another key store; a new one is made this store's own, before anything is put into it.
+async fn belong_together(db: &Db, keyring: &Keyring) -> Result<(), OpenKeysError> {
+    let ring = keyring.clone();
+    db.run_tx("bind-keyring", move |tx| {
+        let ring = ring.clone();
+        Box::pin(async move { belong_together_in(tx, &ring).await })
+    })
+    .await
+}
+
+async fn belong_together_in(tx: &mut Tx, keyring: &Keyring) -> Result<(), OpenKeysError> {
+    lock::epochs(tx).await?;
+    let rows = tx.query("SELECT id FROM keyring", vec![]).await?;
+    let named = match rows.first() {
+        Some(row) => Some(Uuid::parse_str(row.text(0)?).map_err(|_| corrupt("a keyring's id is no UUID"))?),
+        None => None,
+    };
+    let (there, epochs) = on_disk(keyring, |ring| Ok((ring.store()?, ring.numbers()?))).await?;
+    let id = match (named, there) {
+        (Some(named), Some(there)) if named == there => return Ok(()),
+        (Some(_), None) => return Err(OpenKeysError::NoKeyring(keyring.folder().to_owned())),
+        // A crash came after the keyring was bound and before the database was told.
+        (None, Some(there)) if epochs.is_empty() => there,
+        (None, None) if epochs.is_empty() => {
+            let new = Uuid::new_v4();
+            on_disk(keyring, move |ring| ring.bind(new)).await?;
+            new
+        }
+        _ => return Err(OpenKeysError::OtherKeyring(keyring.folder().to_owned())),
+    };
+    tx.execute("INSERT INTO keyring (id) VALUES ($1)", vec![id.to_string().into()]).await?;
+    Ok(())
+}
+
 /// The number of the current epoch. Keys of epochs that an earlier version kept in the database move to the keyring.
 async fn find_or_begin(db: &Db, keyring: &Keyring, now: Timestamp) -> Result<EpochId, OpenKeysError> {
     let ring = keyring.clone();
@@ -201,12 +241,12 @@ async fn find_or_begin(db: &Db, keyring: &Keyring, now: Timestamp) -> Result<Epo
 
 async fn find_or_begin_in(tx: &mut Tx, keyring: &Keyring, now: Timestamp) -> Result<(EpochId, bool), OpenKeysError> {
     lock::epochs(tx).await?;
-    let rows = tx.query("SELECT epoch, wrapped FROM epoch WHERE state <> 'destroyed' ORDER BY epoch", vec![]).await?;
-    let Some(last) = rows.last() else {
+    let rows = tx.query("SELECT epoch, wrapped, state FROM epoch WHERE state <> 'destroyed'", vec![]).await?;
+    let Some(current) = rows.iter().find(|row| row.text(2) == Ok("current")) else {
         let begun = begin_in(tx, keyring, now, None).await.map_err(OpenKeysError::of)?;
         return Ok((begun.unwrap_or(EpochId(1)), false));
     };
-    let current = epoch_id(last.int(0)?)?;
+    let current = epoch_id(current.int(0)?)?;
     let kept_here: Vec<&Row> = rows.iter().filter(|row| row.blob(1).is_ok_and(|wrapped| !wrapped.is_empty())).collect();
     for row in &kept_here {
         move_to_keyring(tx, keyring, row).await?;
@@ -227,7 +267,7 @@ async fn move_to_keyring(tx: &mut Tx, keyring: &Keyring, row: &Row) -> Result<()
         false => ring.keep(epoch, &key).map(|()| true),
     });
     if !kept.await? {
-        return Err(OpenKeysError::OtherKeyring(epoch));
+        return Err(OpenKeysError::OtherKeyring(keyring.folder().to_owned()));
     }
     tx.execute("UPDATE epoch SET wrapped = $2 WHERE epoch = $1", vec![epoch.0.into(), Vec::<u8>::new().into()]).await?;
     Ok(())

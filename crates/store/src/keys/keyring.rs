@@ -13,8 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use subject_keys::{EpochId, EpochKey, Exhausted, RootKey, UnwrapError};
+use uuid::Uuid;
 
 use super::random;
+
+/// The file that names the key store which the keyring belongs to.
+const STORE: &str = "store";
 
 /// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits. Clones
 /// are cheap. Every call blocks for a few disk accesses.
@@ -76,6 +80,29 @@ impl Keyring {
     /// The root key, which also wraps what has no epoch.
     pub(super) fn root(&self) -> &RootKey {
         &self.root
+    }
+
+    /// The id of the key store that this keyring belongs to; none for a new keyring.
+    pub(super) fn store(&self) -> Result<Option<Uuid>, KeyringError> {
+        let path = self.folder.join(STORE);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(io_at(&path))?,
+        };
+        let not_an_id = |_| KeyringError::Io { path, reason: "it holds no id".to_owned() };
+        Uuid::parse_str(text.trim()).map(Some).map_err(not_an_id)
+    }
+
+    /// Makes this the keyring of the key store with that id.
+    pub(super) fn bind(&self, store: Uuid) -> Result<(), KeyringError> {
+        let path = self.folder.join(STORE);
+        let line = format!("{store}\n");
+        self.make_folder().and_then(|()| write_whole(&path, line.as_bytes())).map_err(io_at(&path))
+    }
+
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Draws the key of a new epoch and keeps it; it is on the disk when this returns. The epoch's number is above `last`

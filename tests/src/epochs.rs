@@ -263,12 +263,8 @@ async fn a_restored_key_store_begins_no_epoch_again() {
     }
 }
 
-/// Until now the first epoch's key lay in the database.
-#[tokio::test]
-async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
-    let folder = testkit::scratch();
-    let path = folder.path().join("keys.db");
-    let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)[..1]).await.unwrap();
+/// Begins the first epoch as it was begun when its key lay in the database; gives what lies there.
+async fn begun_in_the_database(db: &Db) -> Vec<u8> {
     let mut random = |bytes: &mut [u8]| rand::fill(bytes);
     let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random).unwrap();
     let stored = wrapped.clone();
@@ -278,6 +274,16 @@ async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
         Box::pin(async move { tx.execute(sql, vec![stored.into()]).await })
     });
     insert.await.map_err(|error: store::db::DbError| error).unwrap();
+    wrapped
+}
+
+/// Until now the first epoch's key lay in the database.
+#[tokio::test]
+async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
+    let folder = testkit::scratch();
+    let path = folder.path().join("keys.db");
+    let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)[..1]).await.unwrap();
+    begun_in_the_database(&db).await;
     db.close().await;
 
     let reopened = async || {
@@ -312,15 +318,7 @@ async fn an_older_key_store_keeps_its_key_beside_a_keyring_that_is_not_its_own()
     keyring_of_another_store(folder.path()).await;
     let migrations = keys_migrations(store::db::Dialect::Sqlite);
     let db = Db::open_sqlite(&folder.path().join("old.db"), Durability::Full, &migrations).await.unwrap();
-    let mut random = |bytes: &mut [u8]| rand::fill(bytes);
-    let wrapped = root().wrap_epoch(EpochId(1), &EpochKey::generate(&mut random), &mut random).unwrap();
-    let stored = wrapped.clone();
-    let insert = db.run_tx("old", move |tx| {
-        let stored = stored.clone();
-        let sql = "INSERT INTO epoch (epoch, wrapped, created_at) VALUES (1, $1, 5)";
-        Box::pin(async move { tx.execute(sql, vec![stored.into()]).await })
-    });
-    insert.await.map_err(|error: store::db::DbError| error).unwrap();
+    let wrapped = begun_in_the_database(&db).await;
     let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
     assert_eq!(refused, Some(OpenKeysError::OtherKeyring(folder.path().join("epochs"))));
     assert_eq!(db.query("SELECT wrapped FROM epoch", vec![]).await.unwrap()[0].blob(0), Ok(wrapped.as_slice()));

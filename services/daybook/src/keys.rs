@@ -14,9 +14,9 @@ use crate::platform::{Platform, now, open_keys};
 pub(crate) enum Keys {
     /// Epochs, what hangs on each, and when its key is destroyed; fails if one is overdue or missing
     Status,
-    /// Begin the next epoch now, move everything to it, and destroy epochs whose backups have expired
+    /// Begin the next epoch now, move everything to it, and destroy for good, without asking, epochs whose backups have expired
     Rotate,
-    /// Go on with a rotation that was interrupted
+    /// Go on with a rotation that was interrupted; also destroys for good, without asking, epochs whose backups have expired
     Rewrap,
 }
 

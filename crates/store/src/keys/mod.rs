@@ -3,9 +3,9 @@
 //! It is the one thing beside the log that nothing can rebuild. It names nobody: identities are blind indexes, keys are
 //! wrapped, and a destroyed key leaves its row as a tombstone.
 //!
-//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most ten statements, whatever the
-//! batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, identities, subjects, keys, pages
-//! of keys, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time, or not for a
+//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most eleven statements, whatever
+//! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, identities, subjects, keys, pages
+//! of keys, the current epoch, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time, or not for a
 //! while, costs one more transaction for its index key.
 //!
 //! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
@@ -17,7 +17,7 @@
 //! person is sealed either before the erasure, under a key that it then destroys, or after, and then not at all.
 //!
 //! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
-//! key still lives. They forget within seconds, here and in every other process.
+//! key still lives. They forget within seconds, here and in every other process; keys of epochs within a minute.
 
 mod access;
 mod boxes;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -21,7 +21,7 @@ struct Check {
     name: &'static str,
     ok: bool,
     found: String,
-    /// What to do, if it is not in order.
+    /// What to do, if it is not in order, or what to bear in mind.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -35,7 +35,7 @@ struct Examination<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
-    let mut checks = vec![folder(settings), root_key(settings)];
+    let mut checks = vec![folder(settings), root_key(settings), keyring(settings)];
     if Platform::require(settings).is_err() {
         let next = "begin with `daybook tenant add NAME`, or name the right folder with --data";
         checks.push(Check::bad("platform", "there is none in this folder yet", next));
@@ -92,15 +92,45 @@ fn root_key(settings: &Settings) -> Check {
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
             Check::bad(name, &format!("{path} is open to others"), &format!("run `chmod 600 {path}`"))
         }
-        Ok(_) => Check::good(name, format!("{path}, for its owner only")),
+        Ok(_) => Check::good(name, format!("{path}, for its owner only")).unless_copied(&settings.root_key, settings),
     }
+}
+
+/// The folder of the epoch keys, and each file in it.
+fn keyring(settings: &Settings) -> Check {
+    let (name, path) = ("keyring", settings.keyring.display().to_string());
+    match exposed(&settings.keyring) {
+        Err(error) => {
+            let next = "put it back from its copy; on a new platform the first command makes one";
+            Check::bad(name, &format!("{path}: {error}"), next)
+        }
+        Ok(Some(open)) => {
+            let open = open.display();
+            Check::bad(name, &format!("{open} is open to others"), &format!("run `chmod -R go= {path}`"))
+        }
+        Ok(None) => Check::good(name, format!("{path}, for its owner only")).unless_copied(&settings.keyring, settings),
+    }
+}
+
+/// The first of a folder and what lies in it that others than its owner may read or change.
+fn exposed(folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    let mut paths = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
+    for path in paths {
+        if std::fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Everything that has to be opened first. What cannot be opened is a problem of its own, and the rest goes on without it.
 async fn platform(settings: &Settings) -> Vec<Check> {
     let (log, db, keys) = (open_log(settings).await, open_books(settings).await, open_keys(settings).await);
     let next = match settings.backend {
-        Backend::Embedded { .. } => "see what is said of the data folder and the root key above",
+        Backend::Embedded { .. } => "see what is said of the data folder, the root key and the keyring above",
         Backend::Servers { .. } => "check the settings above, and that the server runs",
     };
     let mut checks = vec![
@@ -177,6 +207,14 @@ impl Check {
         Check { name, ok: true, found: found.into(), next: None }
     }
 
+    /// Says of a key in the data folder that a copy of that folder takes it along.
+    fn unless_copied(self, key: &Path, settings: &Settings) -> Check {
+        let beside = key.starts_with(&settings.data);
+        let warning =
+            "in the data folder: no backup of that folder may hold it, or erasing ends nowhere (name another place)";
+        Check { next: beside.then(|| warning.to_owned()), ..self }
+    }
+
     fn bad(name: &'static str, found: &str, next: &str) -> Check {
         Check { name, ok: false, found: found.to_owned(), next: Some(next.to_owned()) }
     }
@@ -212,5 +250,22 @@ mod tests {
         write_probe(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays behind");
         assert!(!is_full(&write_probe(&folder.path().join("none")).unwrap_err()));
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ring, key) = (folder.path().join("epochs"), folder.path().join("epochs/1.key"));
+        assert!(exposed(&ring).is_err(), "there is none yet");
+        std::fs::create_dir(&ring).unwrap();
+        std::fs::write(&key, "a key").unwrap();
+        let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        for (of_ring, of_key, expected) in
+            [(0o700, 0o600, None), (0o750, 0o600, Some(&ring)), (0o700, 0o604, Some(&key)), (0o700, 0o400, None)]
+        {
+            set(&ring, of_ring);
+            set(&key, of_key);
+            assert_eq!(exposed(&ring).unwrap().as_ref(), expected, "{of_ring:o} {of_key:o}");
+        }
     }
 }

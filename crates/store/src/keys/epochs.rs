@@ -207,7 +207,8 @@ async fn belong_together_in(tx: &mut Tx, keyring: &Keyring) -> Result<(), OpenKe
         Some(row) => Some(Uuid::parse_str(row.text(0)?).map_err(|_| corrupt("a keyring's id is no UUID"))?),
         None => None,
     };
-    let (there, epochs) = on_disk(keyring, |ring| Ok((ring.store()?, ring.numbers()?))).await?;
+    let (there, epochs) =
+        on_disk(keyring, |ring| ring.sweep().and_then(|()| Ok((ring.store()?, ring.numbers()?)))).await?;
     let id = match (named, there) {
         (Some(named), Some(there)) if named == there => return Ok(()),
         (Some(_), None) => return Err(OpenKeysError::NoKeyring(keyring.folder().to_owned())),

@@ -20,6 +20,9 @@ use super::random;
 /// The file that names the key store which the keyring belongs to.
 const STORE: &str = "store";
 
+/// How the name of a file begins that is being written and has no place yet.
+const BESIDE: &str = ".epoch-";
+
 /// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits. Clones
 /// are cheap. Every call blocks for a few disk accesses.
 #[derive(Clone)]
@@ -41,18 +44,17 @@ pub enum KeyringError {
     },
     /// The epoch has no key here. If it was not destroyed on purpose, restore the file from its copy: without it nothing
     /// that the epoch wraps opens.
-    #[error("the key of epoch {} is not in the keyring: {} is missing", .epoch.0, .path.display())]
+    #[error("the key of epoch {} is not in the keyring: put {} back from the keyring's copy", .epoch.0, .path.display())]
     Missing {
         /// Which epoch.
         epoch: EpochId,
         /// Where its key should be.
         path: PathBuf,
     },
-    /// Another root key wrapped it, or it is another epoch's. Use the right ones: without them everything sealed is
-    /// unreadable.
+    /// Another root key wrapped it, and everything else here. Use the right one: without it everything sealed is unreadable.
     #[error("the root key does not belong to the key of epoch {}", .0.0)]
     WrongRoot(EpochId),
-    /// The file was damaged, or comes from a later version.
+    /// The file was damaged, is another epoch's, or comes from a later version. Put it back from the keyring's copy.
     #[error("the key of epoch {} cannot be unwrapped: {reason}", .epoch.0)]
     Damaged {
         /// Which epoch.
@@ -146,9 +148,37 @@ impl Keyring {
         let damaged = |reason: String| KeyringError::Damaged { epoch, reason };
         let wrapped = hex::decode(text.trim()).map_err(|_| damaged("it is no hexadecimal text".to_owned()))?;
         self.root.unwrap_epoch(epoch, &wrapped).map_err(|source| match source {
+            UnwrapError::Rejected if self.opens_another(epoch) => {
+                damaged("the root key opens others, so this file was changed, or is another epoch's".to_owned())
+            }
             UnwrapError::Rejected => KeyringError::WrongRoot(epoch),
             source => damaged(source.to_string()),
         })
+    }
+
+    /// Whether the root key belongs to the key of some other epoch here: then it is not the root key that is wrong.
+    fn opens_another(&self, than: EpochId) -> bool {
+        let opens = |epoch: EpochId| {
+            let wrapped = fs::read_to_string(self.path(epoch)).ok().and_then(|text| hex::decode(text.trim()).ok());
+            wrapped.is_some_and(|wrapped| self.root.unwrap_epoch(epoch, &wrapped).is_ok())
+        };
+        self.numbers().is_ok_and(|held| held.into_iter().any(|epoch| epoch != than && opens(epoch)))
+    }
+
+    /// Removes what a process that was killed while it wrote has left beside its place. Only for who holds the lock under
+    /// which everybody writes here. Not overwritten: it may be a second name of a key that is in use.
+    pub(super) fn sweep(&self) -> Result<(), KeyringError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(io_at(&self.folder))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(io_at(&self.folder))?;
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(BESIDE)) {
+                fs::remove_file(entry.path()).map_err(io_at(&entry.path()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Destroys the key of an epoch for good: overwritten, then removed. Destroying twice is no error.
@@ -201,7 +231,7 @@ impl std::fmt::Debug for Keyring {
 /// what is there already stays.
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let beside = folder.join(format!(".epoch-{:016x}", rand::random::<u64>()));
+    let beside = folder.join(format!("{BESIDE}{:016x}", rand::random::<u64>()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     let placed = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
     let removed = fs::remove_file(&beside);
@@ -280,11 +310,33 @@ mod tests {
         ring.begin(EpochId(0)).unwrap();
         assert!(matches!(keyring(folder.path(), 8).open(EpochId(1)), Err(KeyringError::WrongRoot(EpochId(1)))));
         fs::copy(folder.path().join("epochs/1.key"), folder.path().join("epochs/2.key")).unwrap();
-        assert!(matches!(ring.open(EpochId(2)), Err(KeyringError::WrongRoot(_))), "a copy is no key of another epoch");
+        assert!(
+            matches!(ring.open(EpochId(2)), Err(KeyringError::Damaged { .. })),
+            "a copy is no key of another epoch"
+        );
+        fs::write(folder.path().join("epochs/1.key"), "").unwrap();
+        assert!(
+            matches!(ring.open(EpochId(2)), Err(KeyringError::WrongRoot(_))),
+            "nothing here says that the root is right"
+        );
         for content in ["", "zz", "0102"] {
             fs::write(folder.path().join("epochs/1.key"), content).unwrap();
             assert!(matches!(ring.open(EpochId(1)), Err(KeyringError::Damaged { .. })), "{content:?}");
         }
+    }
+
+    #[test]
+    fn what_a_kill_left_behind_is_swept_and_no_key_goes_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = keyring(folder.path(), 7);
+        ring.sweep().unwrap();
+        ring.begin(EpochId(0)).unwrap();
+        let at = |name: &str| folder.path().join("epochs").join(name);
+        fs::write(at(".epoch-00"), "half a key").unwrap();
+        fs::hard_link(at("1.key"), at(".epoch-01")).unwrap();
+        ring.sweep().unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("epochs")).unwrap().count(), 1);
+        ring.open(EpochId(1)).unwrap();
     }
 
     #[test]

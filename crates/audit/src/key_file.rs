@@ -1,4 +1,4 @@
-//! The key that signs checkpoints, in a local file that only its owner can read: one line of 64 hexadecimal digits.
+//! The key that signs checkpoints or certificates, in a local file that only its owner can read: one line of 64 hexadecimal digits.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use crate::Signer;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file cannot be read or written; a new one is never written over another.
-    #[error("the checkpoint key file {} cannot be used: {source}", .path.display())]
+    #[error("the signing key file {} cannot be used: {source}", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// Others than its owner may read or write it.
-    #[error("the checkpoint key file {path} is open to others (mode {mode:03o}): run `chmod 600 {path}`", path = .path.display())]
+    #[error("the signing key file {path} is open to others (mode {mode:03o}): run `chmod 600 {path}`", path = .path.display())]
     OpenToOthers {
         /// The file.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// A folder, a device, a pipe, or another content than a key.
-    #[error("the checkpoint key file {} does not hold one line of 64 hexadecimal digits", .path.display())]
+    #[error("the signing key file {} does not hold one line of 64 hexadecimal digits", .path.display())]
     Content {
         /// The file.
         path: PathBuf,

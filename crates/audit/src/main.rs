@@ -1,4 +1,4 @@
-//! `daybook-audit`: checks an exported journal without the books, the log, or a network. Exit code 0 when everything
+//! `daybook-audit`: checks an exported journal, or a certificate of an erasure, without the books, the log, or a network. Exit code 0 when everything
 //! holds, 1 when something was found, 2 when the files cannot be read or the command line is wrong.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what was found is printed, and this is where")]
 
@@ -7,21 +7,27 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use audit::{AuditError, Audited, Checkpoint, CheckpointError, PublicKey};
+use audit::{AuditError, Audited, Certificate, Checkpoint, CheckpointError, PublicKey};
 use clap::Parser;
 use ledger::{ChainHash, Money, MoneyError};
+use serde::de::DeserializeOwned;
 
-/// Check an exported journal offline: recompute its chain from the stored bytes, its balances and its reversals.
+/// Check an exported journal offline: recompute its chain from the stored bytes, its balances and its reversals. Or check the
+/// signature of a certificate.
 #[derive(Debug, Parser)]
 #[command(name = "daybook-audit", version, about, max_term_width = 120)]
 struct Cli {
     /// What `daybook export journal --format jsonl` wrote
-    export: PathBuf,
+    #[arg(required_unless_present = "certificate", conflicts_with = "certificate")]
+    export: Option<PathBuf>,
     /// What `daybook ledger checkpoint` wrote
-    #[arg(long, value_name = "FILE", requires = "public_key")]
+    #[arg(long, value_name = "FILE", requires = "public_key", group = "signed")]
     checkpoint: Option<PathBuf>,
-    /// The key that signs checkpoints, as its owner told you, and not as the checkpoint says
-    #[arg(long, value_name = "HEX", requires = "checkpoint")]
+    /// Instead of a journal: what `daybook privacy certificate` wrote, whose signature is checked and whose words are shown
+    #[arg(long, value_name = "FILE", requires = "public_key", group = "signed")]
+    certificate: Option<PathBuf>,
+    /// The key that signs, as its owner told you, and not as the file says
+    #[arg(long, value_name = "HEX", requires = "signed")]
     public_key: Option<PublicKey>,
 }
 
@@ -51,9 +57,23 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<String, Failure> {
+    match (&cli.export, cli.certificate.as_deref().zip(cli.public_key)) {
+        (_, Some((path, key))) => certified(path, &key),
+        (Some(export), None) => journal(cli, export),
+        (None, None) => Err(Failure::Unreadable("name what is to be checked".to_owned())),
+    }
+}
+
+fn certified(path: &Path, key: &PublicKey) -> Result<String, Failure> {
+    let certificate: Certificate = signed(path, "certificate")?;
+    certificate.verify(key).map_err(|error| Failure::Found(error.to_string()))?;
+    Ok(format!("{certificate}the signature is good; whether it still holds, only `daybook privacy verify` can tell\n"))
+}
+
+fn journal(cli: &Cli, export: &Path) -> Result<String, Failure> {
     let signed = cli.checkpoint.as_deref().zip(cli.public_key);
     let checkpoint = signed.map(|(path, key)| trusted(path, &key)).transpose()?;
-    let file = File::open(&cli.export).map_err(|error| unreadable(&cli.export, &error))?;
+    let file = File::open(export).map_err(|error| unreadable(export, &error))?;
     // A checkpoint taken before the first transaction covers the link that the first one builds on.
     let mut found = checkpoint.as_ref().filter(|signed| signed.number == 0).map(|_| ledger::GENESIS);
     let audited = audit::audit(BufReader::new(file), &mut |posted, link| {
@@ -61,17 +81,22 @@ fn run(cli: &Cli) -> Result<String, Failure> {
             found = Some(link);
         }
     });
-    let audited = audited.map_err(|error| named(&cli.export, &error))?;
+    let audited = audited.map_err(|error| named(export, &error))?;
     let confirmed = checkpoint.map(|signed| confirmed(&signed, &audited, found)).transpose()?.unwrap_or_default();
     report(&audited, &confirmed).map_err(|error| Failure::Found(error.to_string()))
 }
 
 fn trusted(path: &Path, key: &PublicKey) -> Result<Checkpoint, Failure> {
-    let text = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
-    let signed: Checkpoint = serde_json::from_slice(&text)
-        .map_err(|_| Failure::Unreadable(format!("{}: this is no checkpoint", path.display())))?;
+    let signed: Checkpoint = signed(path, "checkpoint")?;
     signed.verify(key).map_err(wrong_checkpoint)?;
     Ok(signed)
+}
+
+/// Reads a signed thing from its file.
+fn signed<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
+    let text = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let not_one = |_| Failure::Unreadable(format!("{}: this is no {what}", path.display()));
+    serde_json::from_slice(&text).map_err(not_one)
 }
 
 fn confirmed(signed: &Checkpoint, audited: &Audited, found: Option<ChainHash>) -> Result<String, Failure> {

@@ -1,7 +1,8 @@
 //! `daybook privacy`: alone it is the role that finishes erasures; with a word behind it, the procedures about people's
-//! data: who looked at whom, and who may see people in clear.
+//! data: who looked at whom, who may see people in clear, and what proves an erasure.
 
 mod accesses;
+mod certificate;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -27,6 +28,10 @@ pub(crate) struct Privacy {
 enum PrivacyCommand {
     /// Who looked at a person, when, why and at what; without a person, the latest of all
     Accesses(accesses::Accesses),
+    /// A signed certificate of somebody's erasure: what was done in every place, and until when a copy of a key may open
+    Certificate(certificate::Certify),
+    /// Re-check a certificate: its signature, and what it says against this platform as it is now
+    Verify(certificate::Verify),
     /// Let a member of staff see people in clear
     Permit(OfStaff),
     /// Take that back
@@ -58,6 +63,8 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
     match &asked.command {
         None => roles::run(settings, &[Role::Privacy], as_json).await,
         Some(PrivacyCommand::Accesses(asked)) => accesses::run(settings, asked, as_json).await,
+        Some(PrivacyCommand::Certificate(asked)) => certificate::certify(settings, asked).await,
+        Some(PrivacyCommand::Verify(asked)) => certificate::verify(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
         Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,

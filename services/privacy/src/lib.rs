@@ -10,6 +10,7 @@
 //! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
 //! it twice is saying it once.
 
+pub mod certificate;
 mod epochs;
 mod watch;
 

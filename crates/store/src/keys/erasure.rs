@@ -313,11 +313,16 @@ async fn mark_lossy(tx: &mut Tx, destroyed: &[Row]) -> Result<(), DbError> {
 
 /// Deletes what would lead back to the person.
 fn forget_identities() -> String {
+    format!("DELETE FROM identity WHERE tenant = $1 AND subject = $2 AND {}", naming())
+}
+
+/// Which identities lead back to the person, in SQL: all but the fence.
+pub(super) fn naming() -> String {
     use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone, Quarantine};
     let all = [Order, OrderRecipient, Customer, Phone, Email, Quarantine];
     let fence: Vec<String> =
         all.into_iter().filter(|kind| kind.is_fence()).map(|kind| format!("'{}'", kind.as_str())).collect();
-    format!("DELETE FROM identity WHERE tenant = $1 AND subject = $2 AND kind NOT IN ({})", fence.join(", "))
+    format!("kind NOT IN ({})", fence.join(", "))
 }
 
 async fn state_of(tx: &mut Tx, tenant: &TenantId, subject: SubjectId) -> Result<SubjectState, EraseSubjectError> {
@@ -345,7 +350,7 @@ mod tests {
 
     #[test]
     fn only_the_shops_own_numbers_stay() {
-        assert!(forget_identities().ends_with("NOT IN ('order', 'order-recipient', 'customer')"));
+        assert!(forget_identities().ends_with("kind NOT IN ('order', 'order-recipient', 'customer')"));
     }
 
     #[test]

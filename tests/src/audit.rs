@@ -132,7 +132,7 @@ async fn agree(data: &Path, tenant: &str, environment: &[(&str, &str)]) {
 }
 
 /// The standalone program, in the folder of the other binary.
-fn auditor() -> PathBuf {
+pub(crate) fn auditor() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let beside =
         test.ancestors().skip(1).take(2).map(|folder| folder.join("daybook-audit")).find(|path| path.is_file());

@@ -2,6 +2,8 @@
 //! returns them, the books print the same bytes, a rebuild with the destroyed key succeeds, and a late copy of their order does
 //! not bring them back. And nobody's name, phone or e-mail stands in clear in any byte that was ever stored or printed.
 
+mod certificate;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use sample_shop::{Delivery, Endpoint, Plan, Planted, sign_shopify};
 use testkit::Daybook;
 
 use crate::backend::{Backend, Kind};
+use certificate::Officer;
 
 const TENANT: &str = "acme";
 const SECRET: &str = "a-shop-secret-for-tests";
@@ -178,6 +181,8 @@ async fn erase_somebody(kind: Kind) {
     let books = platform.run(&["show", "books", "--json"]).await;
     assert!(books.contains("assets:cod-receivable:postex"), "{books}");
 
+    let officer = Officer::new(&platform).await;
+    officer.refuses(&platform, &order).await;
     let receipt = platform.run(&["erase", "--order", &order, "--yes", "--json"]).await;
     assert!(!traces(somebody).iter().any(|trace| receipt.contains(trace)));
     platform.folded().await;
@@ -198,6 +203,7 @@ async fn erase_somebody(kind: Kind) {
     gone(&all_reads(&platform, &client, &base, &order).await, somebody);
     assert_eq!(platform.run(&["show", "books", "--json"]).await, books, "{kind:?}: a rebuild without the key");
     platform.run(&["verify"]).await;
+    officer.certifies(&platform, &order, somebody).await;
 
     redact_somebody_else(&platform, &client, &base, &workload.people, somebody).await;
 

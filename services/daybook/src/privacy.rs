@@ -1,8 +1,10 @@
 //! `daybook privacy`: alone it is the role that finishes erasures; with a word behind it, the procedures about people's
-//! data: who looked at whom, who may see people in clear, and what proves an erasure.
+//! data: who looked at whom, who may see people in clear, how long what is personal is
+//! kept, and what proves an erasure.
 
 mod accesses;
 mod certificate;
+mod retention;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -32,6 +34,8 @@ enum PrivacyCommand {
     Certificate(certificate::Certify),
     /// Re-check a certificate: its signature, and what it says against this platform as it is now
     Verify(certificate::Verify),
+    /// How long what is personal is kept, and what is past its time
+    Retention(retention::Retention),
     /// Let a member of staff see people in clear
     Permit(OfStaff),
     /// Take that back
@@ -65,6 +69,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Accesses(asked)) => accesses::run(settings, asked, as_json).await,
         Some(PrivacyCommand::Certificate(asked)) => certificate::certify(settings, asked).await,
         Some(PrivacyCommand::Verify(asked)) => certificate::verify(settings, asked).await,
+        Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
         Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,

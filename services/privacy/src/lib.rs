@@ -12,6 +12,7 @@
 
 pub mod certificate;
 mod epochs;
+pub mod retention;
 mod watch;
 
 pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
@@ -147,10 +148,37 @@ pub enum RedactionError {
     Erase(#[from] EraseError),
 }
 
-/// Finishes unfinished erasures, answers shops' requests for erasure, warns of unusual access and keeps the key epochs, now
-/// and every so often, until it is told to stop.
+/// Finishes unfinished erasures, answers shops' requests for erasure, warns of unusual access, keeps the key epochs and the
+/// time limits, now and every so often, until it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
-    tokio::join!(erase_often(&config, &shutdown), rotate_often(&config, &shutdown));
+    tokio::join!(erase_often(&config, &shutdown), rotate_often(&config, &shutdown), expire_often(&config, &shutdown));
+}
+
+/// How often what is past its time goes. Limits are days.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
+
+async fn expire_often(config: &Config, shutdown: &CancellationToken) {
+    let mut ticks = tokio::time::interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let tenants = match books::tenants(&config.db).await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::warn!(%error, "what is past its time has not gone; trying again");
+                continue;
+            }
+        };
+        for row in tenants {
+            // One that fails does not hold up the others.
+            match retention::expire(&config.keys, &config.log, &config.db, &row, now()).await {
+                Ok(gone) if gone == retention::Expired::default() => {}
+                Ok(retention::Expired { erased, keys, quarantined, accesses }) => {
+                    tracing::info!(tenant = %row.tenant, erased, keys, quarantined, accesses, "what was past its time is gone");
+                }
+                Err(error) => tracing::warn!(tenant = %row.tenant, %error, "not all that is past its time has gone"),
+            }
+        }
+    }
 }
 
 /// How often the epochs are looked after. They last hours and days.

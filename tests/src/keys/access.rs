@@ -158,7 +158,7 @@ async fn whoever_changes_the_record_is_found_and_the_first_place_named() {
             if tampering[0].contains("access_chain") {
                 let refused = open_by(&keys, &one, &looking()).await;
                 assert!(refused.is_err(), "to go on from there would make it whole: {tampering:?}");
-                let purged = keys.purge_access(after(100)).await;
+                let purged = keys.purge_access(&shop(), after(100)).await;
                 assert!(
                     purged.is_err() || purged == Ok(Purged { rows: 0 }),
                     "what was tampered with is kept: {purged:?}"
@@ -184,7 +184,7 @@ async fn a_purge_takes_the_oldest_and_the_rest_still_verifies() {
             open_by(&keys, &one, &staff("support-2", Shown::Masked, after(day))).await.unwrap();
         }
         for (before, removed, left) in [(0, 0, 10), (4, 4, 6), (4, 0, 6), (10, 6, 0), (10, 0, 0)] {
-            assert_eq!(keys.purge_access(after(before)).await.unwrap().rows, removed, "before day {before}");
+            assert_eq!(keys.purge_access(&shop(), after(before)).await.unwrap().rows, removed, "before day {before}");
             let audit = keys.verify_access(&shop()).await.unwrap();
             assert_eq!((audit.rows, audit.first_bad), (left, None));
         }

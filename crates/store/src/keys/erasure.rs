@@ -303,7 +303,7 @@ async fn lock_pages(tx: &mut Tx, whose: Vec<Value>) -> Result<(), DbError> {
 /// Marks the pages that these keys were on: their own keys must not be wrapped by a later epoch. A key that moved after the
 /// locks were taken is on a page whose lock comes late; the database undoes one of two that wait for each other, and it is
 /// run again.
-async fn mark_lossy(tx: &mut Tx, destroyed: &[Row]) -> Result<(), DbError> {
+pub(super) async fn mark_lossy(tx: &mut Tx, destroyed: &[Row]) -> Result<(), DbError> {
     let pages = destroyed.iter().map(|row| row.int(1)).collect::<Result<BTreeSet<i64>, DbError>>()?;
     for page in pages {
         tx.execute("UPDATE page SET state = 'lossy' WHERE page = $1 AND state = 'in-use'", vec![page.into()]).await?;

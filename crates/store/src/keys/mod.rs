@@ -29,6 +29,7 @@ mod keyring;
 mod lock;
 mod remains;
 mod resolve;
+mod retention;
 mod root_file;
 mod rotation;
 mod schedule;
@@ -46,6 +47,7 @@ pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, 
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
 pub use remains::Remains;
+pub use retention::{DueKeys, Limit, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass};
 pub use root_file::{RootKeyError, load_or_create_root};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};

@@ -1,0 +1,198 @@
+//! Time limits, kept: what is past its time goes, by itself and every hour, and going twice takes nothing more.
+//!
+//! For each tenant and class, as [`store::keys::RetentionClass`] names them:
+//!
+//! - **customers**: whoever has nothing but months that are due is erased, as if they had asked; of others the keys of the months
+//!   that are due are destroyed;
+//! - **quarantine**: the key of each month that is due is destroyed, and its inputs leave the list as redriven ones do;
+//! - **accesses**: the oldest rows of the access log go, and the rest still verifies.
+//!
+//! No amount changes: the ledger knows nobody.
+
+use std::collections::BTreeSet;
+
+use commerce::TenantId;
+use event_log::{AppendError, EventLog};
+use events::Event;
+use ledger::Timestamp;
+use store::books::{self, QuarantineRow, TenantRow};
+use store::db::{Db, DbError};
+use store::keys::{DueKeys, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays};
+
+use crate::{EraseError, erase};
+
+/// How many inputs leave the quarantine in one append.
+const CHUNK: usize = 500;
+
+/// What is past its time for one tenant, and what goes with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Keys of customers' data.
+    pub keys: DueKeys,
+    /// Inputs in quarantine.
+    pub quarantined: u64,
+    /// Rows of the access log.
+    pub accesses: u64,
+}
+
+/// What went for one tenant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// People who were erased.
+    pub erased: u64,
+    /// Keys that were destroyed of people who live on.
+    pub keys: u64,
+    /// Inputs that left the quarantine.
+    pub quarantined: u64,
+    /// Rows of the access log.
+    pub accesses: u64,
+}
+
+/// Why not everything went. What went is gone; the next call goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// The key store.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// The read models, where the quarantine is listed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// An erasure.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
+    /// The log, which is told what left the quarantine.
+    #[error("the log was not told what left the quarantine: {0}")]
+    Append(#[from] AppendError),
+}
+
+/// What would go now: a dry run.
+pub async fn due(keys: &KeyStore, db: &Db, tenant: &TenantId, now: Timestamp) -> Result<Due, RetentionError> {
+    let mut due = Due::default();
+    for limit in keys.retention(tenant).await? {
+        let Due { keys, quarantined, accesses } = due_under(keys, db, tenant, limit, now).await?;
+        due.keys = DueKeys { keys: due.keys.keys + keys.keys, subjects: due.keys.subjects + keys.subjects };
+        due.quarantined += quarantined;
+        due.accesses += accesses;
+    }
+    Ok(due)
+}
+
+/// What would go now of one class, were this its limit.
+pub async fn due_under(
+    keys: &KeyStore,
+    db: &Db,
+    tenant: &TenantId,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<Due, RetentionError> {
+    let first_kept = limit.days.first_month_kept(now);
+    Ok(match limit.class {
+        RetentionClass::Customers => Due { keys: keys.due_keys(tenant, &first_kept).await?, ..Due::default() },
+        RetentionClass::Quarantine => {
+            Due { quarantined: stale(db, tenant, &first_kept).await?.len() as u64, ..Due::default() }
+        }
+        RetentionClass::Accesses => {
+            Due { accesses: keys.due_accesses(tenant, limit.days.before(now)).await?, ..Due::default() }
+        }
+    })
+}
+
+/// Does what is due now, for one tenant.
+pub async fn expire(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    row: &TenantRow,
+    now: Timestamp,
+) -> Result<Expired, RetentionError> {
+    let (mut expired, tenant) = (Expired::default(), &row.tenant);
+    for limit in keys.retention(tenant).await? {
+        match limit.class {
+            RetentionClass::Customers => {
+                let first_kept = limit.days.first_month_kept(now);
+                expired.erased = erase_due(keys, log, tenant, &first_kept, now).await?;
+                expired.keys = keys.expire_keys(tenant, &first_kept, now).await?;
+            }
+            RetentionClass::Quarantine => {
+                expired.quarantined = empty_quarantine(keys, log, db, row, limit.days, now).await?;
+            }
+            RetentionClass::Accesses => {
+                expired.accesses = keys.purge_access(tenant, limit.days.before(now)).await?.rows;
+            }
+        }
+    }
+    Ok(expired)
+}
+
+/// Erases everybody who has nothing but months that are due.
+async fn erase_due(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    first_kept: &Month,
+    now: Timestamp,
+) -> Result<u64, RetentionError> {
+    let mut erased = 0;
+    loop {
+        let subjects = keys.due_subjects(tenant, first_kept).await?;
+        if subjects.is_empty() {
+            return Ok(erased);
+        }
+        for subject in subjects {
+            erase(keys, log, tenant, subject, ErasureReason::Retention, now).await?;
+            erased += 1;
+        }
+    }
+}
+
+/// Destroys the keys of months that are due, and then takes their inputs off the list: what a crash leaves listed goes next time.
+async fn empty_quarantine(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    row: &TenantRow,
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<u64, RetentionError> {
+    let (tenant, first_kept) = (&row.tenant, days.first_month_kept(now));
+    let stale = stale(db, tenant, &first_kept).await?;
+    for month in months(row.created_at, days.before(now)) {
+        if let Some(subject) = keys.quarantine_of(tenant, &month).await? {
+            erase(keys, log, tenant, subject, ErasureReason::Retention, now).await?;
+        }
+    }
+    for inputs in stale.chunks(CHUNK) {
+        let left = |input: &QuarantineRow| Event::redriven(tenant.clone(), input.event, now).encode();
+        log.append(inputs.iter().map(left).collect()).await?;
+    }
+    Ok(stale.len() as u64)
+}
+
+/// The inputs that came in months before this one and are still listed.
+async fn stale(db: &Db, tenant: &TenantId, first_kept: &Month) -> Result<Vec<QuarantineRow>, DbError> {
+    let mut listed = books::quarantined(db, tenant).await?;
+    listed.retain(|input| Month::of(input.received_at) < *first_kept);
+    Ok(listed)
+}
+
+/// The months from one time on that ended before the month of another.
+fn months(from: Timestamp, until: Timestamp) -> BTreeSet<Month> {
+    const STEP: usize = 27 * 86_400_000_000;
+    let last = Month::of(until);
+    // Steps shorter than any month miss none.
+    (from.0..until.0).step_by(STEP).map(|at| Month::of(Timestamp(at))).filter(|month| *month < last).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_month_that_ended_is_there_once() {
+        // 2025-12-31T23:00:00Z and 2026-03-02T00:00:00Z.
+        let (from, until) = (Timestamp(1_767_222_000_000_000), Timestamp(1_772_409_600_000_000));
+        let found: Vec<String> = months(from, until).iter().map(|month| month.as_str().to_owned()).collect();
+        assert_eq!(found, ["2025-12", "2026-01", "2026-02"]);
+        assert!(months(until, from).is_empty() && months(until, until).is_empty());
+    }
+}

@@ -116,13 +116,18 @@ async fn install_views(settings: &Settings, db: &Db) {
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_database(settings).await?;
     match KeyStore::open(db, keyring, now()).await {
-        Err(forgotten @ OpenKeysError::ForgottenErasures(_)) => Err(forgotten)
-            .context("nothing works on this platform until they are applied again: run `daybook privacy reapply`"),
+        Err(forgotten @ OpenKeysError::ForgottenErasures(_)) => Err(refuse_forgotten(forgotten)),
         opened => Ok(opened?),
     }
 }
 
-/// The same, also of one that has forgotten erasures, for those who open nobody's box.
+/// Why nothing works on a platform whose key store has forgotten erasures, and what to do.
+pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
+    anyhow::Error::new(forgotten)
+        .context("nothing works on this platform until erasures are applied again: run `daybook privacy reapply`")
+}
+
+/// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
 pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_database(settings).await?;
     Ok(KeyStore::open_for_repair(db, keyring, now()).await?)

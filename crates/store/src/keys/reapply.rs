@@ -130,9 +130,9 @@ async fn list_what_is_not(
     keyring: &Keyring,
     listed: &BTreeMap<(TenantId, SubjectId), Tombstone>,
 ) -> Result<(), KeyStoreError> {
-    let sql = "SELECT s.tenant, s.subject, s.erased_at, e.reason FROM subject s \
-               JOIN erasure e ON e.tenant = s.tenant AND e.subject = s.subject \
-               WHERE s.state = 'erased' ORDER BY s.erased_at, s.tenant, s.subject";
+    let sql = "SELECT s.tenant, s.subject, s.erased_at, e.reason FROM erasure e CROSS JOIN subject s \
+               WHERE s.tenant = e.tenant AND s.subject = e.subject AND s.state = 'erased' \
+               ORDER BY s.erased_at, s.tenant, s.subject";
     let mut missing = Vec::new();
     for row in &db.query(sql, vec![]).await? {
         let reason = row.text(3)?.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;

@@ -51,7 +51,7 @@ pub(super) struct Listed {
     pub(super) tombstones: Vec<Tombstone>,
     /// Where the last whole line ends.
     pub(super) mark: Mark,
-    /// Whether it was read from the beginning, because there was no mark, or this is not the list that it is a mark in.
+    /// Whether it was read from the beginning, because there was no mark in it yet, or this is not the list that it is in.
     pub(super) anew: bool,
 }
 
@@ -83,7 +83,7 @@ impl Keyring {
             last = Some(text.into_owned());
         }
         let mark_now = Mark { position, line: last.unwrap_or_else(|| begin.line.clone()) };
-        Ok(Listed { tombstones, mark: mark_now, anew: mark.is_none_or(|mark| *mark != begin) })
+        Ok(Listed { tombstones, mark: mark_now, anew: begin.position == 0 })
     }
 }
 
@@ -190,7 +190,6 @@ mod tests {
         let ring = keyring(folder.path());
         let none = ring.listed_since(None).unwrap();
         assert_eq!(none, Listed { tombstones: vec![], mark: Mark::default(), anew: true });
-        assert!(!ring.listed_since(Some(&none.mark)).unwrap().anew);
 
         ring.list_erased(&[erased(1), erased(2)]).unwrap();
         let first = ring.listed_since(Some(&none.mark)).unwrap();

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use event_log::{EventLog, ReadFrom};
+use events::{Event, Topic};
 use store::db::{DbError, Dialect};
 use store::keys::{ErasureReason, Reapplied, Stage};
 
@@ -140,6 +142,41 @@ async fn who_was_erased_without_the_restored_store_having_known_them_is_gone_as_
         assert_eq!(attacker.open(&root(), &ring, &people.stolen(|_| true)), 10, "the attack works");
         assert_eq!(people.opened(&keys).await, (10, 0));
     }
+}
+
+/// The log is told again, in case it was restored too; whoever had heard of it hears the same event.
+#[tokio::test]
+async fn what_is_applied_again_is_announced_again_as_the_same_event() {
+    for place in places().await {
+        let log = EventLog::open_sqlite(&place.folder.path().join("log.db"), 1).await.unwrap();
+        let (keys, db) = place.open().await;
+        let people = People::new(&keys, 7_000, 3).await;
+        back_up(&place, &db).await;
+        for (subject, _) in &people.boxes[..2] {
+            privacy::erase(&keys, &log, &shop(), *subject, ErasureReason::Person, after(1)).await.unwrap();
+        }
+        let before = announced(&log).await;
+        put_back(&place, db).await;
+        let (keys, _) = open_for_repair(&place).await;
+        keys.reapply_erasures(after(2)).await.unwrap();
+        assert_eq!(privacy::resume(&keys, &log, after(3)).await.unwrap(), 2);
+        let mut again = announced(&log).await.split_off(2);
+        again.sort_unstable_by_key(|id| before.iter().position(|one| one == id));
+        assert_eq!((again, before.len()), (before, 2));
+        assert_eq!(keys.unfinished_erasures().await.unwrap(), []);
+    }
+}
+
+/// The ids of the events on the topic of erasures, as often as they are there.
+async fn announced(log: &EventLog) -> Vec<uuid::Uuid> {
+    let end = log.end_offsets(Topic::Privacy).await.unwrap()[0];
+    let mut reader = log.reader(&[ReadFrom { topic: Topic::Privacy, partition: 0, offset: 0 }]).unwrap();
+    let mut ids = Vec::new();
+    while (ids.len() as u64) < end {
+        let batch = reader.next_batch(100, Duration::from_secs(10)).await.unwrap();
+        ids.extend(batch.records.iter().map(|stored| Event::decode(&stored.record).unwrap().id));
+    }
+    ids
 }
 
 /// From after the request and before its keys were destroyed: the request is on record, so it happens by itself.

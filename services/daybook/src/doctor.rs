@@ -125,7 +125,7 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
         let forgotten = keys.forgotten_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
         let next =
-            "the key store was restored from before them: run `daybook privacy reapply`; nothing else works until then";
+            "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
         checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
         let troubled = crate::keys::troubled(keys, settings.schedule, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";

@@ -141,7 +141,10 @@ fn text(status: &Status) -> String {
     let keys = |number: i64| count(number.unsigned_abs());
     let forgotten = match status.forgotten_erasures {
         0 => String::new(),
-        number => format!("{number} erasures are forgotten: run `daybook privacy reapply`\n"),
+        number => {
+            let forgotten = plural(number as u64, "erasure is forgotten", "erasures are forgotten");
+            format!("{forgotten}: run `daybook privacy reapply`\n")
+        }
     };
     let bad = if !status.epochs.iter().any(EpochLine::is_trouble) {
         ""

@@ -121,10 +121,10 @@ pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     }
 }
 
-/// Why nothing works on a platform whose key store has forgotten erasures, and what to do.
+/// Why a key store that has forgotten erasures is refused, and what to do.
 pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
     anyhow::Error::new(forgotten)
-        .context("nothing works on this platform until erasures are applied again: run `daybook privacy reapply`")
+        .context("what needs the key store waits until erasures are applied again: run `daybook privacy reapply`")
 }
 
 /// Opens the key store also if it has forgotten erasures, for those who open nobody's box.

@@ -30,7 +30,11 @@ async fn a_restored_key_store_serves_nobody_until_erasures_are_applied_again() {
     for refused in [&up[..], &["ingest", "--listen", "127.0.0.1:0"], &["privacy"], &["show", "order", &order]] {
         let ran = daybook(data, refused).await;
         assert_eq!(ran.code, Some(1), "{refused:?}: {}", ran.out);
-        assert!(ran.err.contains("before 1 erasures") && ran.err.contains("daybook privacy reapply"), "{}", ran.err);
+        assert!(
+            ran.err.contains("forgotten erasures (1)") && ran.err.contains("daybook privacy reapply"),
+            "{}",
+            ran.err
+        );
     }
     for (asked, told) in [("verify", "1 erasure forgotten"), ("doctor", "1 erasures are forgotten")] {
         let ran = daybook(data, &[asked]).await;

@@ -35,7 +35,7 @@ pub enum OpenKeysError {
     /// The key store was restored from before so many erasures and would bring those people back. Open it with
     /// [`KeyStore::open_for_repair`] and apply them again ([`KeyStore::reapply_erasures`]).
     #[error(
-        "this key store was restored from before {0} erasures that it has forgotten, and would open those people's data again"
+        "this key store has forgotten erasures ({0}): it was restored from before them, and would open those people's data again"
     )]
     ForgottenErasures(usize),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.

@@ -1,5 +1,5 @@
 //! `daybook privacy reapply`: the erasures that a restored key store has forgotten are applied again, and announced again in
-//! case the log was restored with it. Until then nothing works on that platform.
+//! case the log was restored with it. Until then whatever needs that key store refuses it.
 
 use std::time::Instant;
 

@@ -3,6 +3,7 @@
 
 mod attacker;
 mod races;
+mod restore;
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use store::schema::books_migrations;
 
 use crate::config::{Backend, Settings, Shown};
 use crate::output::{Align, Answer, Table, explain, mark, plural, strong};
-use crate::platform::{Platform, now, open_books, open_keys, open_log};
+use crate::platform::{Platform, now, open_books, open_keys_for_repair, open_log};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -128,7 +128,8 @@ fn exposed(folder: &Path) -> std::io::Result<Option<PathBuf>> {
 
 /// Everything that has to be opened first. What cannot be opened is a problem of its own, and the rest goes on without it.
 async fn platform(settings: &Settings) -> Vec<Check> {
-    let (log, db, keys) = (open_log(settings).await, open_books(settings).await, open_keys(settings).await);
+    let (log, db) = (open_log(settings).await, open_books(settings).await);
+    let keys = open_keys_for_repair(settings).await;
     let next = match settings.backend {
         Backend::Embedded { .. } => "see what is said of the data folder, the root key and the keyring above",
         Backend::Servers { .. } => "check the settings above, and that the server runs",
@@ -152,6 +153,10 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let unfinished = keys.unfinished_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
         let next = "run `daybook up` or `daybook privacy`: they finish it";
         checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
+        let forgotten = keys.forgotten_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
+        let next =
+            "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
+        checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
         let troubled = crate::keys::troubled(keys, settings.schedule, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));

@@ -8,7 +8,7 @@ use store::keys::{Epoch, KeyCount, KeyStore, Moved, Schedule};
 
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, bar_of_items, count, plural, strong};
-use crate::platform::{Platform, now, open_keys};
+use crate::platform::{Platform, now, open_keys, open_keys_for_repair};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
@@ -26,6 +26,8 @@ struct Status {
     ok: bool,
     active_keys: i64,
     destroyed_keys: i64,
+    /// Erasures from after the state that this key store was restored from.
+    forgotten_erasures: usize,
     epochs: Vec<EpochLine>,
 }
 
@@ -65,23 +67,24 @@ struct Rotated {
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Keys) -> Result<Answer> {
     Platform::require(settings)?;
-    let keys = open_keys(settings).await?;
     match command {
-        Keys::Status => status(&keys, settings.schedule, now()).await,
+        Keys::Status => status(&open_keys_for_repair(settings).await?, settings.schedule, now()).await,
         Keys::Rotate => {
+            let keys = open_keys(settings).await?;
             let begun = keys.begin_epoch(now(), None).await?;
             rewrap(&keys, settings.schedule, begun.map(|epoch| epoch.0)).await
         }
-        Keys::Rewrap => rewrap(&keys, settings.schedule, None).await,
+        Keys::Rewrap => rewrap(&open_keys(settings).await?, settings.schedule, None).await,
     }
 }
 
 async fn status(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Answer> {
     let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
     let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, schedule, now)).collect();
-    let ok = !lines.iter().any(EpochLine::is_trouble);
+    let forgotten_erasures = keys.forgotten_erasures().await?.len();
+    let ok = forgotten_erasures == 0 && !lines.iter().any(EpochLine::is_trouble);
     let KeyCount { active, destroyed } = counted;
-    let status = Status { ok, active_keys: active, destroyed_keys: destroyed, epochs: lines };
+    let status = Status { ok, active_keys: active, destroyed_keys: destroyed, forgotten_erasures, epochs: lines };
     Ok(Answer::new(&status, text(&status)).with_verdict(ok))
 }
 
@@ -136,14 +139,25 @@ fn text(status: &Status) -> String {
         table.row([one.epoch.to_string(), one.state.to_owned(), one.begun_at.clone(), by, pages, lossy, tenants]);
     }
     let keys = |number: i64| count(number.unsigned_abs());
-    let bad = if status.ok {
+    let forgotten = match status.forgotten_erasures {
+        0 => String::new(),
+        number => {
+            let forgotten = plural(number as u64, "erasure is forgotten", "erasures are forgotten");
+            format!("{forgotten}: run `daybook privacy reapply`\n")
+        }
+    };
+    let bad = if !status.epochs.iter().any(EpochLine::is_trouble) {
         ""
     } else {
         "overdue: run `daybook keys rewrap`, and see that the privacy role runs. missing: restore the epoch's file from the \
          keyring's copy, or everything that hangs on it stays unreadable. returned: the key was destroyed and came back with an \
          old copy of the keyring; `daybook keys rewrap` destroys it again\n"
     };
-    format!("{table}{} keys live, {} were destroyed\n{bad}", keys(status.active_keys), keys(status.destroyed_keys))
+    format!(
+        "{table}{} keys live, {} were destroyed\n{forgotten}{bad}",
+        keys(status.active_keys),
+        keys(status.destroyed_keys)
+    )
 }
 
 /// Moves what hangs on earlier epochs and destroys those that are due.

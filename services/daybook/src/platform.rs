@@ -7,7 +7,7 @@ use event_log::EventLog;
 use ledger::Timestamp;
 use secrecy::ExposeSecret;
 use store::db::{Db, Dialect, Durability};
-use store::keys::{KeyStore, Keyring, load_or_create_root};
+use store::keys::{KeyStore, Keyring, OpenKeysError, load_or_create_root};
 use store::schema::{books_migrations, keys_migrations};
 
 use crate::config::{Backend, Settings};
@@ -37,6 +37,18 @@ impl Platform {
             log: open_log(settings).await?,
             db: open_books(settings).await?,
             keys: open_keys(settings).await?,
+        })
+    }
+
+    /// Opens a platform that exists to look after it, also one whose key store has forgotten erasures. Nobody's box is to be
+    /// opened by it.
+    pub(crate) async fn open_for_repair(settings: &Settings) -> Result<Platform> {
+        Platform::require(settings)?;
+        create_private(&settings.data)?;
+        Ok(Platform {
+            log: open_log(settings).await?,
+            db: open_books(settings).await?,
+            keys: open_keys_for_repair(settings).await?,
         })
     }
 
@@ -100,8 +112,28 @@ async fn install_views(settings: &Settings, db: &Db) {
     }
 }
 
-/// Opens the key store with its keyring.
+/// Opens the key store with its keyring. Refuses one that has forgotten erasures.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
+    let (db, keyring) = keys_database(settings).await?;
+    match KeyStore::open(db, keyring, now()).await {
+        Err(forgotten @ OpenKeysError::ForgottenErasures(_)) => Err(refuse_forgotten(forgotten)),
+        opened => Ok(opened?),
+    }
+}
+
+/// Why a key store that has forgotten erasures is refused, and what to do.
+pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
+    anyhow::Error::new(forgotten)
+        .context("what needs the key store waits until erasures are applied again: run `daybook privacy reapply`")
+}
+
+/// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
+pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
+    let (db, keyring) = keys_database(settings).await?;
+    Ok(KeyStore::open_for_repair(db, keyring, now()).await?)
+}
+
+async fn keys_database(settings: &Settings) -> Result<(Db, Keyring)> {
     let opened = match &settings.backend {
         Backend::Embedded { .. } => {
             let path = settings.data.join("keys.db");
@@ -115,7 +147,7 @@ pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
     refuse_lost_root(settings, &db).await?;
     let root = load_or_create_root(&settings.root_key)?;
-    Ok(KeyStore::open(db, Keyring::in_folder(root, &settings.keyring), now()).await?)
+    Ok((db, Keyring::in_folder(root, &settings.keyring)))
 }
 
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the

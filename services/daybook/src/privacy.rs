@@ -4,6 +4,7 @@
 
 mod accesses;
 mod certificate;
+mod reapply;
 mod retention;
 
 use anyhow::Result;
@@ -19,6 +20,7 @@ use crate::roles::{self, Role};
 use crate::tenant;
 
 pub(crate) use accesses::invariant;
+pub(crate) use reapply::invariant as erased_stay_erased;
 
 #[derive(Debug, Args)]
 pub(crate) struct Privacy {
@@ -42,6 +44,8 @@ enum PrivacyCommand {
     Forbid(OfStaff),
     /// List the staff who may see people in clear
     Permitted(OfTenant),
+    /// Apply again the erasures that a restored key store has forgotten; nothing is served until then
+    Reapply,
     /// Set how many people one may look at in an hour before it counts as unusual
     Limit(Limit),
 }
@@ -73,6 +77,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
         Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,
+        Some(PrivacyCommand::Reapply) => reapply::run(settings).await,
         Some(PrivacyCommand::Limit(asked)) => limit(settings, asked).await,
     }
 }

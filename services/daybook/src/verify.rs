@@ -30,7 +30,7 @@ struct ShownFinding<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
+    let platform = Platform::open_for_repair(settings).await?;
     Ok(answer(&report(&platform).await?))
 }
 
@@ -40,6 +40,7 @@ pub(crate) async fn report(platform: &Platform) -> Result<Report> {
     let mut report = processor::verify(&platform.log, &platform.db, &mut |more| bar.inc(more)).await?;
     bar.finish_and_clear();
     report.invariants.push(crate::privacy::invariant(platform).await?);
+    report.invariants.push(crate::privacy::erased_stay_erased(platform).await?);
     Ok(report)
 }
 

@@ -76,7 +76,10 @@ impl Db {
         match self {
             Self::Postgres(pool) => pool.close().await,
             Self::Sqlite(SqliteDb { writer, readers }) => {
+                // The last connection to go takes the write-ahead log along, and one that only reads cannot.
+                let last = writer.acquire().await;
                 readers.close().await;
+                drop(last);
                 writer.close().await;
             }
         }

@@ -12,6 +12,7 @@ use subject_keys::{EpochId, EpochKey, PageId, PageKey, UnwrapError};
 use uuid::Uuid;
 
 use super::keyring::{Keyring, KeyringError};
+use super::reapply::mark_all_lossy;
 use super::{KeyStore, KeyStoreError, corrupt, lock, random};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
 
@@ -31,6 +32,12 @@ pub enum OpenKeysError {
     /// This key store has a keyring, and it is not there. Restore it from its copy: without it nothing that was sealed opens.
     #[error("the keyring of this key store is not in {}", .0.display())]
     NoKeyring(PathBuf),
+    /// The key store was restored from before so many erasures and would bring those people back. Open it with
+    /// [`KeyStore::open_for_repair`] and apply them again ([`KeyStore::reapply_erasures`]).
+    #[error(
+        "this key store has forgotten erasures ({0}): it was restored from before them, and would open those people's data again"
+    )]
+    ForgottenErasures(usize),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {
@@ -127,7 +134,8 @@ impl KeyStore {
     /// Makes the keyring and the database agree again after one of them was restored; gives how many epochs differed.
     ///
     /// An epoch that only the keyring knows is retired from now on: it is of a state of the database that was lost, whose
-    /// copies still open by it. If it is above the current one, the next epoch begins. The key of an epoch that was destroyed,
+    /// copies still open by it. If it is above the current one, the next epoch begins; and everything that lives moves to new
+    /// pages with the next rotation. The key of an epoch that was destroyed,
     /// and came back with an old copy of the keyring, is destroyed again.
     pub async fn reconcile_epochs(&self, at: Timestamp) -> Result<usize, KeyStoreError> {
         let keyring = self.epochs.keyring().clone();
@@ -162,6 +170,10 @@ async fn reconcile_in(tx: &mut Tx, keyring: &Keyring, at: Timestamp) -> Result<(
     }
     if strangers.last().copied() > last {
         begin_in(tx, keyring, at, None).await?;
+    }
+    if !strangers.is_empty() {
+        // Keys that were made in the state that was lost, and erased since, may have been on any of its pages.
+        mark_all_lossy(tx).await?;
     }
     Ok((strangers.len(), returned))
 }
@@ -281,20 +293,20 @@ fn same(one: &EpochKey, other: &EpochKey) -> bool {
 }
 
 impl OpenKeysError {
-    fn of(error: KeyStoreError) -> OpenKeysError {
+    pub(super) fn of(error: KeyStoreError) -> OpenKeysError {
         match error {
             KeyStoreError::Keyring(error) => error.into(),
             KeyStoreError::Db(error) => error.into(),
-            // Beginning an epoch unwraps nothing and opens nothing.
+            // Beginning an epoch and comparing erasures unwrap nothing and open nothing.
             KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted | KeyStoreError::Exhausted(_) => {
-                corrupt("a new epoch could not be begun").into()
+                corrupt("the key store could not be begun").into()
             }
         }
     }
 }
 
 /// Runs something on the keyring where it may wait for the disk.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     keyring: &Keyring,
     work: impl FnOnce(&Keyring) -> Result<T, KeyringError> + Send + 'static,
 ) -> Result<T, KeyringError> {

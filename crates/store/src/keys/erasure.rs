@@ -1,6 +1,7 @@
 //! Erasing a subject, in three steps that are each durable before the next: requested, destroyed, announced.
 //!
-//! Destroying is one transaction: the subject becomes a tombstone, every one of its keys loses its bytes, and of its
+//! Destroying lists the erasure in the keyring, so that a key store restored from before it cannot undo it unseen. Then, in
+//! one transaction, the subject becomes a tombstone, every one of its keys loses its bytes, and of its
 //! identities only the fence stays. What was sealed is unreadable from then on. Then the bytes of the wrapped keys leave
 //! SQLite's write-ahead log too. They survive in backups, and in PostgreSQL's write-ahead log and its archive, until these
 //! are gone; the epochs see to those.
@@ -11,10 +12,11 @@ use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 use subject_keys::EpochId;
 
-use super::epochs::epoch_id;
+use super::epochs::{epoch_id, on_disk};
 use super::identity::{IdentityKind, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
+use super::tombstones::Tombstone;
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
@@ -66,7 +68,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Stage::Requested => "requested",
             Stage::Destroyed => "destroyed",
@@ -170,13 +172,15 @@ impl KeyStore {
     }
 
     /// Destroys all keys of the subject and everything it could be found by, save the fence, and on SQLite sees to it that
-    /// no file of the database holds their bytes any more. Must have been requested.
+    /// no file of the database holds their bytes any more. Must have been requested. One read, an append to the keyring's
+    /// list unless they had been destroyed before, and one transaction.
     pub async fn destroy(
         &self,
         tenant: &TenantId,
         subject: SubjectId,
         at: Timestamp,
     ) -> Result<Erased, EraseSubjectError> {
+        self.list(tenant, subject, at).await?;
         let (dialect, tenant) = (self.db.dialect(), tenant.clone());
         let (erased, destroyed) = self
             .db
@@ -191,6 +195,18 @@ impl KeyStore {
         // Also when they had been destroyed before: a crash or a reader may have come between the two.
         self.db.forget_wal().await.map_err(EraseSubjectError::StillInLog)?;
         Ok(erased)
+    }
+
+    /// Lists an erasure that was requested and is not done, before it is: a list that says too much does no harm, because
+    /// what was requested is finished. One that could not be done, because nobody asked for it, is not listed.
+    async fn list(&self, tenant: &TenantId, subject: SubjectId, at: Timestamp) -> Result<(), KeyStoreError> {
+        let sql = "SELECT e.reason FROM erasure e JOIN subject s ON s.tenant = e.tenant AND s.subject = e.subject \
+                   WHERE e.tenant = $1 AND e.subject = $2 AND s.state <> 'erased'";
+        let rows = self.db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let reason = row.text(0)?.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;
+        let erased = Tombstone { tenant: tenant.clone(), subject, at, reason };
+        Ok(on_disk(self.epochs.keyring(), move |ring| ring.list_erased(&[erased])).await?)
     }
 
     /// Records that the log says it: the erasure is finished. The keys must have been destroyed.
@@ -318,11 +334,15 @@ fn forget_identities() -> String {
 
 /// Which identities lead back to the person, in SQL: all but the fence.
 pub(super) fn naming() -> String {
+    let fence: Vec<String> = fence_kinds().into_iter().map(|kind| format!("'{kind}'")).collect();
+    format!("kind NOT IN ({})", fence.join(", "))
+}
+
+/// The kinds of identities that stay, as they are stored.
+pub(super) fn fence_kinds() -> Vec<&'static str> {
     use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone, Quarantine};
     let all = [Order, OrderRecipient, Customer, Phone, Email, Quarantine];
-    let fence: Vec<String> =
-        all.into_iter().filter(|kind| kind.is_fence()).map(|kind| format!("'{}'", kind.as_str())).collect();
-    format!("kind NOT IN ({})", fence.join(", "))
+    all.into_iter().filter(|kind| kind.is_fence()).map(IdentityKind::as_str).collect()
 }
 
 async fn state_of(tx: &mut Tx, tenant: &TenantId, subject: SubjectId) -> Result<SubjectState, EraseSubjectError> {

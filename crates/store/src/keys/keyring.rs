@@ -3,7 +3,7 @@
 //! A key that is only in a database is in every backup of it, in its write-ahead log and in the archive of that, and
 //! nobody can take it back. An epoch key therefore lies here alone, and destroying it here destroys it everywhere. So the
 //! keyring is never part of a backup: a copy of it for the event of a broken disk is kept on a second disk that follows
-//! every change, destruction included.
+//! every change, destruction included. For the same reason it holds the list of erasures (`tombstones`).
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -23,8 +23,8 @@ const STORE: &str = "store";
 /// How the name of a file begins that is being written and has no place yet.
 const BESIDE: &str = ".epoch-";
 
-/// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits. Clones
-/// are cheap. Every call blocks for a few disk accesses.
+/// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits; and the
+/// list of erasures. Clones are cheap. Every call blocks for a few disk accesses.
 #[derive(Clone)]
 pub struct Keyring {
     root: Arc<RootKey>,
@@ -61,6 +61,15 @@ pub enum KeyringError {
         epoch: EpochId,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The list of erasures was damaged. Restore the file from its copy: who was erased could come back with an old copy of
+    /// the key store.
+    #[error("the list of erasures {} is damaged at byte {byte}: restore it from its copy", .path.display())]
+    DamagedList {
+        /// The file.
+        path: PathBuf,
+        /// Where the damaged line begins.
+        byte: u64,
     },
     /// There is no number left for an epoch.
     #[error("epochs have run out of numbers")]
@@ -204,7 +213,7 @@ impl Keyring {
     }
 
     /// The folder is on the disk, in the folder that holds it, before a key is put into it.
-    fn make_folder(&self) -> io::Result<()> {
+    pub(super) fn make_folder(&self) -> io::Result<()> {
         if self.folder.is_dir() {
             return Ok(());
         }
@@ -215,7 +224,7 @@ impl Keyring {
         }
     }
 
-    fn sync(&self) -> io::Result<()> {
+    pub(super) fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
 }
@@ -246,7 +255,7 @@ fn overwrite(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-fn io_at(path: &Path) -> impl Fn(io::Error) -> KeyringError {
+pub(super) fn io_at(path: &Path) -> impl Fn(io::Error) -> KeyringError {
     move |error| KeyringError::Io { path: path.to_owned(), reason: error.to_string() }
 }
 

@@ -11,6 +11,9 @@
 //! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
 //! durable before the next; [`KeyStore::unfinished_erasures`] tells where to go on after a crash.
 //!
+//! A database that was restored from before an erasure is compared with the keyring's list of them when it is opened, and
+//! refused until [`KeyStore::reapply_erasures`] has applied again what it has forgotten.
+//!
 //! Both run serially within a tenant: SQLite has one writer, and on PostgreSQL each transaction first takes the tenant's
 //! advisory lock, in an order all share. (This rests on PostgreSQL's default isolation, READ COMMITTED, where what is
 //! read after the lock was granted includes what its last holder wrote.) So two first writers meet in one subject, and a
@@ -27,6 +30,7 @@ mod identity;
 mod index;
 mod keyring;
 mod lock;
+mod reapply;
 mod remains;
 mod resolve;
 mod retention;
@@ -36,6 +40,7 @@ mod schedule;
 mod secrets;
 mod subject_key;
 mod tables;
+mod tombstones;
 
 pub use access::{
     Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
@@ -46,11 +51,13 @@ pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
+pub use reapply::Reapplied;
 pub use remains::Remains;
 pub use retention::{DueKeys, Limit, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass};
 pub use root_file::{RootKeyError, load_or_create_root};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};
+pub use tombstones::Tombstone;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,8 +115,19 @@ pub enum KeyStoreError {
 
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
-    /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch.
+    /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch, and a
+    /// database that has forgotten erasures which the keyring lists: it was restored from before them.
     pub async fn open(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
+        let store = KeyStore::open_for_repair(db, keyring, now).await?;
+        match store.forgotten_erasures().await.map_err(OpenKeysError::of)?.len() {
+            0 => Ok(store),
+            forgotten => Err(OpenKeysError::ForgottenErasures(forgotten)),
+        }
+    }
+
+    /// The same, also if it has forgotten erasures: to look after it ([`KeyStore::reapply_erasures`]), and for nothing else,
+    /// because it opens the data of people who were erased.
+    pub async fn open_for_repair(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let epochs = Arc::new(Epochs::open(&db, keyring, now).await?);
         Ok(KeyStore { db, epochs, caches: Caches::new() })
     }

@@ -39,6 +39,32 @@ pub(super) static SUBJECT: Table = Table {
     ],
 };
 
+/// A subject whose erasure is applied again, known here or not. Who writes it holds the tenant's lock.
+pub(super) static SUBJECT_TOMBSTONE: Table = Table {
+    name: "subject",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::replace("state", Text),
+        Column::keep("created_at", Int),
+        Column::replace("erased_at", Int),
+    ],
+};
+
+/// Bulk writes only add erasures: what is on record stays as it is.
+pub(super) static ERASURE: Table = Table {
+    name: "erasure",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::keep("reason", Text),
+        Column::keep("stage", Text),
+        Column::keep("requested_at", Int),
+        Column::keep("destroyed_at", Int),
+        Column::keep("epoch", Int),
+    ],
+};
+
 /// Bulk writes only add keys: nothing but an erasure changes one.
 pub(super) static SUBJECT_KEY: Table = Table {
     name: "subject_key",
@@ -65,6 +91,32 @@ pub(super) static SUBJECT_KEY_PLACE: Table = Table {
         Column::replace("page", Int),
         Column::replace("wrapped", Blob),
         Column::keep("state", Text),
+    ],
+};
+
+/// A key that is destroyed. Who writes it holds the tenant's lock and the current epoch.
+pub(super) static DESTROYED_KEY: Table = Table {
+    name: "subject_key",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("month", Text),
+        Column::keep("key_id", Text),
+        Column::keep("page", Int),
+        Column::replace("wrapped", Blob),
+        Column::replace("state", Text),
+        Column::replace("destroyed_at", Int),
+    ],
+};
+
+/// Whose an identity is. Bulk statements read and delete it.
+pub(super) static IDENTITY_OWNER: Table = Table {
+    name: "identity",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("blind", Blob),
+        Column::keep("kind", Text),
+        Column::keep("subject", Text),
     ],
 };
 

@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use event_log::EventLog;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
+use store::keys::OpenKeysError;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -132,6 +133,18 @@ async fn answers<T, E>(question: impl Future<Output = Result<T, E>>) -> &'static
         Ok(Err(_)) => "unavailable",
         Err(_) => "no answer in time",
     }
+}
+
+/// Ends with an error when the key store has forgotten erasures: it was put back from before them while this process runs,
+/// which would open those people's data again.
+pub(super) async fn watch_erasures(platform: Platform, working: CancellationToken) -> Result<()> {
+    while working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
+        let forgotten = platform.keys.forgotten_erasures().await.map_or(0, |list| list.len());
+        if forgotten > 0 {
+            return Err(crate::platform::refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten)));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the metric `processor_lag_records` until told to stop.

@@ -1,0 +1,77 @@
+//! A key store from before an erasure is put back, as the operator meets it.
+
+use super::*;
+
+/// The database's files: the write-ahead log's index is made anew.
+const FILES: [&str; 3] = ["keys.db", "keys.db-wal", "keys.db-shm"];
+
+fn copy(from: &Path, to: &Path) {
+    for name in FILES {
+        drop(std::fs::remove_file(to.join(name)));
+        if name != FILES[2] && from.join(name).exists() {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_restored_key_store_serves_nobody_until_erasures_are_applied_again() {
+    let (data, files, backup) = (scratch(), scratch(), scratch());
+    let data = data.path();
+    let workload = orders_as_files(files.path(), 5);
+    let order = customer(&workload).order_id.to_string();
+    daybook(data, &["tenant", "add", "kohsar"]).await.text();
+    daybook(data, &["import", "shopify-orders", files.path().to_str().unwrap()]).await.text();
+    copy(data, backup.path());
+    assert_eq!(daybook(data, &["erase", "--order", &order, "--yes", "--json"]).await.json()["already"], false);
+    copy(backup.path(), data);
+
+    let up = ["up", "--listen", "127.0.0.1:0"];
+    for refused in [&up[..], &["ingest", "--listen", "127.0.0.1:0"], &["privacy"], &["show", "order", &order]] {
+        let ran = daybook(data, refused).await;
+        assert_eq!(ran.code, Some(1), "{refused:?}: {}", ran.out);
+        assert!(
+            ran.err.contains("forgotten erasures (1)") && ran.err.contains("daybook privacy reapply"),
+            "{}",
+            ran.err
+        );
+    }
+    for (asked, told) in [("verify", "1 erasure forgotten"), ("doctor", "1 erasures are forgotten")] {
+        let ran = daybook(data, &[asked]).await;
+        assert_eq!(ran.code, Some(1), "{asked}: {}", ran.out);
+        assert!(ran.out.contains(told) && ran.out.contains("daybook privacy reapply"), "{}", ran.out);
+    }
+    let status = daybook(data, &["keys", "status"]).await;
+    assert!(status.code == Some(1) && status.out.contains("daybook privacy reapply"), "{}", status.out);
+
+    let done = daybook(data, &["privacy", "reapply", "--json"]).await.json();
+    assert_eq!([&done["applied"], &done["announced"]].map(Value::as_u64), [Some(1), Some(1)], "{done}");
+    let again = daybook(data, &["privacy", "reapply", "--json"]).await.json();
+    assert_eq!([&again["applied"], &again["announced"]].map(Value::as_u64), [Some(0), Some(0)], "{again}");
+    let shown = daybook(data, &["show", "order", &order, "--json"]).await.json();
+    assert_eq!(shown["people"][0]["state"], "erased", "{shown}");
+    for asked in [&["verify"][..], &["doctor"], &["keys", "status"]] {
+        daybook(data, asked).await.text();
+    }
+    let mut running = Daybook::start(data, &up, &EMBEDDED).unwrap();
+    running.port(SOON).await.unwrap();
+    forget(data).await;
+    let stopped = running.ended(SOON).await.unwrap();
+    assert_eq!(stopped.code(), Some(1), "put back under it while it runs");
+    assert!(running.stderr().contains("daybook privacy reapply"), "{}", running.stderr());
+}
+
+/// Makes the rows of the database those of before the erasure.
+async fn forget(data: &Path) {
+    let migrations = keys_migrations(Dialect::Sqlite);
+    let db = Db::open_sqlite(&data.join("keys.db"), Durability::Full, &migrations).await.unwrap();
+    let changed = db.run_tx("test", |tx| {
+        Box::pin(async move {
+            tx.execute("UPDATE subject SET state = 'active', erased_at = NULL WHERE state = 'erased'", vec![]).await?;
+            tx.execute("DELETE FROM erased_list", vec![]).await?;
+            tx.execute("DELETE FROM erasure", vec![]).await
+        })
+    });
+    assert_eq!(changed.await.map_err(|error: DbError| error), Ok(1));
+    db.close().await;
+}

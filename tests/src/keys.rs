@@ -1,6 +1,7 @@
 //! The key store on both databases: who is who, keys that live and die, and what two processes do to each other.
 
 mod access;
+mod hold;
 mod retention;
 
 use std::collections::BTreeSet;

@@ -150,7 +150,7 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         checks.extend(of_books(db).await);
     }
     if let Ok(keys) = &keys {
-        let unfinished = keys.unfinished_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
+        let unfinished = keys.due_erasures(now()).await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
         let next = "run `daybook up` or `daybook privacy`: they finish it";
         checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
         let forgotten = keys.forgotten_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);

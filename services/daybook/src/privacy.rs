@@ -4,6 +4,7 @@
 
 mod accesses;
 mod certificate;
+mod hold;
 mod reapply;
 mod retention;
 
@@ -36,6 +37,12 @@ enum PrivacyCommand {
     Certificate(certificate::Certify),
     /// Re-check a certificate: its signature, and what it says against this platform as it is now
     Verify(certificate::Verify),
+    /// Keep somebody from being erased until a day, while cash is open, a dispute runs or the law forbids it
+    Hold(hold::Keep),
+    /// End a hold before its day
+    Release(hold::Release),
+    /// Who is held, why, and until when
+    Holds(OfTenant),
     /// How long what is personal is kept, and what is past its time
     Retention(retention::Retention),
     /// Let a member of staff see people in clear
@@ -73,6 +80,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Accesses(asked)) => accesses::run(settings, asked, as_json).await,
         Some(PrivacyCommand::Certificate(asked)) => certificate::certify(settings, asked).await,
         Some(PrivacyCommand::Verify(asked)) => certificate::verify(settings, asked).await,
+        Some(PrivacyCommand::Hold(asked)) => hold::keep(settings, asked).await,
+        Some(PrivacyCommand::Release(asked)) => hold::release(settings, asked).await,
+        Some(PrivacyCommand::Holds(of)) => hold::list(settings, of).await,
         Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,

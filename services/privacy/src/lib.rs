@@ -96,12 +96,12 @@ pub async fn erase(
     finish(keys, log, tenant, subject, now).await
 }
 
-/// Finishes what was begun before a crash or while something was unavailable; gives how many erasures that were. One that
-/// fails does not keep the others waiting.
+/// Finishes what was begun before a crash, while something was unavailable or under a hold that has ended; gives how many
+/// erasures that were. One that fails does not keep the others waiting.
 pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<usize, ResumeError> {
     let mut finished = 0;
     let mut failures = Vec::new();
-    for erasure in keys.unfinished_erasures().await? {
+    for erasure in keys.due_erasures(now).await? {
         match finish(keys, log, &erasure.tenant, erasure.subject, now).await {
             Ok(_) => finished += 1,
             Err(error) => failures.push(error),
@@ -131,6 +131,8 @@ pub async fn answer_redactions(
         // One that fails does not hold up the others.
         match erase(keys, log, &tenant, subject, ErasureReason::Shop, now).await {
             Ok(_) => erased += 1,
+            // On record; done when the hold ends.
+            Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
     }

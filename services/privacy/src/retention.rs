@@ -7,7 +7,7 @@
 //! - **quarantine**: the key of each month that is due is destroyed, and its inputs leave the list as redriven ones do;
 //! - **accesses**: the oldest rows of the access log go, and the rest still verifies.
 //!
-//! No amount changes: the ledger knows nobody.
+//! Whoever is held ([`store::keys::Hold`]) keeps everything until the hold ends. No amount changes: the ledger knows nobody.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,9 @@ use events::Event;
 use ledger::Timestamp;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::db::{Db, DbError};
-use store::keys::{DueKeys, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays};
+use store::keys::{
+    DueKeys, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays,
+};
 
 use crate::{EraseError, erase};
 
@@ -87,7 +89,7 @@ pub async fn due_under(
 ) -> Result<Due, RetentionError> {
     let first_kept = limit.days.first_month_kept(now);
     Ok(match limit.class {
-        RetentionClass::Customers => Due { keys: keys.due_keys(tenant, &first_kept).await?, ..Due::default() },
+        RetentionClass::Customers => Due { keys: keys.due_keys(tenant, &first_kept, now).await?, ..Due::default() },
         RetentionClass::Quarantine => {
             Due { quarantined: stale(db, tenant, &first_kept).await?.len() as u64, ..Due::default() }
         }
@@ -134,13 +136,17 @@ async fn erase_due(
 ) -> Result<u64, RetentionError> {
     let mut erased = 0;
     loop {
-        let subjects = keys.due_subjects(tenant, first_kept).await?;
+        let subjects = keys.due_subjects(tenant, first_kept, now).await?;
         if subjects.is_empty() {
             return Ok(erased);
         }
         for subject in subjects {
-            erase(keys, log, tenant, subject, ErasureReason::Retention, now).await?;
-            erased += 1;
+            match erase(keys, log, tenant, subject, ErasureReason::Retention, now).await {
+                Ok(_) => erased += 1,
+                // Somebody has just held them.
+                Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

@@ -25,13 +25,17 @@ async fn keys_end_by_months_and_people_with_their_last_one() {
 
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
         assert_eq!(first_kept, month("2024-11"));
-        assert_eq!(keys.due_keys(&shop(), &first_kept).await.unwrap(), DueKeys { keys: 2, subjects: 2 });
-        assert_eq!(keys.due_subjects(&shop(), &first_kept).await.unwrap(), [gone_id], "the other has a later month");
+        assert_eq!(keys.due_keys(&shop(), &first_kept, NOVEMBER).await.unwrap(), DueKeys { keys: 2, subjects: 2 });
+        assert_eq!(
+            keys.due_subjects(&shop(), &first_kept, NOVEMBER).await.unwrap(),
+            [gone_id],
+            "the other has a later month"
+        );
         super::erase(&keys, gone_id, NOVEMBER).await;
         for expected in [1, 0] {
             assert_eq!(keys.expire_keys(&shop(), &first_kept, NOVEMBER).await.unwrap(), expected);
         }
-        assert_eq!(keys.due_keys(&shop(), &first_kept).await.unwrap(), DueKeys::default());
+        assert_eq!(keys.due_keys(&shop(), &first_kept, NOVEMBER).await.unwrap(), DueKeys::default());
 
         let opened = async |subject, sealed: &[u8]| open(&keys, subject, sealed).await.unwrap();
         assert!(matches!(opened(gone_id, &boxes[0]).await, Opened::Erased));

@@ -13,6 +13,7 @@ use ledger::Timestamp;
 use subject_keys::EpochId;
 
 use super::epochs::{epoch_id, on_disk};
+use super::hold::{HoldReason, held_until, unheld};
 use super::identity::{IdentityKind, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
@@ -141,6 +142,14 @@ pub enum EraseSubjectError {
     /// A step was skipped: an erasure is first requested, then destroyed, then announced.
     #[error("the erasure has not come that far: request it, then destroy, then announce")]
     OutOfOrder,
+    /// A hold stands. What was requested is carried out when the last one ends.
+    #[error("a hold ({}) stands until {until}: what is on record is erased when it ends", .reason.as_str())]
+    Held {
+        /// Why.
+        reason: HoldReason,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
     /// The keys are destroyed, but SQLite's write-ahead log still holds their wrapped bytes: destroy again, which tries
     /// this again.
     #[error("the keys are destroyed, but their wrapped bytes are still in the write-ahead log: {0}")]
@@ -198,11 +207,13 @@ impl KeyStore {
     }
 
     /// Lists an erasure that was requested and is not done, before it is: a list that says too much does no harm, because
-    /// what was requested is finished. One that could not be done, because nobody asked for it, is not listed.
+    /// what was requested is finished. One that could not be done, because nobody asked for it or a hold stands, is not listed.
     async fn list(&self, tenant: &TenantId, subject: SubjectId, at: Timestamp) -> Result<(), KeyStoreError> {
         let sql = "SELECT e.reason FROM erasure e JOIN subject s ON s.tenant = e.tenant AND s.subject = e.subject \
-                   WHERE e.tenant = $1 AND e.subject = $2 AND s.state <> 'erased'";
-        let rows = self.db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+                   WHERE e.tenant = $1 AND e.subject = $2 AND s.state <> 'erased' AND ";
+        let sql = format!("{sql}{}", unheld("e", 3));
+        let args = vec![tenant.as_str().into(), subject.to_string().into(), at.0.into()];
+        let rows = self.db.query(&sql, args).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         let reason = row.text(0)?.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;
         let erased = Tombstone { tenant: tenant.clone(), subject, at, reason };
@@ -236,6 +247,17 @@ impl KeyStore {
         let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at, epoch FROM erasure \
                    WHERE stage <> 'announced' ORDER BY requested_at, tenant, subject";
         let rows = self.db.query(sql, vec![]).await?;
+        Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
+    }
+
+    /// Those of them that no hold keeps waiting.
+    pub async fn due_erasures(&self, now: Timestamp) -> Result<Vec<Erasure>, KeyStoreError> {
+        let sql = format!(
+            "SELECT e.tenant, e.subject, e.reason, e.stage, e.requested_at, e.destroyed_at, e.epoch FROM erasure e \
+             WHERE e.stage <> 'announced' AND (e.stage = 'destroyed' OR {}) ORDER BY e.requested_at, e.tenant, e.subject",
+            unheld("e", 1)
+        );
+        let rows = self.db.query(&sql, vec![now.0.into()]).await?;
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
     }
 
@@ -282,6 +304,9 @@ async fn destroy_in(
     lock::tenants(tx, dialect, [tenant]).await?;
     if let SubjectState::Erased { at } = state_of(tx, tenant, subject).await? {
         return Ok((Erased::Already(at), Vec::new()));
+    }
+    if let Some((reason, until)) = held_until(tx, tenant, subject, at).await? {
+        return Err(EraseSubjectError::Held { reason, until });
     }
     let whose = || vec![tenant.as_str().into(), subject.to_string().into()];
     let dated = || whose().into_iter().chain([at.0.into()]).collect::<Vec<Value>>();
@@ -345,7 +370,11 @@ pub(super) fn fence_kinds() -> Vec<&'static str> {
     all.into_iter().filter(|kind| kind.is_fence()).map(IdentityKind::as_str).collect()
 }
 
-async fn state_of(tx: &mut Tx, tenant: &TenantId, subject: SubjectId) -> Result<SubjectState, EraseSubjectError> {
+pub(super) async fn state_of(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    subject: SubjectId,
+) -> Result<SubjectState, EraseSubjectError> {
     let sql = "SELECT state, erased_at FROM subject WHERE tenant = $1 AND subject = $2";
     let rows = tx.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
     let row = rows.first().ok_or(EraseSubjectError::UnknownSubject)?;

@@ -26,6 +26,7 @@ mod access;
 mod boxes;
 mod epochs;
 mod erasure;
+mod hold;
 mod identity;
 mod index;
 mod keyring;
@@ -49,6 +50,7 @@ pub use access::{
 pub use boxes::{BoxRef, OpenBoxError};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
+pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
 pub use reapply::Reapplied;

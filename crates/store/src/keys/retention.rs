@@ -10,6 +10,7 @@ use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 
 use super::erasure::mark_lossy;
+use super::hold::unheld;
 use super::identity::{IdentityHint, IdentityKind, Month, SubjectState};
 use super::resolve::subject;
 use super::subject_key::key_id;
@@ -152,28 +153,37 @@ impl KeyStore {
         Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
-    /// Counts the keys of months before this one.
-    pub async fn due_keys(&self, tenant: &TenantId, first_kept: &Month) -> Result<DueKeys, KeyStoreError> {
-        let sql = "SELECT COUNT(*), COUNT(DISTINCT subject) FROM subject_key \
-                   WHERE tenant = $1 AND month < $2 AND state = 'active'";
-        let rows = self.db.query(sql, month_args(tenant, first_kept)).await?;
+    /// Counts the keys of months before this one, of whom nothing holds now.
+    pub async fn due_keys(
+        &self,
+        tenant: &TenantId,
+        first_kept: &Month,
+        now: Timestamp,
+    ) -> Result<DueKeys, KeyStoreError> {
+        let sql = format!("SELECT COUNT(*), COUNT(DISTINCT k.subject) FROM {}", due_rows());
+        let rows = self.db.query(&sql, due_args(tenant, first_kept, now)).await?;
         let Some(row) = rows.first() else { return Ok(DueKeys::default()) };
         Ok(DueKeys { keys: row.int(0)?.unsigned_abs(), subjects: row.int(1)?.unsigned_abs() })
     }
 
-    /// Subjects who have keys of months before this one, and no others; some of them.
-    pub async fn due_subjects(&self, tenant: &TenantId, first_kept: &Month) -> Result<Vec<SubjectId>, KeyStoreError> {
+    /// Subjects who have keys of months before this one and no others, and whom nothing holds now; some of them.
+    pub async fn due_subjects(
+        &self,
+        tenant: &TenantId,
+        first_kept: &Month,
+        now: Timestamp,
+    ) -> Result<Vec<SubjectId>, KeyStoreError> {
         let sql = format!(
-            "SELECT DISTINCT due.subject FROM subject_key due \
-             WHERE due.tenant = $1 AND due.month < $2 AND due.state = 'active' AND NOT EXISTS \
-             (SELECT 1 FROM subject_key later WHERE later.tenant = $1 AND later.subject = due.subject \
-              AND later.month >= $2 AND later.state = 'active') LIMIT {CHUNK}"
+            "SELECT DISTINCT k.subject FROM {} AND NOT EXISTS \
+             (SELECT 1 FROM subject_key later WHERE later.tenant = $1 AND later.subject = k.subject \
+              AND later.month >= $2 AND later.state = 'active') LIMIT {CHUNK}",
+            due_rows()
         );
-        let rows = self.db.query(&sql, month_args(tenant, first_kept)).await?;
+        let rows = self.db.query(&sql, due_args(tenant, first_kept, now)).await?;
         Ok(rows.iter().map(|row| subject(row.text(0)?)).collect::<Result<_, DbError>>()?)
     }
 
-    /// Destroys the keys of months before this one, of whomever; gives how many. The subjects live on under their other keys.
+    /// Destroys the keys of months before this one, of whomever nothing holds; gives how many. The subjects live on under their other keys.
     /// Interrupted, it goes on when it is called again.
     pub async fn expire_keys(
         &self,
@@ -216,29 +226,31 @@ async fn expire_in(tx: &mut Tx, tenant: &TenantId, first_kept: &Month, at: Times
         tx.query("PRAGMA secure_delete = ON", vec![]).await?;
     }
     lock::tenants(tx, dialect, [tenant]).await?;
-    let chosen = format!(
-        "SELECT key_id FROM subject_key WHERE tenant = $1 AND month < $2 AND state = 'active' ORDER BY key_id LIMIT {CHUNK}"
-    );
+    let chosen = format!("SELECT k.key_id FROM {} ORDER BY k.key_id LIMIT {CHUNK}", due_rows());
     if dialect == Dialect::Postgres {
         // Pages before keys, as everybody does.
         let pages = format!(
             "SELECT page FROM page WHERE page IN (SELECT page FROM subject_key WHERE key_id IN ({chosen})) \
              ORDER BY page FOR UPDATE"
         );
-        tx.query(&pages, month_args(tenant, first_kept)).await?;
+        tx.query(&pages, due_args(tenant, first_kept, at)).await?;
     }
     let destroy = format!(
         "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 WHERE key_id IN ({chosen}) \
          AND state = 'active' RETURNING key_id, page"
     );
-    let args = month_args(tenant, first_kept).into_iter().chain([at.0.into()]).collect();
-    let destroyed = tx.query(&destroy, args).await?;
+    let destroyed = tx.query(&destroy, due_args(tenant, first_kept, at)).await?;
     mark_lossy(tx, &destroyed).await?;
     Ok(destroyed)
 }
 
-fn month_args(tenant: &TenantId, month: &Month) -> Vec<Value> {
-    vec![tenant.as_str().into(), month.as_str().into()]
+/// Keys that are due: of a tenant, of months before one, of whom nothing holds at a time.
+fn due_rows() -> String {
+    format!("subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {}", unheld("k", 3))
+}
+
+fn due_args(tenant: &TenantId, month: &Month, now: Timestamp) -> Vec<Value> {
+    vec![tenant.as_str().into(), month.as_str().into(), now.0.into()]
 }
 
 fn limit(row: &Row) -> Result<(RetentionClass, RetentionDays), DbError> {

@@ -15,7 +15,7 @@ use super::epochs::epoch_id;
 use super::identity::{IdentityKind, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
-use super::{KeyStore, KeyStoreError, corrupt, lock};
+use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
@@ -285,6 +285,7 @@ async fn destroy_in(
                   WHERE tenant = $1 AND subject = $2";
     tx.execute(copies, whose()).await?;
     tx.execute(&forget_identities(), whose()).await?;
+    index_pages::forget(tx, whose).await?;
     Ok((Erased::Now(at), destroyed))
 }
 

@@ -54,7 +54,7 @@ impl KeyStore {
         Ok(sealings)
     }
 
-    async fn resolve_in(&self, tx: &mut Tx, people: &[Claimant]) -> Result<Vec<Sealing>, KeyStoreError> {
+    pub(super) async fn resolve_in(&self, tx: &mut Tx, people: &[Claimant]) -> Result<Vec<Sealing>, KeyStoreError> {
         lock::tenants(tx, self.db.dialect(), people.iter().map(|person| &person.tenant)).await?;
         let (standings, pages) = self.standings(tx, &kinds(people)).await?;
         let mut register = Register::new(standings);

@@ -210,3 +210,117 @@ async fn a_damaged_index_page_is_an_answer_of_its_own_and_holds_up_nobody_else()
         "nobody is taken for somebody new"
     );
 }
+
+/// Everything that was ever written, and by which keys it can be read.
+#[derive(Default)]
+struct Log {
+    pages: Vec<(i64, i64, Vec<u8>)>,
+    marks: Vec<(i64, Blind)>,
+}
+
+impl Log {
+    fn take(&mut self, pages: &[Row], identities: &[Row]) {
+        let page = |row: &Row| (row.int(0).unwrap(), row.int(1).unwrap(), row.blob(2).unwrap().to_vec());
+        self.pages.extend(pages.iter().map(page));
+        let mark = |row: &Row| (row.int(0).unwrap(), blind(row.blob(1).unwrap()).unwrap());
+        self.marks.extend(identities.iter().map(mark));
+    }
+
+    /// What stands in the database now.
+    async fn follow(&mut self, keys: &KeyStore) {
+        let pages = keys.db.query(PAGES, vec![]).await.unwrap();
+        self.take(&pages, &keys.db.query(MARKS, vec![]).await.unwrap());
+    }
+
+    /// Whether anybody who has the tenant's index key, and the epochs that are left, finds this phone number.
+    async fn tells(&self, keys: &KeyStore, phone: &str) -> bool {
+        let index = keys.existing_index_key(&shop()).await.unwrap().unwrap();
+        let tag = index.blind("phone", phone);
+        for (page, epoch, wrapped) in &self.pages {
+            let Ok(epoch) = keys.epochs.of(*epoch).await else { continue };
+            let key = epoch.unwrap_index_page(page_id(*page).unwrap(), wrapped).unwrap();
+            if self.marks.contains(&(*page, key.mark(&tag))) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+const PAGES: &str = "SELECT page, epoch, wrapped FROM index_page";
+const MARKS: &str = "SELECT page, mark FROM paged_identity";
+
+/// Resolves these people in a transaction that is rolled back, of which the log has all.
+async fn in_vain(keys: &KeyStore, people: &[PersonRef], log: &mut Log) {
+    let people = Arc::new(keys.blind(people.to_vec()).await.unwrap());
+    let (store, written) = (keys.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let out = Arc::clone(&written);
+    let unit = keys.db.run_tx("in-vain", move |tx| {
+        let (store, people, out) = (store.clone(), Arc::clone(&people), Arc::clone(&out));
+        Box::pin(async move {
+            store.resolve_in(tx, &people).await?;
+            let rows = (tx.query(PAGES, vec![]).await?, tx.query(MARKS, vec![]).await?);
+            *out.lock().unwrap() = Some(rows);
+            Err::<(), KeyStoreError>(corrupt("rolled back").into())
+        })
+    });
+    assert!(unit.await.is_err());
+    let (pages, marks) = written.lock().unwrap().take().unwrap();
+    log.take(&pages, &marks);
+}
+
+fn by_phone(number: &str) -> PersonRef {
+    let identities = vec![IdentityHint { kind: Phone, value: Pii::new(number.to_owned()) }];
+    PersonRef { tenant: shop(), identities, month: Month::of(Timestamp(0)), at: Timestamp(0) }
+}
+
+async fn rotate(keys: &KeyStore, at: i64, log: &mut Log) {
+    keys.begin_epoch(Timestamp(at), None).await.unwrap();
+    keys.rewrap(|_| {}).await.unwrap();
+    log.follow(keys).await;
+}
+
+/// However full the pages were: written in vain on a page that lived on, on one that was then split, and on one that was
+/// itself rolled back.
+#[tokio::test]
+async fn whoever_was_written_in_vain_and_then_for_good_is_forgotten_with_the_epoch_of_the_erasure() {
+    for others in [0, 40, 128] {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, mut log) = (open(folder.path()).await, Log::default());
+        let crowd = |from: i32| (from..from + others).map(|number| by_phone(&number.to_string())).collect::<Vec<_>>();
+        keys.resolve(crowd(0)).await.unwrap();
+        in_vain(&keys, &[by_phone("erased")], &mut log).await;
+        rotate(&keys, 1, &mut log).await;
+        in_vain(&keys, &[crowd(1_000), vec![by_phone("erased")]].concat(), &mut log).await;
+        rotate(&keys, 2, &mut log).await;
+        let subject = keys.resolve(vec![by_phone("erased"), by_phone("kept")]).await.unwrap()[0].subject();
+        log.follow(&keys).await;
+        keys.request_erasure(&shop(), subject, ErasureReason::Person, Timestamp(2)).await.unwrap();
+        keys.destroy(&shop(), subject, Timestamp(2)).await.unwrap();
+        log.follow(&keys).await;
+        rotate(&keys, 3, &mut log).await;
+        assert!(log.tells(&keys, "erased").await && log.tells(&keys, "kept").await);
+
+        let last = keys.erasure_of(&shop(), subject).await.unwrap().unwrap().epoch;
+        assert_eq!(keys.destroy_epochs(Timestamp(3), Timestamp(9)).await.unwrap().last().copied(), last);
+        let keys = open(folder.path()).await;
+        assert!(!log.tells(&keys, "erased").await, "beside {others} others");
+        assert!(log.tells(&keys, "kept").await);
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_only_ever_written_in_vain_is_forgotten_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut keys, mut log) = (open(folder.path()).await, Log::default());
+    keys.resolve(vec![by_phone("kept")]).await.unwrap();
+    in_vain(&keys, &[by_phone("never heard of again")], &mut log).await;
+    for epoch in 1..=31 {
+        rotate(&keys, epoch, &mut log).await;
+        assert!(epoch > 1 || log.tells(&keys, "never heard of again").await);
+    }
+    keys.destroy_epochs(Timestamp(31), Timestamp(31)).await.unwrap();
+    keys = open(folder.path()).await;
+    assert!(!log.tells(&keys, "never heard of again").await);
+    assert!(log.tells(&keys, "kept").await);
+}

@@ -30,12 +30,16 @@ const TENANTS: i64 = 256;
 /// What a rotation has moved so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Pages of keys and index pages that were wrapped anew.
+    /// Pages of keys that were wrapped anew.
     pub pages: u64,
-    /// Pages that had lost a key or an identity, and index pages that had had their time: they were left.
+    /// Pages that had lost a key and were left.
     pub left: u64,
     /// Keys that moved from a page that was left to another.
     pub keys: u64,
+    /// Index pages that were wrapped anew.
+    pub index_pages: u64,
+    /// Index pages that had lost an identity, or had had their time, and were left.
+    pub left_index_pages: u64,
     /// Identities that moved from an index page that was left to another.
     pub identities: u64,
     /// Index keys that were wrapped anew, one for each tenant.
@@ -305,6 +309,8 @@ impl Moved {
             pages: self.pages + more.pages,
             left: self.left + more.left,
             keys: self.keys + more.keys,
+            index_pages: self.index_pages + more.index_pages,
+            left_index_pages: self.left_index_pages + more.left_index_pages,
             identities: self.identities + more.identities,
             tenants: self.tenants + more.tenants,
             damaged: self.damaged + more.damaged,

@@ -40,7 +40,7 @@ impl KeyStore {
             match self.index_page(row).await {
                 Ok(page) if page.may_be_wrapped_by(epoch) => {
                     written.pages.push(page.wrapped_by(&current)?.row());
-                    moved.pages += 1;
+                    moved.index_pages += 1;
                 }
                 Ok(page) => left.push(page),
                 Err(KeyStoreError::Damaged { .. }) => {
@@ -53,7 +53,7 @@ impl KeyStore {
         let stored = stored_on(tx, left.iter()).await?;
         for page in &left {
             let (tags, damaged) = page.tags(&stored)?;
-            moved.left += 1;
+            moved.left_index_pages += 1;
             moved.damaged += damaged;
             moved.identities += tags.len() as u64;
             written.empty(page);

@@ -7,10 +7,13 @@ use super::super::resolve::{blind, subject, tenant};
 use super::super::tables::IDENTITY;
 use super::super::{KeyStore, KeyStoreError, lock};
 use super::paged;
-use crate::db::{DbError, Keys, Row, Tx};
+use crate::db::{DbError, Dialect, Keys, Row, Tx};
 
 /// Identities that move in one transaction, all of one tenant.
 const MOST: i64 = 500;
+
+/// Whose turn it is. The index `identity_to_page` has the same condition.
+const NEXT: &str = "SELECT tenant FROM identity WHERE kind IN ('phone', 'email', 'quarantine') ORDER BY tenant LIMIT 1";
 
 impl KeyStore {
     /// Moves what is left of them, some at a time, so that it goes on where it was interrupted; gives how many moved.
@@ -40,9 +43,7 @@ impl KeyStore {
     }
 
     async fn page_some_in(&self, tx: &mut Tx) -> Result<Option<u64>, KeyStoreError> {
-        // The index `identity_to_page` has the same condition.
-        let next = "SELECT tenant FROM identity WHERE kind IN ('phone', 'email', 'quarantine') ORDER BY tenant LIMIT 1";
-        let rows = tx.query(next, vec![]).await?;
+        let rows = tx.query(NEXT, vec![]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let whose = tenant(row.text(0)?)?;
         lock::tenants(tx, self.db.dialect(), [&whose]).await?;
@@ -60,6 +61,12 @@ impl KeyStore {
         self.put_on_pages(tx, pages, new).await?;
         let mut keys = Keys::new(&IDENTITY);
         places.iter().for_each(|(whose, tag)| keys.push([whose.as_str().into(), tag.as_slice().into()]));
-        Ok(Some(tx.delete_by_keys(&keys).await?))
+        let moved = tx.delete_by_keys(&keys).await?;
+        if tx.dialect() == Dialect::Sqlite && tx.query(NEXT, vec![]).await?.is_empty() {
+            // SQLite overwrites a row that is deleted, but a copy of its key can be in the unused part of a page of an index
+            // from when that page was split. The pages of an index that is built anew are overwritten as a whole.
+            tx.execute("REINDEX identity", vec![]).await?;
+        }
+        Ok(Some(moved))
     }
 }

@@ -164,6 +164,26 @@ fn text_of((_, tag): &Place) -> (IdentityKind, String) {
     all.into_iter().find(is).unwrap()
 }
 
+/// However people come: one by one, and in batches that fill several pages at once.
+#[tokio::test]
+async fn a_full_page_is_cut_in_two_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = open(folder.path()).await;
+    let mut from = 0;
+    for (batch, times) in [(1, 140), (25, 12), (700, 1)] {
+        for _ in 0..times {
+            let people = (from..from + batch).map(|number| by_phone(&number.to_string()));
+            keys.resolve(people.collect()).await.unwrap();
+            from += batch;
+        }
+        assert_sound(&keys).await;
+        assert_eq!(count(&keys, "SELECT COUNT(*) FROM paged_identity").await, [i64::from(from)]);
+        let wrong = "SELECT COUNT(*) FROM index_page p \
+                     WHERE used <> (SELECT COUNT(*) FROM paged_identity i WHERE i.page = p.page)";
+        assert_eq!(count(&keys, wrong).await, [0], "a page counts what is on it");
+    }
+}
+
 #[tokio::test]
 async fn no_page_keeps_its_key_for_ever() {
     let folder = tempfile::tempdir().unwrap();

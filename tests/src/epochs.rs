@@ -2,6 +2,7 @@
 //! for whoever has every copy of the key store.
 
 mod attacker;
+mod phones;
 mod races;
 mod restore;
 

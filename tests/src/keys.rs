@@ -244,6 +244,7 @@ async fn an_erased_person_stays_erased_and_a_returning_customer_is_new() {
         let old = active(&resolve(&keys, person(NOVEMBER, &all)).await).unwrap();
         erase(&keys, old, after(10)).await;
         assert_eq!(count(&db, "identity").await, 2, "the order and the customer id stay as a fence");
+        assert_eq!(count(&db, "paged_identity").await, 0, "the phone and the e-mail address do not");
         drop(keys);
 
         let (keys, _) = place.open().await;
@@ -409,7 +410,7 @@ fn holds_part(path: &Path, bytes: &[u8]) -> bool {
     bytes.windows(16).any(|part| file.windows(part.len()).any(|there| there == part))
 }
 
-/// SQLite writes zeros over what is destroyed, so neither the wrapped key nor the blinded phone is left behind in the file.
+/// SQLite writes zeros over what is destroyed, so neither the wrapped key nor the mark of the phone is left behind in the file.
 #[tokio::test]
 async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     let folder = testkit::scratch();
@@ -417,7 +418,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     let db = open_file(&path).await;
     let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
     let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001"), (Phone, "+923000000001")])).await.subject();
-    let sql = "SELECT wrapped FROM subject_key UNION ALL SELECT blind FROM identity WHERE kind = 'phone'";
+    let sql = "SELECT wrapped FROM subject_key UNION ALL SELECT mark FROM paged_identity";
     let rows = db.query(sql, vec![]).await.unwrap();
     let secret: Vec<&[u8]> = rows.iter().map(|row| row.blob(0).unwrap()).collect();
     db.close().await;

@@ -2,7 +2,7 @@
 //!
 //! A plain hash would not do: all ten-digit numbers can be tried in minutes. Under a secret key per tenant nobody
 //! without that key can try any, two tenants' entries for one person cannot be matched, and destroying the key blinds
-//! the whole index at once.
+//! the whole index at once. One entry alone is blinded by its [index page](crate::IndexPageKey).
 
 use crate::hazmat::mac;
 use crate::keys::IndexKey;

@@ -1,4 +1,4 @@
-//! The five kinds of key and the ids that name them. A key shows its bytes to this crate only.
+//! The six kinds of key and the ids that name them. A key shows its bytes to this crate only.
 
 use secrecy::{ExposeSecret, SecretBox};
 use uuid::Uuid;
@@ -14,6 +14,10 @@ pub struct EpochId(pub u32);
 /// Names a page of about a thousand subject keys that are rotated together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageId(pub u64);
+
+/// Names a page of about a hundred identities of one tenant: random, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexPageId(pub u64);
 
 /// Names one subject key: random, never reused, and it says nothing about the person. It stands in clear in every box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +77,11 @@ secret_key! {
     IndexKey
 }
 
+secret_key! {
+    /// Hides the blinded identities of one index page. A page that lost one gets a new key, which the others move to.
+    IndexPageKey
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +101,7 @@ mod tests {
         shareable::<PageKey>();
         shareable::<SubjectKey>();
         shareable::<IndexKey>();
+        shareable::<IndexPageKey>();
         shareable::<crate::PreparedKey>();
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! RootKey ──wraps──▶ EpochKey ──wraps──▶ PageKey ──wraps──▶ SubjectKey ──seals──▶ boxes
-//!    │                   └──────wraps──▶ IndexKey ──blinds──▶ phone, e-mail, customer id
+//!    │                   ├──────wraps──▶ IndexKey ──blinds──▶ phone, e-mail, customer id
+//!    │                   └──────wraps──▶ IndexPageKey ──hides──▶ what was blinded of phone and e-mail
 //!    └──wraps──▶ a tenant's webhook secrets
 //! ```
 //!
@@ -51,6 +52,7 @@
 
 mod blind_index;
 mod hazmat;
+mod index_page;
 mod keys;
 mod messages;
 mod pii;
@@ -60,7 +62,9 @@ pub mod sealed_box;
 mod state;
 mod wrap;
 
-pub use keys::{EpochId, EpochKey, IndexKey, KEY_LEN, KeyId, PageId, PageKey, RootKey, SubjectKey};
+pub use keys::{
+    EpochId, EpochKey, IndexKey, IndexPageId, IndexPageKey, KEY_LEN, KeyId, PageId, PageKey, RootKey, SubjectKey,
+};
 pub use messages::{Exhausted, MOST_MESSAGES};
 pub use pii::Pii;
 pub use plaintext::Plaintext;

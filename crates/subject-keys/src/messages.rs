@@ -21,7 +21,8 @@
 //! | subject | the boxes of one person and month | hundreds, rarely thousands |
 //! | subject, of a tenant's quarantine | what nobody understood in one month | 2²⁶ are 25 a second all month long |
 //! | page | about a thousand subject keys | as many, and as often again as a transaction is repeated |
-//! | epoch | pages and tenants' index keys | one for a thousand people, one for a tenant |
+//! | index page | about a hundred identities of one tenant | as many, and as often again as a transaction is repeated |
+//! | epoch | pages, index pages and tenants' index keys | a few for a hundred people, one for a tenant |
 //! | root | epochs and webhook secrets | one a day, two for a tenant |
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -50,9 +50,9 @@ pub enum RewrapError {
 }
 
 /// One kind of wrapped thing under one id.
-struct Slot<'a> {
-    domain: &'static str,
-    id: &'a [u8],
+pub(crate) struct Slot<'a> {
+    pub(crate) domain: &'static str,
+    pub(crate) id: &'a [u8],
 }
 
 impl Slot<'_> {
@@ -60,7 +60,7 @@ impl Slot<'_> {
         length_prefixed(&[self.domain.as_bytes(), self.id, &[VERSION_1]])
     }
 
-    fn wrap(
+    pub(crate) fn wrap(
         &self,
         under: &[u8; KEY_LEN],
         secret: &[u8],
@@ -88,7 +88,11 @@ impl Slot<'_> {
     }
 
     /// Unwraps something that must be a key, whose bytes then live only in the returned buffer.
-    fn unwrap_key(&self, under: &[u8; KEY_LEN], wrapped: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>, UnwrapError> {
+    pub(crate) fn unwrap_key(
+        &self,
+        under: &[u8; KEY_LEN],
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<[u8; KEY_LEN]>, UnwrapError> {
         let bytes = self.unwrap(under, wrapped)?;
         let key: &[u8; KEY_LEN] = bytes.as_slice().try_into().map_err(|_| UnwrapError::Rejected)?;
         Ok(Zeroizing::new(*key))

@@ -7,7 +7,10 @@
 mod changes;
 
 use changes::{every_change, every_likeness, every_neighbour, every_splice};
-use subject_keys::{EpochId, EpochKey, Exhausted, IndexKey, KeyId, PageId, PageKey, RootKey, SubjectKey, UnwrapError};
+use subject_keys::{
+    EpochId, EpochKey, Exhausted, IndexKey, IndexPageId, IndexPageKey, KeyId, PageId, PageKey, RootKey, SubjectKey,
+    UnwrapError,
+};
 use uuid::Uuid;
 
 /// Wraps [`CONTENT`] under a wrapping key and for an id, with a nonce that is all one byte.
@@ -27,7 +30,7 @@ struct Kind {
 
 const CONTENT: [u8; 32] = [0x77; 32];
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: "epoch",
         id_len: Some(4),
@@ -70,6 +73,23 @@ const KINDS: [Kind; 5] = [
         },
         unwrap: |under, id, wrapped| PageKey::from_bytes(under).unwrap_key(key_id(id), wrapped).map(drop),
     },
+    Kind {
+        name: "index page",
+        id_len: Some(8),
+        wrap: |under, id, nonce| {
+            let key = IndexPageKey::from_bytes(CONTENT);
+            EpochKey::from_bytes(under).wrap_index_page(index_page_id(id), &key, &mut filled(nonce))
+        },
+        unwrap: |under, id, wrapped| {
+            EpochKey::from_bytes(under).unwrap_index_page(index_page_id(id), wrapped).map(drop)
+        },
+    },
+    Kind {
+        name: "tag on an index page",
+        id_len: Some(32),
+        wrap: |under, id, nonce| IndexPageKey::from_bytes(under).seal_tag(mark(id), &CONTENT, &mut filled(nonce)),
+        unwrap: |under, id, wrapped| IndexPageKey::from_bytes(under).open_tag(mark(id), wrapped).map(drop),
+    },
 ];
 
 const UNDER: [u8; 32] = [0x22; 32];
@@ -86,6 +106,14 @@ fn page_id(bytes: &[u8]) -> PageId {
     PageId(u64::from_be_bytes(bytes.try_into().unwrap()))
 }
 
+fn index_page_id(bytes: &[u8]) -> IndexPageId {
+    IndexPageId(u64::from_be_bytes(bytes.try_into().unwrap()))
+}
+
+fn mark(bytes: &[u8]) -> &[u8; 32] {
+    bytes.try_into().unwrap()
+}
+
 fn key_id(bytes: &[u8]) -> KeyId {
     KeyId(Uuid::from_bytes(bytes.try_into().unwrap()))
 }
@@ -97,7 +125,7 @@ fn text(bytes: &[u8]) -> &str {
 impl Kind {
     /// An id of this kind. Those of one length are the same bytes for all kinds.
     fn id(&self) -> Vec<u8> {
-        b"orchid orchid or"[..self.id_len.unwrap_or(6)].to_vec()
+        b"orchid orchid orchid orchid orch"[..self.id_len.unwrap_or(6)].to_vec()
     }
 
     fn wrapped(&self) -> Vec<u8> {
@@ -109,13 +137,23 @@ impl Kind {
     /// Ids that differ from [`Kind::id`] by a bit or, for texts, by a letter or so.
     fn other_ids(&self) -> Vec<Vec<u8>> {
         let id = self.id();
-        let Some(len) = self.id_len else {
+        if self.id_len.is_none() {
             return every_likeness(text(&id)).into_iter().map(String::into_bytes).collect();
-        };
-        let number = id.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-        let bits = u32::try_from(len * 8).unwrap();
-        every_neighbour(number, bits).map(|number| number.to_be_bytes()[16 - len..].to_vec()).collect()
+        }
+        let parts = id.chunks(16).enumerate();
+        parts
+            .flat_map(|(part, bytes)| neighbours(bytes).map(move |other| (part * 16, other)))
+            .map(|(at, other)| [&id[..at], &other, &id[at + other.len()..]].concat())
+            .collect()
     }
+}
+
+/// Numbers of at most sixteen bytes that differ from this one in a bit.
+fn neighbours(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let number = bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    let len = bytes.len();
+    every_neighbour(number, u32::try_from(len * 8).unwrap())
+        .map(move |number| number.to_be_bytes()[16 - len..].to_vec())
 }
 
 #[test]
@@ -168,7 +206,7 @@ fn a_wrapped_key_of_one_kind_opens_as_no_other() {
             assert_eq!(opened, Err(UnwrapError::Rejected), "{} as {}", kind.name, other.name);
         }
     }
-    assert_eq!(same_id, 14, "of the twenty pairs all but those of two numbers");
+    assert_eq!(same_id, 24, "of the forty-two pairs all but those of two numbers of different lengths");
 }
 
 #[test]

@@ -8,7 +8,10 @@
 
 use std::path::PathBuf;
 
-use subject_keys::{BoxContext, EpochKey, IndexKey, KeyId, OpenError, PageId, PageKey, SubjectKey, open, seal};
+use subject_keys::{
+    BoxContext, EpochKey, IndexKey, IndexPageId, IndexPageKey, KeyId, OpenError, PageId, PageKey, SubjectKey, open,
+    seal,
+};
 use uuid::Uuid;
 
 const KEY: [u8; 32] = *b"golden subject key, 32 bytes lon";
@@ -116,4 +119,21 @@ fn wrapped_keys_and_blind_values_keep_their_stored_form() {
     );
     let blind = IndexKey::from_bytes(KEY).blind("phone", "+920000000001");
     assert_eq!(hex::encode(blind), "068e5769268673f7da530c6c9a6135a97a7b13cdf07d8eff2c4aafaf516efbaa");
+}
+
+#[test]
+fn index_pages_and_their_tags_keep_their_stored_form() {
+    let mut rng = |nonce: &mut [u8]| nonce.copy_from_slice(&NONCE);
+    let key = || IndexPageKey::from_bytes(OTHER_KEY);
+    let wrapped = EpochKey::from_bytes(KEY).wrap_index_page(IndexPageId(7), &key(), &mut rng).unwrap();
+    assert_eq!(
+        hex::encode(wrapped),
+        "01676f6c64656e206e6f6e6365592fb9ba7482dc2dc4c26bf616c9eb0a522c88cedbd399645e04f669ba5200cbba95abcf3f34ceda85464b01fa506ef7"
+    );
+    let mark = key().mark(&KEY);
+    assert_eq!(hex::encode(mark), "7c441a64f5b65ead8bf5ad0a6f4f55f18eca795b0633d5f57024442c969dad45");
+    assert_eq!(
+        hex::encode(key().seal_tag(&mark, &KEY, &mut rng).unwrap()),
+        "01676f6c64656e206e6f6e63654b7a71adf17031e7237262759d40d7cf7770d0afb4bdb490fe4071b72eedaf73d0c05a3159436b31c69e53e26c50ec48"
+    );
 }

@@ -1,8 +1,8 @@
 //! Wrapped keys and blind indexes from the outside: each opens where it belongs and is rejected everywhere else.
 
 use subject_keys::{
-    BoxContext, EpochId, EpochKey, IndexKey, KeyId, PageId, PageKey, RootKey, SubjectKey, UnwrapError, open,
-    rewrap_index, rewrap_key, rewrap_page, seal,
+    BoxContext, EpochId, EpochKey, IndexKey, IndexPageId, IndexPageKey, KeyId, PageId, PageKey, RootKey, SubjectKey,
+    UnwrapError, open, rewrap_index, rewrap_key, rewrap_page, seal,
 };
 use uuid::Uuid;
 
@@ -143,4 +143,34 @@ fn blind_values_meet_only_for_the_same_tenant_key_kind_and_value() {
     assert_ne!(blind, index.blind("phone", "+920000000002"), "another value");
     assert_ne!(index.blind("ab", "c"), index.blind("a", "bc"), "another boundary");
     assert_ne!(index.blind("a", ""), index.blind("", "a"), "another boundary");
+}
+
+#[test]
+fn a_tag_is_found_by_its_mark_and_read_back_under_its_own_pages_key_alone() {
+    let mut rng = counting();
+    let (page, other) = (IndexPageKey::from_bytes([1; 32]), IndexPageKey::from_bytes([2; 32]));
+    let tag = IndexKey::from_bytes([5; 32]).blind("phone", "+920000000001");
+    let mark = page.mark(&tag);
+    assert_eq!(mark, IndexPageKey::from_bytes([1; 32]).mark(&tag));
+    assert_ne!(mark, other.mark(&tag), "another page");
+    assert_ne!(mark, page.mark(&[9; 32]), "another tag");
+    assert_ne!(mark, IndexKey::from_bytes([1; 32]).blind("phone", "+920000000001"), "another kind of key");
+
+    let sealed = page.seal_tag(&mark, &tag, &mut rng).unwrap();
+    assert_eq!(page.open_tag(&mark, &sealed), Ok(tag));
+    assert_eq!(page.open_tag(&page.mark(&[9; 32]), &sealed), Err(UnwrapError::Rejected));
+    assert_eq!(other.open_tag(&mark, &sealed), Err(UnwrapError::Rejected));
+    assert!(!sealed.windows(8).any(|part| tag.windows(8).any(|there| there == part)), "the tag does not show");
+}
+
+#[test]
+fn an_index_page_that_is_wrapped_anew_keeps_its_key_and_opens_by_the_old_epoch_no_more() {
+    let mut rng = counting();
+    let (id, key) = (IndexPageId(5), IndexPageKey::generate(&mut rng));
+    let wrapped = epoch(2).wrap_index_page(id, &key, &mut rng).unwrap();
+    let moved = epoch(7).wrap_index_page(id, &epoch(2).unwrap_index_page(id, &wrapped).unwrap(), &mut rng).unwrap();
+    assert_eq!(epoch(7).unwrap_index_page(id, &moved).unwrap().mark(&[4; 32]), key.mark(&[4; 32]));
+    assert_eq!(epoch(2).unwrap_index_page(id, &moved).err(), Some(UnwrapError::Rejected));
+    assert_eq!(epoch(7).unwrap_page(PageId(5), &moved).err(), Some(UnwrapError::Rejected), "it is no page of keys");
+    assert_eq!(epoch(7).unwrap_index_page(IndexPageId(6), &moved).err(), Some(UnwrapError::Rejected), "another page");
 }

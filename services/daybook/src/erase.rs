@@ -166,7 +166,7 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     };
     format!(
         "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
-         destroyed\n  backups          {}\n  index            with today's keys, such a copy can still be tried for the phone number and e-mail address\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
+         destroyed\n  backups          {}\n  index            from then on such a copy cannot be tried for the phone number and e-mail address either, unless a version of daybook made it that had no index pages\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
          no amount has changed\n",
         strong("cryptographically erased"),
         receipt.subject,

@@ -40,7 +40,7 @@ struct EpochLine {
     /// When its key was destroyed, or is to be.
     destroyed_at: String,
     pages: i64,
-    /// Pages that lost a key since the epoch began: the next rotation moves what lives on them.
+    /// Pages that lost a key or an identity since the epoch began: the next rotation moves what lives on them.
     lossy_pages: i64,
     tenants: i64,
 }
@@ -58,8 +58,11 @@ struct Rotated {
     pages: u64,
     left_pages: u64,
     moved_keys: u64,
+    index_pages: u64,
+    left_index_pages: u64,
+    moved_identities: u64,
     tenants: u64,
-    /// Pages and keys that do not unwrap.
+    /// Pages, keys and identities that do not unwrap.
     damaged: u64,
     destroyed: Vec<u32>,
 }
@@ -171,6 +174,9 @@ async fn rewrap(keys: &KeyStore, schedule: Schedule, begun: Option<u32>) -> Resu
         pages: moved.pages,
         left_pages: moved.left,
         moved_keys: moved.keys,
+        index_pages: moved.index_pages,
+        left_index_pages: moved.left_index_pages,
+        moved_identities: moved.identities,
         tenants: moved.tenants,
         damaged: moved.damaged,
         destroyed: destroyed.into_iter().map(|epoch| epoch.0).collect(),
@@ -182,7 +188,8 @@ async fn move_all(keys: &KeyStore) -> Result<Moved> {
     let behind = |epoch: &Epoch| if epoch.retired_at.is_some() { epoch.pages.unsigned_abs() } else { 0 };
     let pages: u64 = keys.epochs().await?.iter().map(behind).sum();
     let bar = bar_of_items("rewrapping pages", pages);
-    let moved = keys.rewrap(|moved| bar.set_position(moved.pages + moved.left)).await;
+    let done = |moved: &Moved| moved.pages + moved.left + moved.index_pages + moved.left_index_pages;
+    let moved = keys.rewrap(|moved| bar.set_position(done(moved))).await;
     bar.finish_and_clear();
     Ok(moved?)
 }
@@ -201,15 +208,18 @@ impl Rotated {
             0 => String::new(),
             some => format!(
                 "{} damaged: restore from a backup what the log names\n",
-                plural(some, "page or key is", "pages or keys are")
+                plural(some, "page, key or identity is", "pages, keys or identities are")
             ),
         };
         format!(
-            "{begun}{} and {} wrapped anew; {} left, {} moved off\n{destroyed}{damaged}",
+            "{begun}{}, {} and {} wrapped anew; {} left, {} moved off; {} left, {} moved off\n{destroyed}{damaged}",
             plural(self.pages, "page", "pages"),
+            plural(self.index_pages, "index page", "index pages"),
             plural(self.tenants, "index key", "index keys"),
             plural(self.left_pages, "page that had lost keys", "pages that had lost keys"),
             plural(self.moved_keys, "key", "keys"),
+            plural(self.left_index_pages, "index page", "index pages"),
+            plural(self.moved_identities, "identity", "identities"),
         )
     }
 }

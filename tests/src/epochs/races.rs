@@ -22,6 +22,7 @@ fn number(name: &str, usual: u64) -> u64 {
 struct Round {
     erased: Arc<Mutex<BTreeSet<SubjectId>>>,
     boxes: Arc<Mutex<Vec<Sealed>>>,
+    phones: Arc<Mutex<BTreeSet<(String, SubjectId)>>>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,8 +75,11 @@ async fn act(keys: KeyStore, all: Round, mut random: StdRng, round: u64) {
 }
 
 async fn seal_one(keys: &KeyStore, all: &Round, order: &str, month: i64) {
-    let sealing = resolve(keys, person(after(31 * month), &[(IdentityKind::Order, order)])).await;
+    let phone = format!("+92 {order}");
+    let known = [(IdentityKind::Order, order), (IdentityKind::Phone, phone.as_str())];
+    let sealing = resolve(keys, person(after(31 * month), &known)).await;
     if let Sealing::Seal { subject, .. } = &sealing {
+        all.phones.lock().unwrap().insert((phone, *subject));
         all.boxes.lock().unwrap().push((*subject, seal(&sealing, "Zarmina")));
     }
 }
@@ -105,5 +109,14 @@ async fn settle(place: &Place, keys: &KeyStore, all: &Round, mut attacker: Attac
     let stolen = people.stolen(|_| true);
     let gone: Vec<StolenBox> = stolen.into_iter().filter(|one| erased.contains(&SubjectId(one.subject))).collect();
     assert!(!gone.is_empty() && !erased.is_empty());
-    assert_eq!(attacker.open(&root(), &place.folder.path().join("epochs"), &gone), 0);
+    let ring = place.folder.path().join("epochs");
+    assert_eq!(attacker.open(&root(), &ring, &gone), 0);
+
+    let phones = all.phones.lock().unwrap().clone();
+    let tried: Vec<String> = phones.iter().map(|(phone, _)| phone.clone()).collect();
+    let found = attacker.try_phones(&root(), &ring, &tried);
+    for (phone, subject) in phones {
+        assert_eq!(found.contains(&(phone, subject.0)), !erased.contains(&subject));
+    }
+    assert!(found.iter().all(|(_, whose)| !erased.contains(&SubjectId(*whose))));
 }

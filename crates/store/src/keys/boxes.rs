@@ -11,12 +11,12 @@ use subject_keys::{BoxContext, KeyId, OpenError, Opened, PreparedKey, sealed_key
 use uuid::Uuid;
 
 use super::access::{AccessBy, Asked};
-use super::identity::{Blind, IdentityHint, SubjectState};
+use super::identity::{IdentityHint, IdentityKind, Place, SubjectState};
 use super::index::blinded;
-use super::resolve::{blind, subject, subject_state, tenant};
+use super::resolve::{Kinds, Standings, subject, tenant};
 use super::subject_key::{key_id, living, prepare};
 use super::{KeyStore, KeyStoreError};
-use crate::db::{DbError, Dialect, Row, Tx, Value};
+use crate::db::{DbError, Dialect, Row, Tx};
 
 /// A sealed box and what it was sealed for, all as the event carries it.
 #[derive(Debug, Clone, Copy)]
@@ -86,21 +86,15 @@ impl KeyStore {
         hints: &[IdentityHint],
     ) -> Result<Option<(SubjectId, SubjectState)>, KeyStoreError> {
         let Some(key) = self.existing_index_key(tenant).await? else { return Ok(None) };
-        let blinds: Vec<Blind> = blinded(&key, hints).into_iter().map(|(_, blind)| blind).collect();
-        if blinds.is_empty() {
-            return Ok(None);
-        }
-        let places: Vec<String> = (2..).take(blinds.len()).map(|place| format!("${place}")).collect();
-        let sql = format!(
-            "SELECT i.blind, i.subject, s.state, s.erased_at FROM identity i \
-             JOIN subject s ON s.tenant = i.tenant AND s.subject = i.subject \
-             WHERE i.tenant = $1 AND i.blind IN ({})",
-            places.join(", ")
-        );
-        let mut args: Vec<Value> = vec![tenant.as_str().into()];
-        args.extend(blinds.iter().map(|blind| Value::from(blind.as_slice())));
-        let found = known(&self.db.query(&sql, args).await?)?;
-        Ok(blinds.iter().find_map(|blind| found.get(blind).copied()))
+        let places: Vec<(Place, IdentityKind)> =
+            blinded(&key, hints).into_iter().map(|(kind, blind)| ((tenant.clone(), blind), kind)).collect();
+        let (store, kinds) = (self.clone(), Arc::new(places.iter().cloned().collect::<Kinds>()));
+        let found = self.db.run_read("find-subject", move |tx| {
+            let (store, kinds) = (store.clone(), Arc::clone(&kinds));
+            Box::pin(async move { store.standings(tx, &kinds).await.map(|(standings, _)| standings) })
+        });
+        let found: Standings = found.await?;
+        Ok(places.iter().find_map(|(place, _)| found.get(place)).map(|standing| (standing.subject, standing.state)))
     }
 
     async fn current_keys(&self, rows: &[Row]) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
@@ -158,14 +152,6 @@ fn select_keys(ids: &str) -> String {
         "SELECT k.key_id, k.tenant, k.subject, k.state, k.wrapped, p.page, p.epoch, p.wrapped \
          FROM subject_key k LEFT JOIN page p ON p.page = k.page WHERE k.key_id IN ({ids})"
     )
-}
-
-fn known(rows: &[Row]) -> Result<HashMap<Blind, (SubjectId, SubjectState)>, DbError> {
-    let one = |row: &Row| {
-        let state = subject_state(row.text(2)?, row.opt_int(3)?)?;
-        Ok((blind(row.blob(0)?)?, (subject(row.text(1)?)?, state)))
-    };
-    rows.iter().map(one).collect()
 }
 
 fn open_with(keys: &HashMap<KeyId, Current>, one: &BoxRef<'_>) -> Result<Opened, OpenBoxError> {

@@ -46,6 +46,9 @@ pub enum OpenKeysError {
         /// What is wrong with it.
         source: UnwrapError,
     },
+    /// Identities that an earlier version stored could not be moved to index pages. What has moved stays; opening again goes on.
+    #[error("identities of an earlier version could not be moved to index pages: {0}")]
+    Identities(#[source] KeyStoreError),
 }
 
 /// How long a process may go on with an epoch's key without looking into the keyring again.

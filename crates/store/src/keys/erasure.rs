@@ -18,7 +18,7 @@ use super::identity::{IdentityKind, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
-use super::{KeyStore, KeyStoreError, corrupt, lock};
+use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
@@ -326,6 +326,7 @@ async fn destroy_in(
                   WHERE tenant = $1 AND subject = $2";
     tx.execute(copies, whose()).await?;
     tx.execute(&forget_identities(), whose()).await?;
+    index_pages::forget(tx, whose).await?;
     Ok((Erased::Now(at), destroyed))
 }
 

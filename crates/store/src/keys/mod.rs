@@ -1,11 +1,12 @@
 //! The key store: who is known by what, under which keys their data is sealed, and who was erased.
 //!
-//! It is the one thing beside the log that nothing can rebuild. It names nobody: identities are blind indexes, keys are
-//! wrapped, and a destroyed key leaves its row as a tombstone.
+//! It is the one thing beside the log that nothing can rebuild. It names nobody: identities are blind indexes,
+//! those that name a person hidden on [pages](index_pages), keys are wrapped, and a destroyed key leaves its row as a tombstone.
 //!
-//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most eleven statements, whatever
-//! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, identities, subjects, keys, pages
-//! of keys, the current epoch, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time, or not for a
+//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most eighteen statements, whatever
+//! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, index pages, identities on them and
+//! beside them, subjects, keys, pages of keys, the current epoch, a page with room; write subjects, identities, index pages and
+//! what is on them, pages, keys; and if an index page is full the current epoch, what is on it, and to delete that. A tenant seen for the first time, or not for a
 //! while, costs one more transaction for its index key.
 //!
 //! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
@@ -14,7 +15,7 @@
 //! A database that was restored from before an erasure is compared with the keyring's list of them when it is opened, and
 //! refused until [`KeyStore::reapply_erasures`] has applied again what it has forgotten.
 //!
-//! Both run serially within a tenant: SQLite has one writer, and on PostgreSQL each transaction first takes the tenant's
+//! Both run serially within a tenant, as do index pages that move: SQLite has one writer, and on PostgreSQL each transaction first takes the tenant's
 //! advisory lock, in an order all share. (This rests on PostgreSQL's default isolation, READ COMMITTED, where what is
 //! read after the lock was granted includes what its last holder wrote.) So two first writers meet in one subject, and a
 //! person is sealed either before the erasure, under a key that it then destroys, or after, and then not at all.
@@ -29,6 +30,7 @@ mod erasure;
 mod hold;
 mod identity;
 mod index;
+mod index_pages;
 mod keyring;
 mod lock;
 mod reapply;
@@ -68,7 +70,7 @@ use commerce::TenantId;
 use ledger::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
-use subject_keys::{Exhausted, IndexKey, PreparedKey, RewrapError, UnwrapError};
+use subject_keys::{Exhausted, IndexKey, IndexPageKey, PreparedKey, RewrapError, UnwrapError};
 use uuid::Uuid;
 
 use crate::db::{Db, DbError};
@@ -87,6 +89,7 @@ pub struct KeyStore {
 struct Caches {
     subject_keys: Cache<Uuid, Arc<PreparedKey>>,
     index_keys: Cache<TenantId, Arc<IndexKey>>,
+    index_pages: Cache<i64, Arc<IndexPageKey>>,
     secrets: Cache<(TenantId, String), Arc<[SecretString]>>,
 }
 
@@ -118,7 +121,8 @@ pub enum KeyStoreError {
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch, and a
-    /// database that has forgotten erasures which the keyring lists: it was restored from before them.
+    /// database that has forgotten erasures which the keyring lists: it was restored from before them. What an earlier version
+    /// stored of people as it was blinded moves to index pages first.
     pub async fn open(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let store = KeyStore::open_for_repair(db, keyring, now).await?;
         match store.forgotten_erasures().await.map_err(OpenKeysError::of)?.len() {
@@ -131,7 +135,9 @@ impl KeyStore {
     /// because it opens the data of people who were erased.
     pub async fn open_for_repair(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let epochs = Arc::new(Epochs::open(&db, keyring, now).await?);
-        Ok(KeyStore { db, epochs, caches: Caches::new() })
+        let store = KeyStore { db, epochs, caches: Caches::new() };
+        store.page_older_identities().await.map_err(OpenKeysError::Identities)?;
+        Ok(store)
     }
 }
 
@@ -140,6 +146,7 @@ impl Caches {
         Caches {
             subject_keys: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
             index_keys: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build(),
+            index_pages: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
             secrets: Cache::builder().max_capacity(10_000).time_to_live(secrets::FRESH).build(),
         }
     }

@@ -17,7 +17,7 @@ use super::erasure::{Stage, fence_kinds};
 use super::keyring::Keyring;
 use super::resolve::{subject, tenant};
 use super::subject_key::key_id;
-use super::tables::{DESTROYED_KEY, ERASURE, IDENTITY_OWNER, SUBJECT, SUBJECT_TOMBSTONE};
+use super::tables::{DESTROYED_KEY, ERASURE, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE};
 use super::tombstones::{LIST, Mark, Tombstone};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{Db, DbError, Dialect, Keys, Rows, Tx, Value};
@@ -82,13 +82,14 @@ impl KeyStore {
     }
 }
 
-/// Marks all pages, because keys may hang on them of which this state of the database knows nothing: their own keys must
+/// Marks all pages, of keys and of the index, because what was made in the lost time may hang on them and this state of the database knows nothing of it: their own keys must
 /// not be wrapped by a later epoch. Locks are taken in the order that all share.
 pub(super) async fn mark_all_lossy(tx: &mut Tx) -> Result<(), DbError> {
     if tx.dialect() == Dialect::Postgres {
         tx.query("SELECT page FROM page WHERE state = 'in-use' ORDER BY page FOR UPDATE", vec![]).await?;
     }
-    tx.execute("UPDATE page SET state = 'lossy' WHERE state = 'in-use'", vec![]).await.map(|_| ())
+    tx.execute("UPDATE page SET state = 'lossy' WHERE state = 'in-use'", vec![]).await?;
+    tx.execute("UPDATE index_page SET state = 'lossy' WHERE state = 'in-use'", vec![]).await.map(|_| ())
 }
 
 /// Compares the list with the database, and remembers how far they agree.
@@ -269,6 +270,11 @@ async fn forget_identities(tx: &mut Tx, people: &[Tombstone]) -> Result<(), DbEr
         if !fence.contains(&row.text(2)?) {
             gone.push([row.text(0)?.into(), row.blob(1)?.into()]);
         }
+    }
+    tx.delete_by_keys(&gone).await?;
+    let mut gone = Keys::new(&PAGED_IDENTITY);
+    for row in &tx.select_by_keys(&whose(Keys::by(&PAGED_IDENTITY, &["tenant", "subject"]), people)).await? {
+        gone.push([row.int(0)?.into(), row.blob(1)?.into()]);
     }
     tx.delete_by_keys(&gone).await.map(|_| ())
 }

@@ -23,7 +23,8 @@ impl KeyStore {
         let sql = format!(
             "SELECT (SELECT COUNT(*) FROM subject WHERE tenant = $1 AND subject = $2 AND state <> 'erased'), \
              (SELECT COUNT(*) FROM subject_key WHERE tenant = $1 AND subject = $2 AND wrapped IS NOT NULL), \
-             (SELECT COUNT(*) FROM identity WHERE tenant = $1 AND subject = $2 AND {})",
+             (SELECT COUNT(*) FROM identity WHERE tenant = $1 AND subject = $2 AND {}) \
+             + (SELECT COUNT(*) FROM paged_identity WHERE tenant = $1 AND subject = $2)",
             naming()
         );
         let whose: Vec<Value> = vec![tenant.as_str().into(), subject.to_string().into()];

@@ -7,11 +7,27 @@ use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 use uuid::Uuid;
 
-use super::identity::{Blind, Claimant, Fence, PersonRef, Place, Register, Sealing, Standing, SubjectState, Verdict};
+use super::identity::{
+    Blind, Claimant, Fence, IdentityKind, PersonRef, Place, Register, Sealing, Standing, SubjectState, Verdict,
+};
+use super::index_pages::{IndexPages, paged};
 use super::subject_key::{KeySlot, MonthKeys};
 use super::tables::{IDENTITY, SUBJECT};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Keys, Row, Rows, Tx, Value};
+
+/// Identities, and what each is.
+pub(super) type Kinds = HashMap<Place, IdentityKind>;
+
+/// What is known of identities.
+pub(super) type Standings = HashMap<Place, Standing>;
+
+/// An identity that is known.
+struct Found {
+    place: Place,
+    subject: SubjectId,
+    fence: Option<Fence>,
+}
 
 impl KeyStore {
     /// Decides for each person, in the order given, who they are and under which key their data is sealed. New people and
@@ -38,16 +54,46 @@ impl KeyStore {
         Ok(sealings)
     }
 
-    async fn resolve_in(&self, tx: &mut Tx, people: &[Claimant]) -> Result<Vec<Sealing>, KeyStoreError> {
+    pub(super) async fn resolve_in(&self, tx: &mut Tx, people: &[Claimant]) -> Result<Vec<Sealing>, KeyStoreError> {
         lock::tenants(tx, self.db.dialect(), people.iter().map(|person| &person.tenant)).await?;
-        let mut register = Register::new(standings(tx, people).await?);
+        let (standings, pages) = self.standings(tx, &kinds(people)).await?;
+        let mut register = Register::new(standings);
         let draw = || SubjectId(Uuid::new_v4());
         let verdicts: Vec<Verdict> = people.iter().map(|person| register.settle(person, draw)).collect();
         tx.upsert(&subject_rows(&register)).await?;
         tx.upsert(&identity_rows(&register)).await?;
+        let named = register.changed().filter(|(_, standing)| !standing.kind.is_fence());
+        self.put_on_pages(tx, pages, named.map(|(place, standing)| (place, standing.subject))).await?;
         let keys = self.month_keys(tx, wanted(people, &verdicts)).await?;
         people.iter().zip(verdicts).map(|(person, verdict)| sealing(person, verdict, &keys)).collect()
     }
+
+    /// What the database knows of these identities, and the pages that cover those that lie on pages: four statements.
+    pub(super) async fn standings(&self, tx: &mut Tx, kinds: &Kinds) -> Result<(Standings, IndexPages), KeyStoreError> {
+        let named: Vec<&Place> = kinds.iter().filter(|(_, kind)| !kind.is_fence()).map(|(place, _)| place).collect();
+        let pages = self.index_pages(tx, &named).await?;
+        let on_pages = paged(tx, &pages, &named).await?;
+        let mut found = fences(tx, kinds).await?;
+        found.extend(on_pages.into_iter().map(|(place, subject)| Found { place, subject, fence: None }));
+        let states = states(tx, &found).await?;
+        let standing = |Found { place, subject, fence }| {
+            let owner = (place.0.clone(), subject);
+            let state = *states.get(&owner).ok_or_else(|| corrupt("an identity has no subject"))?;
+            let kind = *kinds.get(&place).ok_or_else(|| corrupt("an identity that was not asked for"))?;
+            Ok((place, Standing { kind, subject, state, fence }))
+        };
+        let standings = found.into_iter().map(standing).collect::<Result<Standings, DbError>>()?;
+        Ok((standings, pages))
+    }
+}
+
+/// The identities of these people.
+fn kinds(people: &[Claimant]) -> Kinds {
+    let of = |person: &Claimant| {
+        let tenant = person.tenant.clone();
+        person.identities.clone().into_iter().map(move |(kind, blind)| ((tenant.clone(), blind), kind))
+    };
+    people.iter().flat_map(of).collect()
 }
 
 /// The keys that the people who were not erased need.
@@ -71,32 +117,23 @@ fn sealing(person: &Claimant, verdict: Verdict, keys: &MonthKeys) -> Result<Seal
     })
 }
 
-/// What the database knows of these people's identities: two statements.
-async fn standings(tx: &mut Tx, people: &[Claimant]) -> Result<HashMap<Place, Standing>, DbError> {
-    let kinds: HashMap<Place, _> = people
-        .iter()
-        .flat_map(|person| person.identities.iter().map(|(kind, blind)| ((person.tenant.clone(), *blind), *kind)))
-        .collect();
+/// What the database knows of orders and customers among these identities.
+async fn fences(tx: &mut Tx, kinds: &Kinds) -> Result<Vec<Found>, DbError> {
     let mut keys = Keys::new(&IDENTITY);
-    kinds.keys().for_each(|(tenant, blind)| keys.push([tenant.as_str().into(), blind.as_slice().into()]));
-    let identities = tx.select_by_keys(&keys).await?;
-    let states = states(tx, &identities).await?;
-    let standing = |row: &Row| {
+    for ((tenant, blind), _) in kinds.iter().filter(|(_, kind)| kind.is_fence()) {
+        keys.push([tenant.as_str().into(), blind.as_slice().into()]);
+    }
+    let found = |row: &Row| {
         let place = (tenant(row.text(0)?)?, blind(row.blob(1)?)?);
-        let subject = subject(row.text(3)?)?;
-        let state = *states.get(&(place.0.clone(), subject)).ok_or_else(|| corrupt("an identity has no subject"))?;
-        let kind = *kinds.get(&place).ok_or_else(|| corrupt("an identity that was not asked for"))?;
-        let fence = fence(row.opt_text(4)?, row.opt_int(5)?)?;
-        Ok((place, Standing { kind, subject, state, fence }))
+        Ok(Found { place, subject: subject(row.text(3)?)?, fence: fence(row.opt_text(4)?, row.opt_int(5)?)? })
     };
-    identities.iter().map(standing).collect()
+    tx.select_by_keys(&keys).await?.iter().map(found).collect()
 }
 
-async fn states(tx: &mut Tx, identities: &[Row]) -> Result<HashMap<(TenantId, SubjectId), SubjectState>, DbError> {
-    let owners: BTreeSet<(&str, &str)> =
-        identities.iter().map(|row| Ok((row.text(0)?, row.text(3)?))).collect::<Result<_, DbError>>()?;
+async fn states(tx: &mut Tx, found: &[Found]) -> Result<HashMap<(TenantId, SubjectId), SubjectState>, DbError> {
+    let owners: BTreeSet<(&TenantId, SubjectId)> = found.iter().map(|one| (&one.place.0, one.subject)).collect();
     let mut keys = Keys::new(&SUBJECT);
-    owners.into_iter().for_each(|(tenant, subject)| keys.push([tenant.into(), subject.into()]));
+    owners.into_iter().for_each(|(tenant, subject)| keys.push([tenant.as_str().into(), subject.to_string().into()]));
     let rows = tx.select_by_keys(&keys).await?;
     let state = |row: &Row| {
         let state = subject_state(row.text(2)?, row.opt_int(4)?)?;
@@ -116,7 +153,8 @@ fn subject_rows(register: &Register) -> Rows {
 
 fn identity_rows(register: &Register) -> Rows {
     let mut rows = Rows::new(&IDENTITY);
-    for ((tenant, blind), Standing { kind, subject, fence, .. }) in register.changed() {
+    let fences = register.changed().filter(|(_, standing)| standing.kind.is_fence());
+    for ((tenant, blind), Standing { kind, subject, fence, .. }) in fences {
         let fenced_subject: Option<String> = fence.map(|fence| fence.subject.to_string());
         let fenced_at: Option<i64> = fence.map(|fence| fence.at.0);
         let (tenant, blind) = (tenant.as_str().into(), blind.as_slice().into());

@@ -4,7 +4,8 @@
 //! a key to an erasure is *left*: the keys that live move to other pages, and the page's own key is never wrapped again.
 //! So of an erased person's key nothing remains but what hangs on a retired epoch, and that ends with it.
 //!
-//! Every step is a transaction of its own, of [`PAGES`] pages, one left page, or [`TENANTS`] tenants: a rotation that was
+//! Every step is a transaction of its own, of [`PAGES`] pages, one left page, some [index pages](super::index_pages), or
+//! [`TENANTS`] tenants: a rotation that was
 //! interrupted goes on where it was, and others work meanwhile. A reader that found a key just before it moved opens it by
 //! the page it was on, which stays until its epoch is destroyed.
 
@@ -35,9 +36,15 @@ pub struct Moved {
     pub left: u64,
     /// Keys that moved from a page that was left to another.
     pub keys: u64,
+    /// Index pages that were wrapped anew.
+    pub index_pages: u64,
+    /// Index pages that had lost an identity, or had had their time, and were left.
+    pub left_index_pages: u64,
+    /// Identities that moved from an index page that was left to another.
+    pub identities: u64,
     /// Index keys that were wrapped anew, one for each tenant.
     pub tenants: u64,
-    /// Pages and keys whose stored bytes do not unwrap. Pages are set aside; what hangs on them cannot be opened until their
+    /// Pages, keys and identities whose stored bytes do not unwrap. Pages are set aside; what hangs on them cannot be opened until their
     /// row is restored from a backup, while its epoch lasts.
     pub damaged: u64,
 }
@@ -50,7 +57,7 @@ pub enum DestroyEpochError {
     InUse {
         /// Which epoch.
         epoch: EpochId,
-        /// Pages of keys.
+        /// Pages of keys, and index pages.
         pages: i64,
         /// Index keys.
         tenants: i64,
@@ -83,9 +90,9 @@ pub struct Epoch {
     pub retired_at: Option<Timestamp>,
     /// When its key was destroyed.
     pub destroyed_at: Option<Timestamp>,
-    /// Pages of living keys that hang on it.
+    /// Pages of living keys, and index pages, that hang on it.
     pub pages: i64,
-    /// Of these, pages that lost a key since it began.
+    /// Of these, pages that lost a key or an identity since it began.
     pub lossy: i64,
     /// Index keys that hang on it.
     pub tenants: i64,
@@ -108,7 +115,7 @@ impl KeyStore {
     pub async fn rewrap(&self, mut told: impl FnMut(&Moved) + Send) -> Result<Moved, KeyStoreError> {
         let mut moved = Moved::default();
         loop {
-            let step = self.rewrap_pages().await?.and(self.leave_page().await?);
+            let step = self.rewrap_pages().await?.and(self.leave_page().await?).and(self.rotate_index_pages().await?);
             let step = Moved { tenants: self.rewrap_index_keys().await?, ..step };
             if step == Moved::default() {
                 return Ok(moved);
@@ -146,8 +153,10 @@ impl KeyStore {
     /// All epochs, oldest first.
     pub async fn epochs(&self) -> Result<Vec<Epoch>, KeyStoreError> {
         let sql = "SELECT e.epoch, e.created_at, e.retired_at, e.destroyed_at, \
-                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state IN ('in-use', 'lossy')), \
-                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state = 'lossy'), \
+                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state IN ('in-use', 'lossy')) \
+                     + (SELECT COUNT(*) FROM index_page p WHERE p.epoch = e.epoch AND p.state <> 'damaged'), \
+                     (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state = 'lossy') \
+                     + (SELECT COUNT(*) FROM index_page p WHERE p.epoch = e.epoch AND p.state = 'lossy'), \
                      (SELECT COUNT(*) FROM index_key i WHERE i.epoch = e.epoch) \
                    FROM epoch e ORDER BY e.epoch";
         let rows = self.db.query(sql, vec![]).await?;
@@ -272,7 +281,8 @@ impl KeyStore {
     }
 
     async fn refuse_in_use(&self, epoch: EpochId) -> Result<(), DestroyEpochError> {
-        let sql = "SELECT (SELECT COUNT(*) FROM page WHERE epoch = $1 AND state IN ('in-use', 'lossy')), \
+        let sql = "SELECT (SELECT COUNT(*) FROM page WHERE epoch = $1 AND state IN ('in-use', 'lossy')) \
+                          + (SELECT COUNT(*) FROM index_page WHERE epoch = $1 AND state <> 'damaged'), \
                           (SELECT COUNT(*) FROM index_key WHERE epoch = $1)";
         let rows = self.db.query(sql, vec![epoch.0.into()]).await?;
         let (pages, tenants) = rows.first().map_or(Ok((0, 0)), |row| Ok::<_, DbError>((row.int(0)?, row.int(1)?)))?;
@@ -299,6 +309,9 @@ impl Moved {
             pages: self.pages + more.pages,
             left: self.left + more.left,
             keys: self.keys + more.keys,
+            index_pages: self.index_pages + more.index_pages,
+            left_index_pages: self.left_index_pages + more.left_index_pages,
+            identities: self.identities + more.identities,
             tenants: self.tenants + more.tenants,
             damaged: self.damaged + more.damaged,
         }

@@ -132,6 +132,33 @@ pub(super) static IDENTITY: Table = Table {
     ],
 };
 
+/// Who writes an index page holds its tenant's lock. Another page takes the place of one that begins where it does.
+pub(super) static INDEX_PAGE: Table = Table {
+    name: "index_page",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("begins", Int),
+        Column::replace("bits", Int),
+        Column::replace("page", Int),
+        Column::replace("epoch", Int),
+        Column::replace("last_epoch", Int),
+        Column::replace("wrapped", Blob),
+        Column::replace("used", Int),
+        Column::replace("state", Text),
+    ],
+};
+
+pub(super) static PAGED_IDENTITY: Table = Table {
+    name: "paged_identity",
+    columns: &[
+        Column::key("page", Int),
+        Column::key("mark", Blob),
+        Column::keep("tenant", Text),
+        Column::replace("subject", Text),
+        Column::keep("sealed", Blob),
+    ],
+};
+
 /// Bulk writes only add rows: what is on record stays as it is.
 pub(super) static ACCESS: Table = Table {
     name: "access",

@@ -25,6 +25,7 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(1, "keys", include_str!("../migrations/keys/0001_keys.sql")),
         migration(2, "epochs", include_str!("../migrations/keys/0002_epochs.sql")),
         migration(3, "access", include_str!("../migrations/keys/0003_access.sql")),
+        migration(5, "promise", include_str!("../migrations/keys/0005_promise.sql")),
     ]
 }
 

@@ -122,7 +122,7 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let unfinished = keys.unfinished_erasures().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
         let next = "run `daybook up` or `daybook privacy`: they finish it";
         checks.push(counted("erasures", unfinished, 0, "erasures are not finished", next));
-        let troubled = crate::keys::troubled(keys, settings.schedule, now()).await;
+        let troubled = crate::keys::troubled(keys, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));
     }

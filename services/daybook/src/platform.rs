@@ -115,7 +115,7 @@ pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
     refuse_lost_root(settings, &db).await?;
     let root = load_or_create_root(&settings.root_key)?;
-    Ok(KeyStore::open(db, Keyring::in_folder(root, &settings.keyring), now()).await?)
+    Ok(KeyStore::open(db, Keyring::in_folder(root, &settings.keyring), settings.schedule, now()).await?)
 }
 
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the

@@ -180,10 +180,7 @@ fn start_workers(
     }
     if roles.contains(&Role::Privacy) {
         let Platform { keys, log, db } = platform.clone();
-        let run = privacy::run(
-            privacy::Config { keys, log, db, every: RESUME_EVERY, schedule: settings.schedule },
-            working.clone(),
-        );
+        let run = privacy::run(privacy::Config { keys, log, db, every: RESUME_EVERY }, working.clone());
         workers.spawn(async move {
             run.await;
             Ok(())

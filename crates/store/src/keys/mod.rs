@@ -105,8 +105,10 @@ pub enum KeyStoreError {
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch.
-    pub async fn open(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
-        let epochs = Arc::new(Epochs::open(&db, keyring, now).await?);
+    ///
+    /// The schedule is that of epochs which this process begins. What was promised of earlier ones stays.
+    pub async fn open(db: Db, keyring: Keyring, schedule: Schedule, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
+        let epochs = Arc::new(Epochs::open(&db, keyring, schedule, now).await?);
         Ok(KeyStore { db, epochs, caches: Caches::new() })
     }
 }

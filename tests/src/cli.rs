@@ -1,5 +1,7 @@
 //! The `daybook` binary as its operator meets it: answers, exit codes, objects on standard output.
 
+mod keyring;
+
 use std::path::Path;
 use std::time::Duration;
 

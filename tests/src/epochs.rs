@@ -2,6 +2,7 @@
 //! for whoever has every copy of the key store.
 
 mod attacker;
+mod lost;
 mod promise;
 mod races;
 

@@ -172,6 +172,7 @@ fn start_workers(
     working: &CancellationToken,
 ) -> JoinSet<Result<()>> {
     let mut workers = JoinSet::new();
+    workers.spawn(health::watch_epoch_keys(platform.keys.clone(), working.clone()));
     if roles.contains(&Role::Processor) {
         let config = platform.processor_config(settings);
         let run = processor::run(config, platform.log.clone(), platform.db.clone(), working.clone());

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::Timestamp;
-use moka::sync::Cache;
 use subject_keys::{EpochId, EpochKey, PageId, PageKey, UnwrapError};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::caches::{Cache, KEYS_LIVE};
 use super::keyring::{Keyring, KeyringError};
+use super::presence::Looked;
 use super::schedule::Schedule;
 use super::{KeyStore, KeyStoreError, corrupt, lock, random};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
@@ -42,14 +43,12 @@ pub enum OpenKeysError {
     },
 }
 
-/// How long a process may go on with an epoch's key without looking into the keyring again.
-const FRESH: Duration = Duration::from_secs(60);
-
 /// The keyring, what was lately read from it, and the schedule of epochs that this process begins.
 pub(super) struct Epochs {
     keyring: Keyring,
     schedule: Schedule,
     keys: Cache<EpochId, Arc<EpochKey>>,
+    looked: Mutex<Looked>,
 }
 
 impl Epochs {
@@ -62,8 +61,7 @@ impl Epochs {
     ) -> Result<Epochs, OpenKeysError> {
         belong_together(db, &keyring).await?;
         let current = find_or_begin(db, &keyring, schedule, now).await?;
-        let epochs =
-            Epochs { keyring, schedule, keys: Cache::builder().max_capacity(1_000).time_to_live(FRESH).build() };
+        let epochs = Epochs { keyring, schedule, keys: Cache::new(KEYS_LIVE, 1_000), looked: Mutex::default() };
         epochs.get(current).await?;
         Ok(epochs)
     }
@@ -74,6 +72,22 @@ impl Epochs {
 
     pub(super) fn schedule(&self) -> Schedule {
         self.schedule
+    }
+
+    /// When this process last looked whether the keys in use are there, and what it saw.
+    pub(super) fn looked(&self) -> &Mutex<Looked> {
+        &self.looked
+    }
+
+    /// The key of an epoch as it is held in memory, if it is.
+    #[cfg(test)]
+    pub(super) fn held(&self, epoch: EpochId) -> Option<std::sync::Weak<EpochKey>> {
+        self.keys.get(&epoch).map(|key| Arc::downgrade(&key))
+    }
+
+    /// Drops the keys that were read too long ago.
+    pub(super) fn sweep(&self) {
+        self.keys.sweep();
     }
 
     /// The epoch that new pages and index keys are wrapped by. It does not retire before this transaction has ended. Taken
@@ -224,7 +238,8 @@ async fn begin_in(
     tx.execute("UPDATE epoch SET state = 'retired', retired_at = $1 WHERE state = 'current'", vec![at.0.into()])
         .await?;
     // The key is on the disk before the database knows of it. If this transaction fails, that number is never used.
-    let next = on_disk(keyring, move |ring| ring.begin(last)).await?;
+    // In a folder that has gone it is not put: what is restored there later would not go with it.
+    let next = on_disk(keyring, move |ring| ring.require_bound().and_then(|()| ring.begin(last))).await?;
     let insert = "INSERT INTO epoch (epoch, wrapped, created_at, state, destroy_by) VALUES ($1, $2, $3, 'current', $4)";
     let promised = schedule.promised(at);
     tx.execute(insert, vec![next.0.into(), Vec::<u8>::new().into(), at.0.into(), promised.0.into()]).await?;
@@ -346,7 +361,7 @@ impl OpenKeysError {
 }
 
 /// Runs something on the keyring where it may wait for the disk.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     keyring: &Keyring,
     work: impl FnOnce(&Keyring) -> Result<T, KeyringError> + Send + 'static,
 ) -> Result<T, KeyringError> {

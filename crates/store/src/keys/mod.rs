@@ -5,8 +5,9 @@
 //!
 //! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most eleven statements, whatever
 //! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, identities, subjects, keys, pages
-//! of keys, the current epoch, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time, or not for a
-//! while, costs one more transaction for its index key.
+//! of keys, the current epoch, a page with room; write subjects, identities, pages, keys. A tenant seen for the first time,
+//! or not for a while, costs one more transaction for its index key. Once a second it is asked beforehand which epochs are
+//! in use, to see that their keys are there.
 //!
 //! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
 //! durable before the next; [`KeyStore::unfinished_erasures`] tells where to go on after a crash.
@@ -17,16 +18,19 @@
 //! person is sealed either before the erasure, under a key that it then destroys, or after, and then not at all.
 //!
 //! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
-//! key still lives. They forget within seconds, here and in every other process; keys of epochs within a minute.
+//! key still lives. They forget within two seconds, here and in every other process, idle or not (`caches`). And nothing is
+//! sealed while the key of the current epoch does not lie in the keyring ([`KeyStore::require_current_key`]).
 
 mod access;
 mod boxes;
+mod caches;
 mod epochs;
 mod erasure;
 mod identity;
 mod index;
 mod keyring;
 mod lock;
+mod presence;
 mod resolve;
 mod root_file;
 mod rotation;
@@ -44,21 +48,18 @@ pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
+pub use presence::MissingKey;
 pub use root_file::{RootKeyError, load_or_create_root};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use commerce::TenantId;
 use ledger::Timestamp;
-use moka::sync::Cache;
-use secrecy::SecretString;
-use subject_keys::{Exhausted, IndexKey, PreparedKey, RewrapError, UnwrapError};
-use uuid::Uuid;
+use subject_keys::{Exhausted, RewrapError, UnwrapError};
 
 use crate::db::{Db, DbError};
+use caches::Caches;
 use epochs::Epochs;
 
 /// The open key store. Clones are cheap and share connections and caches.
@@ -66,15 +67,7 @@ use epochs::Epochs;
 pub struct KeyStore {
     db: Db,
     epochs: Arc<Epochs>,
-    caches: Caches,
-}
-
-/// What was unwrapped lately. All are bounded, because tenants and senders are named by whoever sends a request.
-#[derive(Clone)]
-struct Caches {
-    subject_keys: Cache<Uuid, Arc<PreparedKey>>,
-    index_keys: Cache<TenantId, Arc<IndexKey>>,
-    secrets: Cache<(TenantId, String), Arc<[SecretString]>>,
+    caches: Arc<Caches>,
 }
 
 /// Why the key store did not do what was asked.
@@ -106,20 +99,15 @@ impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch.
     ///
+    /// Call it in the tokio runtime that the store is used in: a task of its own drops what caches hold for too long, and ends
+    /// with the last clone.
+    ///
     /// The schedule is that of epochs which this process begins. What was promised of earlier ones stays.
     pub async fn open(db: Db, keyring: Keyring, schedule: Schedule, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let epochs = Arc::new(Epochs::open(&db, keyring, schedule, now).await?);
-        Ok(KeyStore { db, epochs, caches: Caches::new() })
-    }
-}
-
-impl Caches {
-    fn new() -> Caches {
-        Caches {
-            subject_keys: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
-            index_keys: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build(),
-            secrets: Cache::builder().max_capacity(10_000).time_to_live(secrets::FRESH).build(),
-        }
+        let caches = Arc::new(Caches::new());
+        tokio::spawn(caches::sweep(Arc::downgrade(&caches), Arc::downgrade(&epochs)));
+        Ok(KeyStore { db, epochs, caches })
     }
 }
 

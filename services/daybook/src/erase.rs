@@ -106,7 +106,13 @@ pub(crate) async fn subject_of(platform: &Platform, row: &TenantRow, whom: &Whom
     let hint = hint(platform, row, whom).await?;
     let found = platform.keys.find_subject(&row.tenant, &[hint]).await?;
     let (subject, _) = found.with_context(|| {
-        format!("nobody is known to `{}` by that: try --order with one of their orders, or --customer", row.tenant)
+        let why = match whom {
+            Whom { phone: Some(_), .. } | Whom { email: Some(_), .. } => {
+                ". Phone and e-mail are forgotten with a person: the receipt of one who was erased is to be had by order or customer"
+            }
+            _ => "",
+        };
+        format!("nobody is known to `{}` by that: try --order with one of their orders, or --customer{why}", row.tenant)
     })?;
     Ok(subject)
 }
@@ -170,7 +176,9 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     };
     format!(
         "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
-         destroyed\n  backups          {}\n  index            with today's keys, such a copy can still be tried for the phone number and e-mail address\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
+         destroyed\n  backups          {}\n  index            with today's keys, such a copy can still be tried for the phone number and e-mail address\n  read models      {shown}\n  parcels          of those \
+         under way nobody can look up name, phone or address here any more: the courier delivers by its own copy, and what is still \
+         sent about these orders is kept without the person's details\n{quarantined}  ledger           kept, pseudonymously: \
          no amount has changed\n",
         strong("cryptographically erased"),
         receipt.subject,

@@ -1,5 +1,6 @@
 //! The `daybook` binary as its operator meets it: answers, exit codes, objects on standard output.
 
+mod keyring;
 mod restore;
 
 use std::path::Path;
@@ -128,8 +129,13 @@ async fn a_shop_from_its_first_order_to_an_erasure() {
     let on_record = looks(data, &["--order", &order]).await;
     assert_eq!(
         on_record,
-        ["operator operator look-up masked", "support-2 staff support clear"],
-        "what was refused is not"
+        [
+            "operator operator look-up masked",
+            "support-2 staff support refused",
+            "support-2 staff support clear",
+            "support-2 staff support refused"
+        ],
+        "what was refused is too"
     );
 
     let books = daybook(data, &["show", "books"]).await;

@@ -2,25 +2,24 @@
 //! for whoever has every copy of the key store.
 
 mod attacker;
+mod lost;
 mod phones;
+mod promise;
 mod races;
 mod restore;
-
-use std::time::Duration;
 
 use commerce::SubjectId;
 use ledger::Timestamp;
 use store::db::{Db, Durability};
-use store::keys::{BoxRef, Copies, DestroyEpochError, IdentityKind, KeyStore, Moved, OpenKeysError, Schedule, Sealing};
+use store::keys::{BoxRef, Copies, DestroyEpochError, IdentityKind, KeyStore, Moved, OpenKeysError, Sealing};
 use store::schema::keys_migrations;
 use subject_keys::{EpochId, EpochKey, Opened, RootKey};
 
 use crate::keys::{
-    DAY, EVENT, NOVEMBER, Place, after, count, erase, keyring, looking, open, person, places, resolve, seal, shop,
+    DAY, EVENT, NOVEMBER, Place, SCHEDULE, after, count, erase, keyring, looking, open, person, places, resolve, seal,
+    shop,
 };
 use attacker::{Attacker, StolenBox};
-
-const SCHEDULE: Schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
 
 /// Whose box, and the box.
 type Sealed = (SubjectId, Vec<u8>);
@@ -88,6 +87,10 @@ async fn write(db: &Db, sql: &'static str) {
     assert!(changed > 0, "{sql}");
 }
 
+fn hours_after(days: i64, hours: i64) -> Timestamp {
+    Timestamp(after(days).0 + hours * DAY / 24)
+}
+
 async fn rotate(keys: &KeyStore, at: Timestamp) -> Moved {
     keys.begin_epoch(at, None).await.unwrap().unwrap();
     keys.rewrap(|_| {}).await.unwrap()
@@ -116,17 +119,12 @@ async fn with_every_copy_ever_made_nobody_who_was_erased_is_found_once_the_windo
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &gone), 750, "until the window is over");
 
-        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0, after(31)).await.unwrap();
-        assert_eq!(
-            copies,
-            Copies::OpenUntil(Timestamp(after(32).0 + DAY / 24)),
-            "the first epoch retired on the second day"
-        );
-        assert_eq!(
-            keys.destroy_epochs(SCHEDULE.expires_until(Timestamp(after(32).0 - 1)), after(32)).await,
-            Ok(vec![])
-        );
-        assert_eq!(keys.destroy_epochs(SCHEDULE.expires_until(after(32)), after(32)).await, Ok(vec![EpochId(1)]));
+        let copies = privacy::copies(&keys, &shop(), people.boxes[0].0, after(31)).await.unwrap();
+        assert_eq!(copies, Copies::OpenUntil(hours_after(31, 2)), "a day, a month and two hours after it began");
+        let due = hours_after(31, 1);
+        assert_eq!(keys.destroy_epochs(Timestamp(due.0 - 1)).await, Ok(vec![]));
+        assert_eq!(attacker.open(&root(), &ring, &gone), 750, "until the window is over");
+        assert_eq!(keys.destroy_epochs(due).await, Ok(vec![EpochId(1)]));
 
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &gone), 0);
@@ -135,8 +133,8 @@ async fn with_every_copy_ever_made_nobody_who_was_erased_is_found_once_the_windo
             750,
             "the attack works: whoever lives is in today's key store"
         );
-        let copies = privacy::copies(&keys, SCHEDULE, &shop(), people.boxes[0].0, after(31)).await.unwrap();
-        assert_eq!(copies, Copies::GoneSince(after(32)));
+        let copies = privacy::copies(&keys, &shop(), people.boxes[0].0, after(32)).await.unwrap();
+        assert_eq!(copies, Copies::GoneSince(due));
         for keys in [keys, place.open().await.0] {
             assert_eq!(people.opened(&keys).await, (750, 750), "nobody else lost anything");
         }
@@ -154,7 +152,7 @@ async fn an_old_copy_by_itself_opens_nobody_after_the_window() {
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &all), 100);
         assert_eq!(rotate(&keys, after(1)).await, Moved { pages: 1, tenants: 1, ..Moved::default() });
-        keys.destroy_epochs(after(1), after(40)).await.unwrap();
+        keys.destroy_epochs(after(40)).await.unwrap();
         assert_eq!(attacker.open(&root(), &ring, &all), 0);
         assert_eq!(people.opened(&keys).await, (100, 0));
     }
@@ -166,11 +164,11 @@ async fn an_epoch_that_somebody_hangs_on_is_not_destroyed() {
         let (keys, _) = place.open().await;
         let people = People::new(&keys, 7_000, 10).await;
         keys.begin_epoch(after(1), None).await.unwrap();
-        let refused = keys.destroy_epochs(after(9), after(9)).await;
+        let refused = keys.destroy_epochs(after(40)).await;
         assert_eq!(refused, Err(DestroyEpochError::InUse { epoch: EpochId(1), pages: 1, tenants: 1 }));
         keys.rewrap(|_| {}).await.unwrap();
-        assert_eq!(keys.destroy_epochs(after(9), after(9)).await, Ok(vec![EpochId(1)]));
-        assert_eq!(keys.destroy_epochs(after(9), after(9)).await, Ok(vec![]), "the current epoch never is");
+        assert_eq!(keys.destroy_epochs(after(40)).await, Ok(vec![EpochId(1)]));
+        assert_eq!(keys.destroy_epochs(after(400)).await, Ok(vec![]), "the current epoch never is");
         assert_eq!(people.opened(&keys).await, (10, 0));
     }
 }
@@ -205,7 +203,7 @@ async fn a_rotation_that_was_interrupted_goes_on_where_it_was() {
         assert_eq!(count(&db, "page WHERE state <> 'left' AND epoch = 1").await, 0);
         assert_eq!(keys.rewrap(|_| {}).await.unwrap(), Moved::default());
         assert_eq!(people.opened(&keys).await, (3_295, 5));
-        keys.destroy_epochs(after(2), after(40)).await.unwrap();
+        keys.destroy_epochs(after(40)).await.unwrap();
         assert_eq!(people.opened(&place.open().await.0).await, (3_295, 5));
     }
 }
@@ -218,7 +216,7 @@ async fn other_processes_go_on_through_a_rotation() {
         rotate(&keys, after(1)).await;
         let during = People::new(&elsewhere, 8_000, 1_200).await;
         assert_eq!(count(&db, "page WHERE epoch = 1").await, 0, "new pages hang on the new epoch");
-        keys.destroy_epochs(after(1), after(40)).await.unwrap();
+        keys.destroy_epochs(after(40)).await.unwrap();
         for store in [&keys, &elsewhere] {
             assert_eq!((before.opened(store).await, during.opened(store).await), ((10, 0), (1_200, 0)));
         }
@@ -235,7 +233,7 @@ async fn of_several_processes_one_begins_the_epoch_that_is_due() {
                 .iter()
                 .map(|keys| {
                     let keys = keys.clone();
-                    tokio::spawn(async move { privacy::keep_epochs(&keys, SCHEDULE, now).await.unwrap().begun })
+                    tokio::spawn(async move { privacy::keep_epochs(&keys, now).await.unwrap().begun })
                 })
                 .collect();
             let mut begun = Vec::new();
@@ -245,7 +243,7 @@ async fn of_several_processes_one_begins_the_epoch_that_is_due() {
             assert_eq!(begun, [EpochId(u32::try_from(day + 1).unwrap())], "day {day}");
         }
         let now = after(40);
-        let kept = privacy::keep_epochs(&stores[0], SCHEDULE, now).await.unwrap();
+        let kept = privacy::keep_epochs(&stores[0], now).await.unwrap();
         assert_eq!((kept.begun, kept.destroyed), (Some(EpochId(5)), vec![EpochId(1), EpochId(2), EpochId(3)]));
         let states: Vec<_> = stores[1].epochs().await.unwrap().iter().map(|epoch| epoch.held).collect();
         assert_eq!(states, [false, false, false, true, true]);
@@ -290,7 +288,7 @@ async fn an_older_key_store_moves_its_epoch_to_the_keyring() {
 
     let reopened = async || {
         let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(store::db::Dialect::Sqlite)).await.unwrap();
-        (KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap(), db)
+        (KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap(), db)
     };
     let (keys, db) = reopened().await;
     let people = People::new(&keys, 7_000, 3).await;
@@ -308,7 +306,7 @@ async fn without_its_keyring_nothing_opens_and_nothing_new_is_begun() {
     let (keys, _) = place.open().await;
     resolve(&keys, person(NOVEMBER, &[(IdentityKind::Order, "7001")])).await;
     std::fs::remove_file(place.folder.path().join("epochs/1.key")).unwrap();
-    let refused = KeyStore::open(place.database().await, place.keyring(7), NOVEMBER).await.err().unwrap();
+    let refused = KeyStore::open(place.database().await, place.keyring(7), SCHEDULE, NOVEMBER).await.err().unwrap();
     assert!(refused.to_string().contains("epochs/1.key is missing"), "{refused}");
     assert!(!place.folder.path().join("epochs/1.key").exists());
 }
@@ -321,7 +319,7 @@ async fn an_older_key_store_keeps_its_key_beside_a_keyring_that_is_not_its_own()
     let migrations = keys_migrations(store::db::Dialect::Sqlite);
     let db = Db::open_sqlite(&folder.path().join("old.db"), Durability::Full, &migrations).await.unwrap();
     let wrapped = begun_in_the_database(&db).await;
-    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
+    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.err();
     assert_eq!(refused, Some(OpenKeysError::OtherKeyring(folder.path().join("epochs"))));
     assert_eq!(db.query("SELECT wrapped FROM epoch", vec![]).await.unwrap()[0].blob(0), Ok(wrapped.as_slice()));
 }
@@ -333,7 +331,7 @@ async fn a_key_store_takes_no_keyring_of_another() {
     keyring_of_another_store(folder.path()).await;
     let migrations = keys_migrations(store::db::Dialect::Sqlite);
     let db = Db::open_sqlite(&folder.path().join("new.db"), Durability::Full, &migrations).await.unwrap();
-    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.err();
+    let refused = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.err();
     assert_eq!(refused, Some(OpenKeysError::OtherKeyring(folder.path().join("epochs"))));
     assert_eq!(count(&db, "epoch").await, 0);
 
@@ -341,16 +339,16 @@ async fn a_key_store_takes_no_keyring_of_another() {
     let (empty, id) = (folder.path().join("empty"), uuid::Uuid::from_u128(7).to_string());
     std::fs::create_dir_all(empty.join("epochs")).unwrap();
     std::fs::write(empty.join("epochs/store"), format!("{id}\n")).unwrap();
-    KeyStore::open(db.clone(), keyring(&empty, 7), NOVEMBER).await.unwrap();
+    KeyStore::open(db.clone(), keyring(&empty, 7), SCHEDULE, NOVEMBER).await.unwrap();
     assert_eq!(db.query("SELECT id FROM keyring", vec![]).await.unwrap()[0].text(0), Ok(id.as_str()));
-    let other = KeyStore::open(db, keyring(folder.path(), 7), NOVEMBER).await.err();
+    let other = KeyStore::open(db, keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.err();
     assert!(matches!(other, Some(OpenKeysError::OtherKeyring(_))));
 }
 
 async fn keyring_of_another_store(folder: &std::path::Path) {
     let migrations = keys_migrations(store::db::Dialect::Sqlite);
     let db = Db::open_sqlite(&folder.join("other.db"), Durability::Full, &migrations).await.unwrap();
-    KeyStore::open(db, keyring(folder, 7), NOVEMBER).await.unwrap();
+    KeyStore::open(db, keyring(folder, 7), SCHEDULE, NOVEMBER).await.unwrap();
 }
 
 /// If a move were rolled back, the write-ahead log would still hold the key as wrapped by the page it was to go to. So that
@@ -388,8 +386,8 @@ async fn a_keyring_and_a_database_that_were_restored_from_other_days_agree_again
         for day in 1..=3 {
             rotate(&keys, after(day)).await;
         }
-        keys.destroy_epochs(after(1), after(31)).await.unwrap();
-        assert_eq!(keys.reconcile_epochs(after(31)).await.unwrap(), 0);
+        assert_eq!(keys.destroy_epochs(hours_after(31, 1)).await.unwrap(), [EpochId(1)]);
+        assert_eq!(keys.reconcile_epochs(hours_after(31, 1)).await.unwrap(), 0);
 
         // The database is from before the last two epochs began, and an old copy of the keyring brought the first one back.
         write(&db, "DELETE FROM epoch WHERE epoch > 2").await;
@@ -402,7 +400,7 @@ async fn a_keyring_and_a_database_that_were_restored_from_other_days_agree_again
         let now = Some(after(32));
         assert_eq!(retired[1..], [(2, now), (3, now), (4, now), (5, None)]);
         keys.rewrap(|_| {}).await.unwrap();
-        let gone = keys.destroy_epochs(after(32), after(62)).await.unwrap();
+        let gone = keys.destroy_epochs(after(62)).await.unwrap();
         assert_eq!(gone, [EpochId(2), EpochId(3), EpochId(4)]);
     }
 }
@@ -416,7 +414,7 @@ async fn a_damaged_page_holds_up_nobody_else() {
         let moved = rotate(&keys, after(1)).await;
         assert_eq!(moved, Moved { pages: 1, tenants: 1, damaged: 1, ..Moved::default() });
         assert_eq!(keys.rewrap(|_| {}).await.unwrap(), Moved::default());
-        assert_eq!(keys.destroy_epochs(after(1), after(40)).await.unwrap(), [EpochId(1)]);
+        assert_eq!(keys.destroy_epochs(after(40)).await.unwrap(), [EpochId(1)]);
         let on_the_other = "SELECT subject FROM subject_key k JOIN page p ON p.page = k.page WHERE p.state = 'in-use'";
         let rows = db.query(on_the_other, vec![]).await.unwrap();
         assert_eq!(rows.len(), 76);

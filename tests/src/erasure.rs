@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use events::Topic;
 use sample_shop::{Delivery, Endpoint, Plan, Planted, sign_shopify};
+use store::db::{Db, DbError, Dialect, Durability};
+use store::schema::keys_migrations;
 use testkit::Daybook;
 
 use crate::backend::{Backend, Kind};
@@ -18,6 +20,8 @@ const TENANT: &str = "acme";
 const SECRET: &str = "a-shop-secret-for-tests";
 const COURIER_SECRET: &str = "a-courier-secret-for-tests";
 const REVEAL: [&str; 5] = ["--reveal", "--purpose", "test", "--by", "support-1"];
+/// More than an epoch's day and the thirty days of backups, in microseconds.
+const MONTH: i64 = 32 * 86_400_000_000;
 const LONG: Duration = Duration::from_secs(120);
 
 /// A platform that the binary runs on.
@@ -228,13 +232,39 @@ async fn copies_expire(platform: &Platform, order: &str) {
     let expected = serde_json::json!({ "begun": 2, "left_pages": 1, "destroyed": [] });
     assert!(expected.as_object().unwrap().iter().all(|(key, value)| rotated[key] == *value), "{rotated}");
     assert_eq!(receipt().await["copies_are_gone"], false, "backups of this month may still be restored");
-    let rewrapped = json(platform.run(&["keys", "rewrap", "--backup-days", "0", "--json"]).await);
-    assert_eq!(rewrapped["destroyed"], serde_json::json!([1]));
+    let promised = receipt().await["copies_gone"].clone();
+    for days in ["0", "300"] {
+        let rewrapped = json(platform.run(&["keys", "rewrap", "--backup-days", days, "--json"]).await);
+        assert_eq!(rewrapped["destroyed"], serde_json::json!([]), "the backups of this month were promised their time");
+        let told = json(platform.run(&["erase", "--order", order, "--yes", "--json", "--backup-days", days]).await);
+        assert_eq!((&told["copies_gone"], &told["copies_overdue"]), (&promised, &serde_json::json!(false)));
+    }
+    a_month_ago(platform).await;
+    platform.run(&["keys", "rewrap"]).await;
     assert_eq!(receipt().await["copies_are_gone"], true);
     let status = json(platform.run(&["keys", "status", "--json"]).await);
     let states: Vec<_> = status["epochs"].as_array().unwrap().iter().map(|epoch| &epoch["state"]).collect();
     assert!(status["ok"] == true && states == ["destroyed", "current"], "{status}");
     assert!(!platform.data().join("epochs/1.key").exists() && platform.data().join("epochs/2.key").exists());
+}
+
+/// The first epoch began and retired more than a month earlier than it did.
+async fn a_month_ago(platform: &Platform) {
+    let keys = match platform.backend.url() {
+        Some(url) => Db::open_postgres(url, "daybook_keys", 1, &keys_migrations(Dialect::Postgres)).await,
+        None => {
+            let migrations = keys_migrations(Dialect::Sqlite);
+            Db::open_sqlite(&platform.data().join("keys.db"), Durability::Full, &migrations).await
+        }
+    };
+    let keys = keys.unwrap();
+    let earlier = keys.run_tx("earlier", move |tx| {
+        let sql = "UPDATE epoch SET created_at = created_at - $1, retired_at = retired_at - $1, \
+                   destroy_by = destroy_by - $1 WHERE epoch = 1";
+        Box::pin(async move { tx.execute(sql, vec![MONTH.into()]).await })
+    });
+    assert_eq!(earlier.await.map_err(|error: DbError| error).unwrap(), 1);
+    keys.close().await;
 }
 
 /// The shop itself asks for another person's erasure: nobody need type anything.

@@ -6,6 +6,7 @@ mod retention;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
@@ -13,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use store::db::{Db, Dialect, Durability};
 use store::keys::{
     AccessBy, Actor, BoxRef, EraseSubjectError, Erased, ErasureReason, IdentityHint, IdentityKind, KeyStore, Keyring,
-    KeyringError, Month, OpenBoxError, OpenKeysError, PersonRef, Purpose, Requested, Sealing, Shown, Stage,
+    KeyringError, Month, OpenBoxError, OpenKeysError, PersonRef, Purpose, Requested, Schedule, Sealing, Shown, Stage,
     SubjectState,
 };
 use store::schema::keys_migrations;
@@ -25,6 +26,12 @@ use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone};
 
 pub(crate) const NOVEMBER: Timestamp = Timestamp(1_794_000_000_000_000);
 pub(crate) const DAY: i64 = 86_400_000_000;
+pub(crate) const SCHEDULE: Schedule = days(1, 30);
+
+/// Epochs of so many days, and backups that are kept for so many.
+pub(crate) const fn days(epoch: u64, backups: u64) -> Schedule {
+    Schedule { epoch: Duration::from_secs(epoch * 86_400), backups: Duration::from_secs(backups * 86_400) }
+}
 
 /// Where a key store lives: its database, and the folder of its keyring. It goes with this value.
 pub(crate) struct Place {
@@ -43,8 +50,12 @@ impl Place {
 
     /// Opens it with its root key, as a process of its own would.
     pub(crate) async fn open(&self) -> (KeyStore, Db) {
+        self.open_with(SCHEDULE).await
+    }
+
+    pub(crate) async fn open_with(&self, schedule: Schedule) -> (KeyStore, Db) {
         let db = self.database().await;
-        (KeyStore::open(db.clone(), self.keyring(7), NOVEMBER).await.unwrap(), db)
+        (KeyStore::open(db.clone(), self.keyring(7), schedule, NOVEMBER).await.unwrap(), db)
     }
 
     pub(crate) fn keyring(&self, root: u8) -> Keyring {
@@ -346,7 +357,8 @@ async fn a_box_of_another_store_is_not_taken_for_an_erased_one() {
 async fn another_root_key_is_refused() {
     for place in places().await {
         drop(place.open().await);
-        let open = async |root| KeyStore::open(place.database().await, place.keyring(root), NOVEMBER).await.err();
+        let open =
+            async |root| KeyStore::open(place.database().await, place.keyring(root), SCHEDULE, NOVEMBER).await.err();
         assert_eq!(open(8).await, Some(OpenKeysError::Keyring(KeyringError::WrongRoot(EpochId(1)))));
         assert_eq!(open(7).await, None);
         std::fs::remove_dir_all(place.folder.path().join("epochs")).unwrap();
@@ -358,7 +370,7 @@ async fn another_root_key_is_refused() {
 async fn stores_that_open_a_new_database_at_once_share_its_epoch() {
     for place in places().await {
         let databases = [place.database().await, place.database().await, place.database().await];
-        let opening = databases.map(|db| tokio::spawn(KeyStore::open(db, place.keyring(7), NOVEMBER)));
+        let opening = databases.map(|db| tokio::spawn(KeyStore::open(db, place.keyring(7), SCHEDULE, NOVEMBER)));
         for task in opening {
             resolve(&task.await.unwrap().unwrap(), person(NOVEMBER, &[(Order, "7001")])).await;
         }
@@ -416,7 +428,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     let folder = testkit::scratch();
     let path = folder.path().join("keys.db");
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap();
     let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001"), (Phone, "+923000000001")])).await.subject();
     let sql = "SELECT wrapped FROM subject_key UNION ALL SELECT mark FROM paged_identity";
     let rows = db.query(sql, vec![]).await.unwrap();
@@ -425,7 +437,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
     assert!(secret.len() == 2 && secret.iter().all(|bytes| holds_part(&path, bytes)), "the search finds what is there");
 
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap();
     erase(&keys, subject, after(1)).await;
     db.close().await;
     assert!(!secret.iter().any(|bytes| holds_part(&path, bytes)));
@@ -437,7 +449,7 @@ async fn what_is_destroyed_leaves_no_bytes_in_the_file() {
 async fn what_is_destroyed_leaves_no_bytes_in_any_file_of_an_open_store() {
     let folder = testkit::scratch();
     let db = open_file(&folder.path().join("keys.db")).await;
-    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap();
     let subject = resolve(&keys, person(NOVEMBER, &[(Order, "7001")])).await.subject();
     let rows = db.query("SELECT wrapped FROM subject_key", vec![]).await.unwrap();
     let wrapped = rows[0].blob(0).unwrap();
@@ -474,7 +486,7 @@ fn copies(folder: &Path, wrapped: &[Vec<u8>]) -> Vec<usize> {
 async fn keys_leave_no_copies_in_unused_parts_of_the_pages_of_a_large_file() {
     let folder = testkit::scratch();
     let db = open_file(&folder.path().join("keys.db")).await;
-    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap();
     for batch in 0..40 {
         let order = |n: usize| format!("{batch}-{n}");
         let people = (0..50).map(|n| person(NOVEMBER, &[(Order, &order(n)), (Phone, &order(n))]));
@@ -498,7 +510,7 @@ async fn the_database_holds_nobody_in_clear() {
     let folder = testkit::scratch();
     let path = folder.path().join("keys.db");
     let db = open_file(&path).await;
-    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), NOVEMBER).await.unwrap();
+    let keys = KeyStore::open(db.clone(), keyring(folder.path(), 7), SCHEDULE, NOVEMBER).await.unwrap();
     let person = person(NOVEMBER, &[(Order, "7001"), (Phone, "+923000000001"), (Email, "zarmina@example.com")]);
     assert_eq!(format!("{:?}", person.identities[1].value), "<pii>");
     resolve(&keys, person).await;

@@ -51,6 +51,11 @@ pub enum CopiesOpen {
         /// When the last epoch is destroyed that wraps one.
         until: String,
     },
+    /// One may open, and should not have been able to since then: a key that was to be destroyed is still there, or is back.
+    Overdue {
+        /// When none was to open any more.
+        since: String,
+    },
     /// Nobody knows: the keys were destroyed before there were key epochs.
     Unknown,
 }
@@ -147,6 +152,7 @@ impl fmt::Display for CopiesOpen {
         match self {
             CopiesOpen::Gone { since } => write!(f, "none opens since {since}"),
             CopiesOpen::Open { until } => write!(f, "one may open until {until}"),
+            CopiesOpen::Overdue { since } => write!(f, "one may open, and none was to since {since}"),
             CopiesOpen::Unknown => f.write_str("no date is known: they were destroyed before there were key epochs"),
         }
     }

@@ -26,6 +26,7 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(2, "epochs", include_str!("../migrations/keys/0002_epochs.sql")),
         migration(3, "access", include_str!("../migrations/keys/0003_access.sql")),
         migration(4, "tombstones", include_str!("../migrations/keys/0004_tombstones.sql")),
+        migration(5, "promise", include_str!("../migrations/keys/0005_promise.sql")),
         migration(6, "index pages", include_str!("../migrations/keys/0006_index_pages.sql")),
         migration(7, "retention", include_str!("../migrations/keys/0007_retention.sql")),
         migration(8, "holds", include_str!("../migrations/keys/0008_holds.sql")),

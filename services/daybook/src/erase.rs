@@ -36,8 +36,10 @@ pub(crate) struct Receipt {
     /// Since when, or from when on, no copy of the keys opens anywhere, backups included. Unknown for who was erased before
     /// there were key epochs.
     copies_gone: Option<String>,
-    /// Whether that time has come.
+    /// Whether they are gone.
     copies_are_gone: bool,
+    /// Whether they were to be gone by then, and are not: an operator has to see to the key epochs.
+    copies_overdue: bool,
     /// Sealed details in the read models, all of them empty now.
     erased_details: usize,
     /// Whether the read models show it already.
@@ -71,14 +73,15 @@ pub(crate) async fn erase(
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
     let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
     let held = books::people_of(&platform.db, &row.tenant, subject).await?;
-    let copies = match privacy::copies(&platform.keys, settings.schedule, &row.tenant, subject, now()).await {
+    let copies = match privacy::copies(&platform.keys, &row.tenant, subject, now()).await {
         Err(CopiesError::Unknown) => None,
         told => Some(told?),
     };
+    let copies_overdue = matches!(copies, Some(Copies::Overdue(_)));
     let (copies_gone, copies_are_gone) = match copies {
         None => (None, false),
         Some(Copies::GoneSince(at)) => (Some(at.to_string()), true),
-        Some(Copies::OpenUntil(at)) => (Some(at.to_string()), false),
+        Some(Copies::OpenUntil(at) | Copies::Overdue(at)) => (Some(at.to_string()), false),
     };
     Ok(Receipt {
         tenant: row.tenant.to_string(),
@@ -88,6 +91,7 @@ pub(crate) async fn erase(
         unreadable_since: receipt.erased.at().to_string(),
         copies_gone,
         copies_are_gone,
+        copies_overdue,
         erased_details: held.len(),
         shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
         quarantined: books::count_quarantined(&platform.db, &row.tenant).await?.unsigned_abs(),
@@ -102,7 +106,13 @@ pub(crate) async fn subject_of(platform: &Platform, row: &TenantRow, whom: &Whom
     let hint = hint(platform, row, whom).await?;
     let found = platform.keys.find_subject(&row.tenant, &[hint]).await?;
     let (subject, _) = found.with_context(|| {
-        format!("nobody is known to `{}` by that: try --order with one of their orders, or --customer", row.tenant)
+        let why = match whom {
+            Whom { phone: Some(_), .. } | Whom { email: Some(_), .. } => {
+                ". Phone and e-mail are forgotten with a person: the receipt of one who was erased is to be had by order or customer"
+            }
+            _ => "",
+        };
+        format!("nobody is known to `{}` by that: try --order with one of their orders, or --customer{why}", row.tenant)
     })?;
     Ok(subject)
 }
@@ -166,7 +176,9 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     };
     format!(
         "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
-         destroyed\n  backups          {}\n  index            from then on such a copy cannot be tried for the phone number and e-mail address either, unless a version of daybook made it that had no index pages\n  read models      {shown}\n{quarantined}  ledger           kept, pseudonymously: \
+         destroyed\n  backups          {}\n  index            from then on such a copy cannot be tried for the phone number and e-mail address either, unless a version of daybook made it that had no index pages\n  read models      {shown}\n  parcels          of those \
+         under way nobody can look up name, phone or address here any more: the courier delivers by its own copy, and what is still \
+         sent about these orders is kept without the person's details\n{quarantined}  ledger           kept, pseudonymously: \
          no amount has changed\n",
         strong("cryptographically erased"),
         receipt.subject,
@@ -187,6 +199,10 @@ fn copies(receipt: &Receipt) -> String {
         (Some(since), true) => {
             format!("no copy opens since {since}: the last key epoch that wrapped these keys is destroyed")
         }
+        (Some(by), false) if receipt.copies_overdue => format!(
+            "no copy was to open after {by}, but the key of an epoch that wrapped these keys is still there, or came back with \
+             an old copy of the keyring: `daybook keys status` names it, and says what to do"
+        ),
         (Some(until), false) => format!(
             "until {until}, whoever has a copy of the key store from before this erasure, the keyring and the root key can \
              open the data; by then that epoch is destroyed, if `daybook up` or `daybook privacy` runs and nobody has copied \

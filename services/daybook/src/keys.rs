@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use ledger::Timestamp;
 use serde::Serialize;
-use store::keys::{Epoch, KeyCount, KeyStore, Moved, Schedule};
+use store::keys::{Epoch, KeyCount, KeyStore, Moved};
 
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, bar_of_items, count, plural, strong};
@@ -14,9 +14,9 @@ use crate::platform::{Platform, now, open_keys, open_keys_for_repair};
 pub(crate) enum Keys {
     /// Epochs, what hangs on each, and when its key is destroyed; fails if one is overdue or missing
     Status,
-    /// Begin the next epoch now, move everything to it, and destroy for good, without asking, epochs whose backups have expired
+    /// Begin the next epoch now, move everything to it, and destroy for good, without asking, epochs that are due
     Rotate,
-    /// Go on with a rotation that was interrupted; also destroys for good, without asking, epochs whose backups have expired
+    /// Go on with a rotation that was interrupted; also destroys for good, without asking, epochs that are due
     Rewrap,
 }
 
@@ -37,7 +37,7 @@ struct EpochLine {
     /// `current`, `retired`, `destroyed`; or what is wrong: `overdue`, `missing`, `returned`.
     state: &'static str,
     begun_at: String,
-    /// When its key was destroyed, or is to be.
+    /// When its key was destroyed, or by when it is to be: fixed when the epoch began.
     destroyed_at: String,
     pages: i64,
     /// Pages that lost a key or an identity since the epoch began: the next rotation moves what lives on them.
@@ -71,19 +71,19 @@ struct Rotated {
 pub(crate) async fn run(settings: &Settings, command: &Keys) -> Result<Answer> {
     Platform::require(settings)?;
     match command {
-        Keys::Status => status(&open_keys_for_repair(settings).await?, settings.schedule, now()).await,
+        Keys::Status => status(&open_keys_for_repair(settings).await?, now()).await,
         Keys::Rotate => {
             let keys = open_keys(settings).await?;
             let begun = keys.begin_epoch(now(), None).await?;
-            rewrap(&keys, settings.schedule, begun.map(|epoch| epoch.0)).await
+            rewrap(&keys, begun.map(|epoch| epoch.0)).await
         }
-        Keys::Rewrap => rewrap(&open_keys(settings).await?, settings.schedule, None).await,
+        Keys::Rewrap => rewrap(&open_keys(settings).await?, None).await,
     }
 }
 
-async fn status(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Answer> {
+async fn status(keys: &KeyStore, now: Timestamp) -> Result<Answer> {
     let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
-    let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, schedule, now)).collect();
+    let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, now)).collect();
     let forgotten_erasures = keys.forgotten_erasures().await?.len();
     let ok = forgotten_erasures == 0 && !lines.iter().any(EpochLine::is_trouble);
     let KeyCount { active, destroyed } = counted;
@@ -92,32 +92,31 @@ async fn status(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<A
 }
 
 /// How many epochs are not as they should be.
-pub(crate) async fn troubled(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<u64> {
+pub(crate) async fn troubled(keys: &KeyStore, now: Timestamp) -> Result<u64> {
     let epochs = keys.epochs().await?;
-    Ok(epochs.iter().filter(|epoch| line(epoch, schedule, now).is_trouble()).count() as u64)
+    Ok(epochs.iter().filter(|epoch| line(epoch, now).is_trouble()).count() as u64)
 }
 
-fn line(epoch: &Epoch, schedule: Schedule, now: Timestamp) -> EpochLine {
-    let due = schedule.destroyed_by(epoch);
+fn line(epoch: &Epoch, now: Timestamp) -> EpochLine {
     EpochLine {
         epoch: epoch.epoch.0,
-        state: state(epoch, due, now),
+        state: state(epoch, now),
         begun_at: epoch.begun_at.to_string(),
-        destroyed_at: epoch.destroyed_at.unwrap_or(due).to_string(),
+        destroyed_at: epoch.destroyed_at.unwrap_or(epoch.destroy_by).to_string(),
         pages: epoch.pages,
         lossy_pages: epoch.lossy,
         tenants: epoch.tenants,
     }
 }
 
-fn state(epoch: &Epoch, due: Timestamp, now: Timestamp) -> &'static str {
+fn state(epoch: &Epoch, now: Timestamp) -> &'static str {
     match (epoch.destroyed_at, epoch.retired_at) {
         (Some(_), _) if epoch.held => "returned",
         (Some(_), _) => "destroyed",
         // Its key was destroyed, and the database not told yet.
         (None, Some(_)) if !epoch.held && epoch.pages == 0 && epoch.tenants == 0 => "retired",
         (None, _) if !epoch.held => "missing",
-        (None, _) if due < now => "overdue",
+        (None, _) if epoch.destroy_by < now => "overdue",
         (None, None) => "current",
         (None, Some(_)) => "retired",
     }
@@ -152,7 +151,7 @@ fn text(status: &Status) -> String {
     let bad = if !status.epochs.iter().any(EpochLine::is_trouble) {
         ""
     } else {
-        "overdue: run `daybook keys rewrap`, and see that the privacy role runs. missing: restore the epoch's file from the \
+        "overdue: see that the privacy role runs, or run `daybook keys rotate`, and a minute later `daybook keys rewrap`. missing: restore the epoch's file from the \
          keyring's copy, or everything that hangs on it stays unreadable. returned: the key was destroyed and came back with an \
          old copy of the keyring; `daybook keys rewrap` destroys it again\n"
     };
@@ -164,11 +163,11 @@ fn text(status: &Status) -> String {
 }
 
 /// Moves what hangs on earlier epochs and destroys those that are due.
-async fn rewrap(keys: &KeyStore, schedule: Schedule, begun: Option<u32>) -> Result<Answer> {
+async fn rewrap(keys: &KeyStore, begun: Option<u32>) -> Result<Answer> {
     let at = now();
     keys.reconcile_epochs(at).await?;
     let moved = move_all(keys).await?;
-    let destroyed = keys.destroy_epochs(schedule.expires_until(at), at).await?;
+    let destroyed = keys.destroy_epochs(at).await?;
     let rotated = Rotated {
         begun,
         pages: moved.pages,
@@ -227,33 +226,33 @@ impl Rotated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use subject_keys::EpochId;
 
     #[test]
     fn an_epoch_that_should_be_gone_or_is_lost_stands_out() {
-        let schedule = Schedule { epoch: Duration::from_secs(10), backups: Duration::from_secs(20) };
         let epoch = |retired: Option<i64>, destroyed: Option<i64>, held: bool| Epoch {
             epoch: EpochId(1),
             begun_at: Timestamp(0),
             retired_at: retired.map(Timestamp),
+            destroy_by: Timestamp(30_000_000),
             destroyed_at: destroyed.map(Timestamp),
             pages: 0,
             lossy: 0,
             tenants: 0,
             held,
         };
-        for (one, expected) in [
-            (epoch(None, None, true), "current"),
-            (epoch(None, None, false), "missing"),
-            (epoch(Some(30_000_000), None, true), "retired"),
-            (epoch(Some(9_000_000), None, true), "overdue"),
-            (epoch(Some(9_000_000), Some(29_000_000), false), "destroyed"),
-            (epoch(Some(9_000_000), Some(29_000_000), true), "returned"),
-            (epoch(Some(9_000_000), None, false), "retired"),
+        for (one, expected, now) in [
+            (epoch(None, None, true), "current", 30_000_000),
+            (epoch(None, None, true), "overdue", 30_000_001),
+            (epoch(None, None, false), "missing", 30_000_001),
+            (epoch(Some(9_000_000), None, true), "retired", 30_000_000),
+            (epoch(Some(9_000_000), None, true), "overdue", 30_000_001),
+            (epoch(Some(30_000_000), None, true), "overdue", 30_000_001),
+            (epoch(Some(9_000_000), Some(29_000_000), false), "destroyed", 30_000_001),
+            (epoch(Some(9_000_000), Some(29_000_000), true), "returned", 30_000_001),
+            (epoch(Some(9_000_000), None, false), "retired", 30_000_001),
         ] {
-            // An hour and half a second after the second one was due.
-            assert_eq!(line(&one, schedule, Timestamp(3_629_500_000)).state, expected);
+            assert_eq!(line(&one, Timestamp(now)).state, expected, "at {now}");
         }
     }
 }

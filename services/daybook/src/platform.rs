@@ -115,7 +115,7 @@ async fn install_views(settings: &Settings, db: &Db) {
 /// Opens the key store with its keyring. Refuses one that has forgotten erasures.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_database(settings).await?;
-    match KeyStore::open(db, keyring, now()).await {
+    match KeyStore::open(db, keyring, settings.schedule, now()).await {
         Err(forgotten @ OpenKeysError::ForgottenErasures(_)) => Err(refuse_forgotten(forgotten)),
         opened => Ok(opened?),
     }
@@ -130,7 +130,7 @@ pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
 /// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
 pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_database(settings).await?;
-    Ok(KeyStore::open_for_repair(db, keyring, now()).await?)
+    Ok(KeyStore::open_for_repair(db, keyring, settings.schedule, now()).await?)
 }
 
 async fn keys_database(settings: &Settings) -> Result<(Db, Keyring)> {

@@ -173,6 +173,7 @@ fn start_workers(
 ) -> JoinSet<Result<()>> {
     let mut workers = JoinSet::new();
     workers.spawn(health::watch_erasures(platform.clone(), working.clone()));
+    workers.spawn(health::watch_epoch_keys(platform.keys.clone(), working.clone()));
     if roles.contains(&Role::Processor) {
         let config = platform.processor_config(settings);
         let run = processor::run(config, platform.log.clone(), platform.db.clone(), working.clone());
@@ -181,10 +182,7 @@ fn start_workers(
     }
     if roles.contains(&Role::Privacy) {
         let Platform { keys, log, db } = platform.clone();
-        let run = privacy::run(
-            privacy::Config { keys, log, db, every: RESUME_EVERY, schedule: settings.schedule },
-            working.clone(),
-        );
+        let run = privacy::run(privacy::Config { keys, log, db, every: RESUME_EVERY }, working.clone());
         workers.spawn(async move {
             run.await;
             Ok(())

@@ -105,7 +105,8 @@ pub enum AcceptError {
     /// One of the facts is larger than a record on the log may be. Repeating cannot help.
     #[error("a fact is larger than the event log takes")]
     TooLarge,
-    /// The key store did not answer, or a key has sealed as much as this process may, so nothing could be sealed.
+    /// The key store did not answer, the key of the current epoch is not in the keyring, or a key has sealed as much as this
+    /// process may, so nothing could be sealed.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),
     /// The log did not take it, or did not say so.
@@ -128,7 +129,7 @@ pub enum NotReady {
     /// The database of tenants does not answer.
     #[error(transparent)]
     Tenants(#[from] DbError),
-    /// The key store does not answer.
+    /// The key store does not answer, or the key of the current epoch is not in the keyring.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),
     /// Something did not answer in time.
@@ -187,6 +188,7 @@ impl Ingest {
         self.shared.db.query("SELECT 1", vec![]).await?;
         // A question the key store answers from an index that is empty nearly always.
         self.shared.keys.unfinished_erasures().await?;
+        self.shared.keys.require_current_key().await?;
         Ok(())
     }
 

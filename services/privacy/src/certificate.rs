@@ -8,7 +8,7 @@ use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{Copies, Erasure, KeyStore, KeyStoreError, Remains, Schedule, Stage};
+use store::keys::{Copies, Erasure, KeyStore, KeyStoreError, Remains, Stage};
 
 use crate::epochs::{CopiesError, copies};
 
@@ -56,13 +56,12 @@ pub enum CertificateError {
 pub async fn look(
     keys: &KeyStore,
     db: &Db,
-    schedule: Schedule,
     tenant: &TenantId,
     subject: SubjectId,
     now: Timestamp,
 ) -> Result<Found, CertificateError> {
     let erasure = keys.erasure_of(tenant, subject).await?.ok_or(CertificateError::NotErased)?;
-    let copies = match copies(keys, schedule, tenant, subject, now).await {
+    let copies = match copies(keys, tenant, subject, now).await {
         Ok(copies) => Some(copies),
         Err(CopiesError::Unknown) => None,
         Err(CopiesError::Store(error)) => return Err(error.into()),
@@ -108,13 +107,14 @@ fn open(copies: Option<Copies>) -> CopiesOpen {
         None => CopiesOpen::Unknown,
         Some(Copies::GoneSince(at)) => CopiesOpen::Gone { since: at.to_string() },
         Some(Copies::OpenUntil(at)) => CopiesOpen::Open { until: at.to_string() },
+        Some(Copies::Overdue(at)) => CopiesOpen::Overdue { since: at.to_string() },
     }
 }
 
 /// Every place of this system, whether it held anything or not.
 fn places(found: &Found) -> Vec<Place> {
     let until = match found.copies {
-        Some(Copies::OpenUntil(at)) => Some(at.to_string()),
+        Some(Copies::OpenUntil(at) | Copies::Overdue(at)) => Some(at.to_string()),
         Some(Copies::GoneSince(_)) | None => None,
     };
     let place = |place: &str, holds: &str, done: String, opens_until: Option<&String>| Place {
@@ -222,9 +222,10 @@ fn announced(stage: Stage) -> String {
 fn kept_promise(stated: &CopiesOpen, found: Option<Copies>, now: Timestamp) -> (bool, String) {
     let (now, found) = (now.to_string(), open(found));
     let kept = match (stated, &found) {
-        (CopiesOpen::Unknown, _) => true,
-        (_, CopiesOpen::Unknown) | (CopiesOpen::Gone { .. }, CopiesOpen::Open { .. }) => false,
-        (_, CopiesOpen::Gone { .. }) => true,
+        (CopiesOpen::Unknown | CopiesOpen::Overdue { .. }, _) | (_, CopiesOpen::Gone { .. }) => true,
+        (_, CopiesOpen::Unknown | CopiesOpen::Overdue { .. }) | (CopiesOpen::Gone { .. }, CopiesOpen::Open { .. }) => {
+            false
+        }
         (CopiesOpen::Open { until }, CopiesOpen::Open { .. }) => *until >= now,
     };
     (kept, found.to_string())
@@ -310,6 +311,7 @@ mod tests {
     fn the_promised_day_is_kept_or_broken() {
         let open = |days| Some(Copies::OpenUntil(day(days)));
         let gone = |days| Some(Copies::GoneSince(day(days)));
+        let overdue = |days| Some(Copies::Overdue(day(days)));
         for (said, is, on, kept) in [
             (open(32), open(32), 20, true),
             // Later than was said, but the day has not come.
@@ -319,6 +321,9 @@ mod tests {
             (open(32), gone(35), 40, true),
             (gone(31), gone(31), 40, true),
             (gone(31), open(50), 40, false),
+            (open(32), overdue(32), 33, false),
+            (gone(31), overdue(31), 40, false),
+            (overdue(32), overdue(32), 40, true),
             (open(32), None, 33, false),
             (None, None, 33, true),
         ] {

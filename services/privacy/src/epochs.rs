@@ -3,7 +3,7 @@
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
-use store::keys::{Copies, DestroyEpochError, Epoch, KeyStore, KeyStoreError, Moved, Schedule};
+use store::keys::{Copies, DestroyEpochError, Epoch, KeyStore, KeyStoreError, Moved};
 use subject_keys::EpochId;
 
 /// What was done for the epochs.
@@ -31,19 +31,19 @@ pub enum KeepEpochsError {
 }
 
 /// Does what is due now. Several processes may do so at once: one begins the epoch, and each moves what it finds.
-pub async fn keep_epochs(keys: &KeyStore, schedule: Schedule, now: Timestamp) -> Result<Kept, KeepEpochsError> {
+pub async fn keep_epochs(keys: &KeyStore, now: Timestamp) -> Result<Kept, KeepEpochsError> {
     let reconciled = keys.reconcile_epochs(now).await?;
-    let begun = keys.begin_epoch(now, Some(schedule.ends_begun_until(now))).await?;
+    let begun = keys.begin_epoch_when_due(now).await?;
     let moved = keys.rewrap(|_| {}).await;
     // What is due is destroyed also when not everything could be moved: what is in use keeps its epoch.
-    let destroyed = keys.destroy_epochs(schedule.expires_until(now), now).await?;
+    let destroyed = keys.destroy_epochs(now).await?;
     Ok(Kept { reconciled, begun, moved: moved?, destroyed })
 }
 
-/// What copies of an erased subject's keys are worth, in whichever backup or archive they are.
+/// What copies of an erased subject's keys are worth, in whichever backup or archive they are. The date is that of the last
+/// epoch that wrapped one: it was fixed before the erasure and stays, whatever is set later.
 pub async fn copies(
     keys: &KeyStore,
-    schedule: Schedule,
     tenant: &TenantId,
     subject: SubjectId,
     now: Timestamp,
@@ -51,7 +51,7 @@ pub async fn copies(
     let last = keys.erasure_of(tenant, subject).await?.and_then(|erasure| erasure.epoch).ok_or(CopiesError::Unknown)?;
     let epochs = keys.epochs().await?;
     let until_then: Vec<Epoch> = epochs.into_iter().filter(|epoch| epoch.epoch <= last).collect();
-    schedule.copies(&until_then, now).ok_or(CopiesError::Unknown)
+    Copies::of(&until_then, now).ok_or(CopiesError::Unknown)
 }
 
 /// Why nothing can be said of copies.

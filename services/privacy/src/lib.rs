@@ -27,7 +27,7 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved, Schedule};
+use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved};
 use tokio_util::sync::CancellationToken;
 
 /// What [`run`] works on.
@@ -41,8 +41,6 @@ pub struct Config {
     pub db: Db,
     /// How often unfinished erasures are looked for.
     pub every: Duration,
-    /// When key epochs end and are destroyed.
-    pub schedule: Schedule,
 }
 
 /// Proof of an erasure.
@@ -190,7 +188,7 @@ async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
     let mut ticks = tokio::time::interval(EPOCHS_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        match keep_epochs(&config.keys, config.schedule, now()).await {
+        match keep_epochs(&config.keys, now()).await {
             Ok(kept) if kept == Kept::default() => {}
             Ok(Kept { reconciled, begun, moved, destroyed }) => {
                 let (begun, destroyed) = (begun.map(|epoch| epoch.0), destroyed.len());
@@ -261,7 +259,7 @@ mod tests {
     use event_log::ReadFrom;
     use events::{Payload, Topic};
     use store::db::{Dialect, Durability};
-    use store::keys::{IdentityHint, IdentityKind, Keyring, Month, PersonRef, Stage, load_or_create_root};
+    use store::keys::{IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Stage, load_or_create_root};
     use store::schema::{books_migrations, keys_migrations};
 
     const ERASED: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -280,7 +278,9 @@ mod tests {
             let schema = keys_migrations(Dialect::Sqlite);
             let db = Db::open_sqlite(&at("keys.db"), Durability::Full, &schema).await.unwrap();
             let keyring = Keyring::in_folder(load_or_create_root(&at("root.key")).unwrap(), &at("epochs"));
-            (KeyStore::open(db, keyring, ERASED).await.unwrap(), EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
+            let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(86_400) };
+            let keys = KeyStore::open(db, keyring, schedule, ERASED).await.unwrap();
+            (keys, EventLog::open_sqlite(&at("log.db"), 3).await.unwrap())
         }
 
         async fn books(&self) -> Db {
@@ -377,8 +377,7 @@ mod tests {
         stop_after(1, &keys, &log, subject).await;
         let shutdown = CancellationToken::new();
         let every = Duration::from_millis(5);
-        let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(86_400) };
-        let config = Config { keys: keys.clone(), log: log.clone(), db: shop.books().await, every, schedule };
+        let config = Config { keys: keys.clone(), log: log.clone(), db: shop.books().await, every };
         let role = tokio::spawn(run(config, shutdown.clone()));
         let finished = async {
             while !keys.unfinished_erasures().await.unwrap().is_empty() {

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -16,7 +17,7 @@ use sample_shop::{Endpoint, Plan, sign_shopify};
 use secrecy::SecretString;
 use store::books::{TenantRow, save_tenant};
 use store::db::{Db, Dialect, Durability};
-use store::keys::{KeyStore, Keyring};
+use store::keys::{KeyStore, Keyring, Schedule};
 use store::schema::keys_migrations;
 use subject_keys::RootKey;
 use tokio::task::JoinHandle;
@@ -146,8 +147,11 @@ async fn open_ingest(
     db: Db,
     shutdown: CancellationToken,
 ) -> anyhow::Result<ingest::Ingest> {
+    let day = Duration::from_secs(86_400);
+    let schedule = Schedule { epoch: day, backups: day };
     let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &fresh.folder.path().join("epochs"));
-    let keys = KeyStore::open(keys_database(&fresh.place, fresh.folder.path()).await?, keyring, Timestamp(0)).await?;
+    let keys = KeyStore::open(keys_database(&fresh.place, fresh.folder.path()).await?, keyring, schedule, Timestamp(0))
+        .await?;
     for shop in 0..SHOPS {
         let tenant: TenantId = format!("shop-{shop}").parse().ok().context("a tenant's name")?;
         keys.put_secret(&tenant, "shopify", &SecretString::from(SECRET)).await?;

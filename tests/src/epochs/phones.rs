@@ -68,7 +68,7 @@ async fn with_every_copy_ever_made_no_phone_number_of_an_erased_person_is_found_
         attacker.copy(&db).await;
         assert_eq!(owners(&attacker.try_phones(&root(), &ring, &all), 0), 750, "until the window is over");
 
-        assert_eq!(keys.destroy_epochs(SCHEDULE.expires_until(after(32)), after(32)).await, Ok(vec![EpochId(1)]));
+        assert_eq!(keys.destroy_epochs(after(32)).await, Ok(vec![EpochId(1)]));
         let erasure = keys.erasure_of(&shop(), people[0]).await.unwrap().unwrap();
         assert_eq!(erasure.epoch, Some(EpochId(1)), "which is what the receipt says");
         attacker.copy(&db).await;
@@ -114,10 +114,10 @@ async fn an_epoch_that_an_index_page_hangs_on_is_not_destroyed() {
         let (keys, db) = place.open().await;
         customers(&keys, 1).await;
         keys.begin_epoch(after(1), None).await.unwrap();
-        let refused = keys.destroy_epochs(after(9), after(9)).await;
+        let refused = keys.destroy_epochs(after(40)).await;
         assert_eq!(refused, Err(DestroyEpochError::InUse { epoch: EpochId(1), pages: 2, tenants: 1 }));
         keys.rewrap(|_| {}).await.unwrap();
-        assert_eq!(keys.destroy_epochs(after(9), after(9)).await, Ok(vec![EpochId(1)]));
+        assert_eq!(keys.destroy_epochs(after(40)).await, Ok(vec![EpochId(1)]));
         assert_eq!(count(&db, "index_page").await, 1);
         assert_eq!(known(&keys, 0..2).await.iter().flatten().count(), 1);
     }
@@ -160,7 +160,7 @@ async fn an_older_key_store_moves_its_phone_numbers_to_index_pages() {
 
         // Several processes may open it at once.
         let opening = [place.database().await, place.database().await];
-        let opening = opening.map(|db| tokio::spawn(KeyStore::open(db, place.keyring(7), NOVEMBER)));
+        let opening = opening.map(|db| tokio::spawn(KeyStore::open(db, place.keyring(7), SCHEDULE, NOVEMBER)));
         for store in opening {
             let known = known(&store.await.unwrap().unwrap(), 0..1_200).await;
             assert_eq!(known, people.iter().copied().map(Some).collect::<Vec<_>>());

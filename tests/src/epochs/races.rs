@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::keys::active;
+use crate::keys::{active, days};
 
 /// Rounds on each database, unless it is told otherwise.
 const ROUNDS: u64 = 150;
@@ -30,7 +30,8 @@ async fn no_key_is_reborn_and_no_box_is_lost() {
     let (rounds, seed) = (number("DAYBOOK_INTERLEAVINGS", ROUNDS), number("DAYBOOK_SEED", rand::random()));
     println!("{rounds} rounds; DAYBOOK_SEED={seed}");
     for place in places().await {
-        let (stores, mut attacker) = ([place.open().await, place.open().await], Attacker::default());
+        let stores = [place.open_with(days(0, 1)).await, place.open_with(days(0, 1)).await];
+        let mut attacker = Attacker::default();
         let all = Round::default();
         for round in 0..rounds {
             let mut random = StdRng::seed_from_u64(seed.wrapping_add(round));
@@ -66,7 +67,7 @@ async fn act(keys: KeyStore, all: Round, mut random: StdRng, round: u64) {
             75..85 => drop(keys.begin_epoch(now, Some(now)).await.unwrap()),
             85..95 => drop(keys.rewrap(|_| {}).await.unwrap()),
             // What is still in use is moved by another task, sooner or later.
-            _ => match keys.destroy_epochs(Timestamp(now.0 - DAY), now).await {
+            _ => match keys.destroy_epochs(now).await {
                 Ok(_) | Err(DestroyEpochError::InUse { .. }) => {}
                 Err(error) => panic!("{error}"),
             },
@@ -96,7 +97,7 @@ async fn erase_one(keys: &KeyStore, all: &Round, order: &str, now: Timestamp) {
 async fn settle(place: &Place, keys: &KeyStore, all: &Round, mut attacker: Attacker) {
     let (erased, boxes) = (all.erased.lock().unwrap().clone(), std::mem::take(&mut *all.boxes.lock().unwrap()));
     rotate(keys, after(100_000)).await;
-    keys.destroy_epochs(after(100_000), after(100_040)).await.unwrap();
+    keys.destroy_epochs(after(100_040)).await.unwrap();
     let (fresh, db) = place.open().await;
     attacker.copy(&db).await;
     let people = People { boxes };

@@ -2,6 +2,7 @@
 //! then it is as if it had never been away: nobody who was erased opens, everybody else does.
 
 use std::path::Path;
+use std::time::Duration;
 
 use event_log::{EventLog, ReadFrom};
 use events::{Event, Topic};
@@ -67,12 +68,12 @@ async fn run(db: &Db, statements: Vec<String>) {
 }
 
 async fn refused(place: &Place) -> Option<OpenKeysError> {
-    KeyStore::open(place.database().await, place.keyring(7), after(2)).await.err()
+    KeyStore::open(place.database().await, place.keyring(7), SCHEDULE, after(2)).await.err()
 }
 
 async fn open_for_repair(place: &Place) -> (KeyStore, Db) {
     let db = place.database().await;
-    (KeyStore::open_for_repair(db.clone(), place.keyring(7), after(2)).await.unwrap(), db)
+    (KeyStore::open_for_repair(db.clone(), place.keyring(7), SCHEDULE, after(2)).await.unwrap(), db)
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn who_was_erased_without_the_restored_store_having_known_them_is_gone_as_
         assert_eq!(keys.rewrap(|_| {}).await.unwrap().left, 1);
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &since.stolen(|_| true)), 1, "until the window is over");
-        assert_eq!(keys.destroy_epochs(after(2), after(33)).await.unwrap(), [EpochId(1)]);
+        assert_eq!(keys.destroy_epochs(after(33)).await.unwrap(), [EpochId(1)]);
         attacker.copy(&db).await;
         assert_eq!(attacker.open(&root(), &ring, &since.stolen(|_| true)), 0);
         assert_eq!(attacker.open(&root(), &ring, &people.stolen(|_| true)), 10, "the attack works");

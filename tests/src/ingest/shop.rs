@@ -101,7 +101,7 @@ impl Shop {
         let keys = keys_migrations(Dialect::Sqlite);
         let keys = Db::open_sqlite(&folder.path().join("keys.db"), Durability::Full, &keys).await.unwrap();
         let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.path().join("epochs"));
-        let keys = KeyStore::open(keys, keyring, clock()).await.unwrap();
+        let keys = KeyStore::open(keys, keyring, crate::keys::SCHEDULE, clock()).await.unwrap();
         for (id, secret) in [(TENANT, SECRET), ("swat-honey", "another shop's secret")] {
             add_tenant(&books, id).await;
             keys.put_secret(&tenant(id), "shopify", &SecretString::from(secret)).await.unwrap();

@@ -61,6 +61,23 @@ async fn a_database_that_is_gone_is_answered_503() {
 }
 
 #[tokio::test]
+async fn a_keyring_that_is_gone_is_answered_503_until_it_is_back() {
+    let shop = Shop::open().await;
+    let (file, aside) = (shop.folder.path().join("epochs/1.key"), shop.folder.path().join("aside"));
+    assert_eq!(shop.deliver("orders/create", &order(7204)).await.status, StatusCode::OK);
+    std::fs::rename(&file, &aside).unwrap();
+    let noticed = async || matches!(shop.ingest.ready().await, Err(NotReady::Keys(_)));
+    testkit::wait_until(Duration::from_secs(30), noticed).await.unwrap();
+    let before = shop.events().await.len();
+    assert_come_back(&shop.deliver("orders/create", &order(7205)).await);
+    assert_come_back(&shop.deliver("orders/create", "{").await);
+    assert_eq!(shop.events().await.len(), before);
+    std::fs::rename(&aside, &file).unwrap();
+    let taken = async || shop.deliver("orders/create", &order(7205)).await.status == StatusCode::OK;
+    testkit::wait_until(Duration::from_secs(30), taken).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_taken_is_finished_and_nothing_more_is_taken() {
     let shop = Shop::open().await;
     let before = (0..20).map(|n| shop.deliver_later(7300 + n));

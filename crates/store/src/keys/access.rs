@@ -111,6 +111,9 @@ impl Shown {
     }
 }
 
+/// What stands in the place of that when nothing was opened, because whoever asked may not see people in clear.
+const REFUSED: &str = "refused";
+
 /// A detail about a person, as the access log calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
@@ -218,7 +221,8 @@ struct Opening {
 }
 
 impl KeyStore {
-    /// The keys' rows of what is asked for, as they are now. When it answers, everything that they open is on record.
+    /// The keys' rows of what is asked for, as they are now. When it answers, everything that they open is on record; when it
+    /// refuses to show people in clear, that it did.
     pub(super) async fn on_record(&self, asked: Vec<Asked>, by: &AccessBy) -> Result<Vec<Row>, KeyStoreError> {
         let mut chains = HashMap::new();
         for tenant in asked.iter().map(|one| one.tenant.clone()).collect::<BTreeSet<_>>() {
@@ -232,29 +236,32 @@ impl KeyStore {
                 let opening = Arc::clone(&opening);
                 Box::pin(async move { opening.record(tx, dialect).await })
             })
-            .await
+            .await?
+            .ok_or(KeyStoreError::NotPermitted)
     }
 }
 
 impl Opening {
-    async fn record(&self, tx: &mut Tx, dialect: Dialect) -> Result<Vec<Row>, KeyStoreError> {
+    /// Nothing if it is not permitted.
+    async fn record(&self, tx: &mut Tx, dialect: Dialect) -> Result<Option<Vec<Row>>, KeyStoreError> {
         let tenants: BTreeSet<&TenantId> = self.asked.iter().map(|one| &one.tenant).collect();
         lock::access(tx, dialect, tenants.iter().copied()).await?;
-        permit::check(tx, &self.by, &tenants).await?;
+        let permitted = permit::is_given(tx, &self.by, &tenants).await?;
+        let shown = if permitted { self.by.shown.as_str() } else { REFUSED };
         let keys = key_rows(tx, dialect, self.asked.iter().map(|one| one.key)).await?;
         let touched = self.touched(&keys)?;
         let mut chains = chain::load(tx, touched.keys().map(|(tenant, _)| *tenant), &self.chains).await?;
         let mut rows = Rows::new(&ACCESS);
         for ((tenant, subject), touched) in touched {
             let chain = chains.get_mut(tenant).ok_or_else(|| corrupt("an access log has no chain"))?;
-            rows.push(chain.append(self.cells(tenant, subject, &touched, chain.next()?)));
+            rows.push(chain.append(self.cells(tenant, subject, &touched, shown, chain.next()?)));
         }
         // A row that is there already would be kept, and this opening would be on no record.
         if tx.upsert(&rows).await? != rows.len() as u64 {
             return Err(corrupt("the access log goes on behind its end").into());
         }
         chain::save(tx, chains.values()).await?;
-        Ok(keys)
+        Ok(permitted.then_some(keys))
     }
 
     /// Of whom something opens: boxes of those who own the keys they name, of keys that live.
@@ -276,7 +283,7 @@ impl Opening {
     }
 
     /// The row without its link, in the order of the table.
-    fn cells(&self, tenant: &TenantId, subject: SubjectId, touched: &Touched, number: i64) -> Vec<Value> {
+    fn cells(&self, tenant: &TenantId, subject: SubjectId, touched: &Touched, shown: &str, number: i64) -> Vec<Value> {
         let labels: Vec<&str> = touched.labels.iter().map(String::as_str).collect();
         let fields: Vec<&str> = self.by.fields.iter().map(|field| field.as_str()).collect();
         vec![
@@ -290,7 +297,7 @@ impl Opening {
             subject.to_string().into(),
             labels.join(",").into(),
             fields.join(",").into(),
-            self.by.shown.as_str().into(),
+            shown.into(),
             touched.boxes.into(),
         ]
     }

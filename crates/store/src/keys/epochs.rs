@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::Timestamp;
-use moka::sync::Cache;
 use subject_keys::{EpochId, EpochKey, PageId, PageKey, UnwrapError};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::caches::{Cache, KEYS_LIVE};
 use super::keyring::{Keyring, KeyringError};
+use super::presence::Looked;
 use super::reapply::mark_all_lossy;
+use super::schedule::Schedule;
 use super::{KeyStore, KeyStoreError, corrupt, lock, random};
 use crate::db::{Db, DbError, Dialect, Row, Tx};
 
@@ -51,27 +53,51 @@ pub enum OpenKeysError {
     Identities(#[source] KeyStoreError),
 }
 
-/// How long a process may go on with an epoch's key without looking into the keyring again.
-const FRESH: Duration = Duration::from_secs(60);
-
-/// The keyring, and what was lately read from it.
+/// The keyring, what was lately read from it, and the schedule of epochs that this process begins.
 pub(super) struct Epochs {
     keyring: Keyring,
+    schedule: Schedule,
     keys: Cache<EpochId, Arc<EpochKey>>,
+    looked: Mutex<Looked>,
 }
 
 impl Epochs {
     /// Opens the keyring of a store. A store without epochs gets its first, beginning now.
-    pub(super) async fn open(db: &Db, keyring: Keyring, now: Timestamp) -> Result<Epochs, OpenKeysError> {
+    pub(super) async fn open(
+        db: &Db,
+        keyring: Keyring,
+        schedule: Schedule,
+        now: Timestamp,
+    ) -> Result<Epochs, OpenKeysError> {
         belong_together(db, &keyring).await?;
-        let current = find_or_begin(db, &keyring, now).await?;
-        let epochs = Epochs { keyring, keys: Cache::builder().max_capacity(1_000).time_to_live(FRESH).build() };
+        let current = find_or_begin(db, &keyring, schedule, now).await?;
+        let epochs = Epochs { keyring, schedule, keys: Cache::new(KEYS_LIVE, 1_000), looked: Mutex::default() };
         epochs.get(current).await?;
         Ok(epochs)
     }
 
     pub(super) fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    pub(super) fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// When this process last looked whether the keys in use are there, and what it saw.
+    pub(super) fn looked(&self) -> &Mutex<Looked> {
+        &self.looked
+    }
+
+    /// The key of an epoch as it is held in memory, if it is.
+    #[cfg(test)]
+    pub(super) fn held(&self, epoch: EpochId) -> Option<std::sync::Weak<EpochKey>> {
+        self.keys.get(&epoch).map(|key| Arc::downgrade(&key))
+    }
+
+    /// Drops the keys that were read too long ago.
+    pub(super) fn sweep(&self) {
+        self.keys.sweep();
     }
 
     /// The epoch that new pages and index keys are wrapped by. It does not retire before this transaction has ended. Taken
@@ -123,13 +149,25 @@ impl KeyStore {
         at: Timestamp,
         unless_begun_after: Option<Timestamp>,
     ) -> Result<Option<EpochId>, KeyStoreError> {
-        let keyring = self.epochs.keyring().clone();
+        let (keyring, schedule) = (self.epochs.keyring().clone(), self.epochs.schedule());
         self.db
             .run_tx("begin-epoch", move |tx| {
                 let keyring = keyring.clone();
-                Box::pin(async move { begin_in(tx, &keyring, at, unless_begun_after).await })
+                Box::pin(async move { begin_in(tx, &keyring, schedule, at, unless_begun_after).await })
             })
             .await
+    }
+
+    /// Begins the next epoch if the current one has lasted as long as it should.
+    pub async fn begin_epoch_when_due(&self, at: Timestamp) -> Result<Option<EpochId>, KeyStoreError> {
+        let sql = "SELECT created_at, destroy_by FROM epoch WHERE state = 'current'";
+        let rows = self.db.query(sql, vec![]).await?;
+        let current = match rows.first() {
+            Some(row) => row.opt_int(1)?.map(|by| Ok::<_, DbError>((Timestamp(row.int(0)?), Timestamp(by)))),
+            None => None,
+        };
+        let until = self.epochs.schedule().ends_begun_until(current.transpose()?, at);
+        self.begin_epoch(at, Some(until)).await
     }
 }
 
@@ -138,13 +176,13 @@ impl KeyStore {
     ///
     /// An epoch that only the keyring knows is retired from now on: it is of a state of the database that was lost, whose
     /// copies still open by it. If it is above the current one, the next epoch begins; and everything that lives moves to new
-    /// pages with the next rotation. The key of an epoch that was destroyed,
-    /// and came back with an old copy of the keyring, is destroyed again.
+    /// pages with the next rotation. The key of an epoch that was destroyed, and came back with an old copy of the keyring, is
+    /// destroyed again. An epoch without a date, which a program from before there were dates has begun meanwhile, gets one.
     pub async fn reconcile_epochs(&self, at: Timestamp) -> Result<usize, KeyStoreError> {
-        let keyring = self.epochs.keyring().clone();
+        let (keyring, schedule) = (self.epochs.keyring().clone(), self.epochs.schedule());
         let unit = self.db.run_tx("reconcile-epochs", move |tx| {
             let keyring = keyring.clone();
-            Box::pin(async move { reconcile_in(tx, &keyring, at).await })
+            Box::pin(async move { reconcile_in(tx, &keyring, schedule, at).await })
         });
         let (adopted, returned) = unit.await?;
         for epoch in &returned {
@@ -155,7 +193,12 @@ impl KeyStore {
 }
 
 /// Gives how many epochs it took over from the keyring, and those whose keys should not be there.
-async fn reconcile_in(tx: &mut Tx, keyring: &Keyring, at: Timestamp) -> Result<(usize, Vec<EpochId>), KeyStoreError> {
+async fn reconcile_in(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    schedule: Schedule,
+    at: Timestamp,
+) -> Result<(usize, Vec<EpochId>), KeyStoreError> {
     // Whoever begins an epoch puts its key into the keyring under this lock.
     lock::epochs(tx).await?;
     let rows = tx.query("SELECT epoch, state FROM epoch ORDER BY epoch", vec![]).await?;
@@ -171,8 +214,9 @@ async fn reconcile_in(tx: &mut Tx, keyring: &Keyring, at: Timestamp) -> Result<(
     for epoch in &strangers {
         tx.execute(sql, vec![epoch.0.into(), Vec::<u8>::new().into(), at.0.into()]).await?;
     }
+    promise(tx, schedule).await?;
     if strangers.last().copied() > last {
-        begin_in(tx, keyring, at, None).await?;
+        begin_in(tx, keyring, schedule, at, None).await?;
     }
     if !strangers.is_empty() {
         // Keys that were made in the state that was lost, and erased since, may have been on any of its pages.
@@ -181,9 +225,18 @@ async fn reconcile_in(tx: &mut Tx, keyring: &Keyring, at: Timestamp) -> Result<(
     Ok((strangers.len(), returned))
 }
 
+/// Gives every epoch that has no date the one by which its key is destroyed. It is not changed any more.
+async fn promise(tx: &mut Tx, schedule: Schedule) -> Result<(), DbError> {
+    let sql = "UPDATE epoch SET destroy_by = \
+               CASE WHEN retired_at IS NULL THEN created_at + $1 ELSE retired_at + $2 END WHERE destroy_by IS NULL";
+    let args = vec![schedule.after_beginning().into(), schedule.after_retiring().into()];
+    tx.execute(sql, args).await.map(|_| ())
+}
+
 async fn begin_in(
     tx: &mut Tx,
     keyring: &Keyring,
+    schedule: Schedule,
     at: Timestamp,
     unless_begun_after: Option<Timestamp>,
 ) -> Result<Option<EpochId>, KeyStoreError> {
@@ -199,9 +252,11 @@ async fn begin_in(
     tx.execute("UPDATE epoch SET state = 'retired', retired_at = $1 WHERE state = 'current'", vec![at.0.into()])
         .await?;
     // The key is on the disk before the database knows of it. If this transaction fails, that number is never used.
-    let next = on_disk(keyring, move |ring| ring.begin(last)).await?;
-    let insert = "INSERT INTO epoch (epoch, wrapped, created_at, state) VALUES ($1, $2, $3, 'current')";
-    tx.execute(insert, vec![next.0.into(), Vec::<u8>::new().into(), at.0.into()]).await?;
+    // In a folder that has gone it is not put: what is restored there later would not go with it.
+    let next = on_disk(keyring, move |ring| ring.require_bound().and_then(|()| ring.begin(last))).await?;
+    let insert = "INSERT INTO epoch (epoch, wrapped, created_at, state, destroy_by) VALUES ($1, $2, $3, 'current', $4)";
+    let promised = schedule.promised(at);
+    tx.execute(insert, vec![next.0.into(), Vec::<u8>::new().into(), at.0.into(), promised.0.into()]).await?;
     Ok(Some(next))
 }
 
@@ -240,13 +295,19 @@ async fn belong_together_in(tx: &mut Tx, keyring: &Keyring) -> Result<(), OpenKe
     Ok(())
 }
 
-/// The number of the current epoch. Keys of epochs that an earlier version kept in the database move to the keyring.
-async fn find_or_begin(db: &Db, keyring: &Keyring, now: Timestamp) -> Result<EpochId, OpenKeysError> {
+/// The number of the current epoch. Keys of epochs that an earlier version kept in the database move to the keyring, and epochs
+/// that it gave no date get one.
+async fn find_or_begin(
+    db: &Db,
+    keyring: &Keyring,
+    schedule: Schedule,
+    now: Timestamp,
+) -> Result<EpochId, OpenKeysError> {
     let ring = keyring.clone();
     let (current, moved) = db
         .run_tx("open-keys", move |tx| {
             let ring = ring.clone();
-            Box::pin(async move { find_or_begin_in(tx, &ring, now).await })
+            Box::pin(async move { find_or_begin_in(tx, &ring, schedule, now).await })
         })
         .await?;
     if moved {
@@ -255,11 +316,17 @@ async fn find_or_begin(db: &Db, keyring: &Keyring, now: Timestamp) -> Result<Epo
     Ok(current)
 }
 
-async fn find_or_begin_in(tx: &mut Tx, keyring: &Keyring, now: Timestamp) -> Result<(EpochId, bool), OpenKeysError> {
+async fn find_or_begin_in(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    schedule: Schedule,
+    now: Timestamp,
+) -> Result<(EpochId, bool), OpenKeysError> {
     lock::epochs(tx).await?;
+    promise(tx, schedule).await?;
     let rows = tx.query("SELECT epoch, wrapped, state FROM epoch WHERE state <> 'destroyed'", vec![]).await?;
     let Some(current) = rows.iter().find(|row| row.text(2) == Ok("current")) else {
-        let begun = begin_in(tx, keyring, now, None).await.map_err(OpenKeysError::of)?;
+        let begun = begin_in(tx, keyring, schedule, now, None).await.map_err(OpenKeysError::of)?;
         return Ok((begun.unwrap_or(EpochId(1)), false));
     };
     let current = epoch_id(current.int(0)?)?;

@@ -104,6 +104,15 @@ impl Keyring {
         Uuid::parse_str(text.trim()).map(Some).map_err(not_an_id)
     }
 
+    /// Refuses a folder that belongs to no key store: while the platform runs, that is one that has gone.
+    pub(super) fn require_bound(&self) -> Result<(), KeyringError> {
+        let gone = || KeyringError::Io {
+            path: self.folder.join(STORE),
+            reason: "it is missing: restore the keyring from its copy".to_owned(),
+        };
+        self.store()?.map(|_| ()).ok_or_else(gone)
+    }
+
     /// Makes this the keyring of the key store with that id.
     pub(super) fn bind(&self, store: Uuid) -> Result<(), KeyringError> {
         let path = self.folder.join(STORE);
@@ -151,7 +160,7 @@ impl Keyring {
     pub(super) fn open(&self, epoch: EpochId) -> Result<EpochKey, KeyringError> {
         let path = self.path(epoch);
         let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(KeyringError::Missing { epoch, path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(self.missing(epoch)),
             read => read.map_err(io_at(&path))?,
         };
         let damaged = |reason: String| KeyringError::Damaged { epoch, reason };
@@ -206,6 +215,11 @@ impl Keyring {
     /// Whether the key of an epoch lies here, readable or not.
     pub(super) fn holds(&self, epoch: EpochId) -> bool {
         self.path(epoch).exists()
+    }
+
+    /// That the key of an epoch is not here.
+    pub(super) fn missing(&self, epoch: EpochId) -> KeyringError {
+        KeyringError::Missing { epoch, path: self.path(epoch) }
     }
 
     fn path(&self, epoch: EpochId) -> PathBuf {

@@ -7,7 +7,8 @@
 //! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, index pages, identities on them and
 //! beside them, subjects, keys, pages of keys, the current epoch, a page with room; write subjects, identities, index pages and
 //! what is on them, pages, keys; and if an index page is full the current epoch, what is on it, and to delete that. A tenant seen for the first time, or not for a
-//! while, costs one more transaction for its index key.
+//! while, costs one more transaction for its index key. Once a second it is asked beforehand
+//! which epochs are in use, to see that their keys are there.
 //!
 //! **Erasing** ([`KeyStore::request_erasure`], [`KeyStore::destroy`], [`KeyStore::mark_announced`]) is three steps, each
 //! durable before the next; [`KeyStore::unfinished_erasures`] tells where to go on after a crash.
@@ -21,10 +22,12 @@
 //! person is sealed either before the erasure, under a key that it then destroys, or after, and then not at all.
 //!
 //! **Caches** hold keys that were unwrapped, never the right to use them: every batch reads in the database whether the
-//! key still lives. They forget within seconds, here and in every other process; keys of epochs within a minute.
+//! key still lives. They forget within two seconds, here and in every other process, idle or not (`caches`). And nothing is
+//! sealed while the key of the current epoch does not lie in the keyring ([`KeyStore::require_current_key`]).
 
 mod access;
 mod boxes;
+mod caches;
 mod epochs;
 mod erasure;
 mod hold;
@@ -33,6 +36,7 @@ mod index;
 mod index_pages;
 mod keyring;
 mod lock;
+mod presence;
 mod reapply;
 mod remains;
 mod resolve;
@@ -55,6 +59,7 @@ pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, 
 pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
+pub use presence::MissingKey;
 pub use reapply::Reapplied;
 pub use remains::Remains;
 pub use retention::{DueKeys, Limit, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass};
@@ -64,16 +69,12 @@ pub use schedule::{Copies, Schedule};
 pub use tombstones::Tombstone;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use commerce::TenantId;
 use ledger::Timestamp;
-use moka::sync::Cache;
-use secrecy::SecretString;
-use subject_keys::{Exhausted, IndexKey, IndexPageKey, PreparedKey, RewrapError, UnwrapError};
-use uuid::Uuid;
+use subject_keys::{Exhausted, RewrapError, UnwrapError};
 
 use crate::db::{Db, DbError};
+use caches::Caches;
 use epochs::Epochs;
 
 /// The open key store. Clones are cheap and share connections and caches.
@@ -81,16 +82,7 @@ use epochs::Epochs;
 pub struct KeyStore {
     db: Db,
     epochs: Arc<Epochs>,
-    caches: Caches,
-}
-
-/// What was unwrapped lately. All are bounded, because tenants and senders are named by whoever sends a request.
-#[derive(Clone)]
-struct Caches {
-    subject_keys: Cache<Uuid, Arc<PreparedKey>>,
-    index_keys: Cache<TenantId, Arc<IndexKey>>,
-    index_pages: Cache<i64, Arc<IndexPageKey>>,
-    secrets: Cache<(TenantId, String), Arc<[SecretString]>>,
+    caches: Arc<Caches>,
 }
 
 /// Why the key store did not do what was asked.
@@ -123,8 +115,13 @@ impl KeyStore {
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch, and a
     /// database that has forgotten erasures which the keyring lists: it was restored from before them. What an earlier version
     /// stored of people as it was blinded moves to index pages first.
-    pub async fn open(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
-        let store = KeyStore::open_for_repair(db, keyring, now).await?;
+    ///
+    /// Call it in the tokio runtime that the store is used in: a task of its own drops what caches hold for too long, and ends
+    /// with the last clone.
+    ///
+    /// The schedule is that of epochs which this process begins. What was promised of earlier ones stays.
+    pub async fn open(db: Db, keyring: Keyring, schedule: Schedule, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
+        let store = KeyStore::open_for_repair(db, keyring, schedule, now).await?;
         match store.forgotten_erasures().await.map_err(OpenKeysError::of)?.len() {
             0 => Ok(store),
             forgotten => Err(OpenKeysError::ForgottenErasures(forgotten)),
@@ -133,22 +130,18 @@ impl KeyStore {
 
     /// The same, also if it has forgotten erasures: to look after it ([`KeyStore::reapply_erasures`]), and for nothing else,
     /// because it opens the data of people who were erased.
-    pub async fn open_for_repair(db: Db, keyring: Keyring, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
-        let epochs = Arc::new(Epochs::open(&db, keyring, now).await?);
-        let store = KeyStore { db, epochs, caches: Caches::new() };
+    pub async fn open_for_repair(
+        db: Db,
+        keyring: Keyring,
+        schedule: Schedule,
+        now: Timestamp,
+    ) -> Result<KeyStore, OpenKeysError> {
+        let epochs = Arc::new(Epochs::open(&db, keyring, schedule, now).await?);
+        let caches = Arc::new(Caches::new());
+        tokio::spawn(caches::sweep(Arc::downgrade(&caches), Arc::downgrade(&epochs)));
+        let store = KeyStore { db, epochs, caches };
         store.page_older_identities().await.map_err(OpenKeysError::Identities)?;
         Ok(store)
-    }
-}
-
-impl Caches {
-    fn new() -> Caches {
-        Caches {
-            subject_keys: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
-            index_keys: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build(),
-            index_pages: Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(10)).build(),
-            secrets: Cache::builder().max_capacity(10_000).time_to_live(secrets::FRESH).build(),
-        }
     }
 }
 

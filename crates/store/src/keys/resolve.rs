@@ -31,27 +31,20 @@ struct Found {
 
 impl KeyStore {
     /// Decides for each person, in the order given, who they are and under which key their data is sealed. New people and
-    /// new months get their keys here; an erased subject never gets one again. All of the batch, or on an error none.
+    /// new months get their keys here; an erased subject never gets one again. All of the batch, or on an error none; nobody
+    /// while the key of the current epoch is not in the keyring.
     pub async fn resolve(&self, people: Vec<PersonRef>) -> Result<Vec<Sealing>, KeyStoreError> {
         if people.is_empty() {
             return Ok(Vec::new());
         }
+        self.require_current_key().await?;
         let (store, people) = (self.clone(), Arc::new(self.blind(people).await?));
-        let sealings = self
-            .db
+        self.db
             .run_tx("resolve-people", move |tx| {
                 let (store, people) = (store.clone(), Arc::clone(&people));
                 Box::pin(async move { store.resolve_in(tx, &people).await })
             })
-            .await?;
-        // Only now are new keys in the database for certain.
-        for sealing in &sealings {
-            if let Sealing::Seal { key_id, key, .. } = sealing {
-                // One that is there stays as it is, so that a busy key is looked up anew as often as any other.
-                self.caches.subject_keys.entry(key_id.0).or_insert_with(|| Arc::clone(key));
-            }
-        }
-        Ok(sealings)
+            .await
     }
 
     pub(super) async fn resolve_in(&self, tx: &mut Tx, people: &[Claimant]) -> Result<Vec<Sealing>, KeyStoreError> {

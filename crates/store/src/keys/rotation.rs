@@ -16,6 +16,7 @@ use subject_keys::{EpochId, KeyState, PageKey, RewrapError, rewrap_index, rewrap
 use super::epochs::epoch_id;
 use super::keyring::KeyringError;
 use super::resolve::tenant;
+use super::schedule::{due_now, settled_by};
 use super::subject_key::{PagesToFill, key_id, page_id, page_rows};
 use super::tables::{INDEX_KEY_PLACE, PAGE, SUBJECT_KEY_PLACE};
 use super::{KeyStore, KeyStoreError, random};
@@ -88,6 +89,8 @@ pub struct Epoch {
     pub begun_at: Timestamp,
     /// When the next one began.
     pub retired_at: Option<Timestamp>,
+    /// By when its key is destroyed: fixed when it began.
+    pub destroy_by: Timestamp,
     /// When its key was destroyed.
     pub destroyed_at: Option<Timestamp>,
     /// Pages of living keys, and index pages, that hang on it.
@@ -125,15 +128,14 @@ impl KeyStore {
         }
     }
 
-    /// Destroys the keys of epochs that retired at this time or before; gives their numbers. Whatever these epochs wrapped,
-    /// in whichever copy, is unreadable from then on. One that is still in use keeps its key, and is told of in the end.
-    pub async fn destroy_epochs(
-        &self,
-        retired_until: Timestamp,
-        at: Timestamp,
-    ) -> Result<Vec<EpochId>, DestroyEpochError> {
-        let sql = "SELECT epoch FROM epoch WHERE state = 'retired' AND retired_at <= $1 ORDER BY epoch";
-        let due = self.db.query(sql, vec![retired_until.0.into()]).await?;
+    /// Destroys the keys of retired epochs whose date is near, up to an hour before it; gives their numbers. Whatever these
+    /// epochs wrapped, in whichever copy, is unreadable from then on. One that is still in use keeps its key, and is told of in
+    /// the end. The date is the one that was fixed when the epoch began: no setting brings it forward or puts it off. One that
+    /// retired less than a minute ago waits, because readers may be about to open what has just moved off it.
+    pub async fn destroy_epochs(&self, at: Timestamp) -> Result<Vec<EpochId>, DestroyEpochError> {
+        let sql = "SELECT epoch FROM epoch WHERE state = 'retired' AND destroy_by <= $1 AND retired_at <= $2 \
+                   ORDER BY epoch";
+        let due = self.db.query(sql, vec![due_now(at).0.into(), settled_by(at).0.into()]).await?;
         let (mut destroyed, mut in_use) = (Vec::with_capacity(due.len()), None);
         for row in &due {
             let epoch = epoch_id(row.int(0)?)?;
@@ -152,7 +154,7 @@ impl KeyStore {
 
     /// All epochs, oldest first.
     pub async fn epochs(&self) -> Result<Vec<Epoch>, KeyStoreError> {
-        let sql = "SELECT e.epoch, e.created_at, e.retired_at, e.destroyed_at, \
+        let sql = "SELECT e.epoch, e.created_at, e.retired_at, e.destroyed_at, e.destroy_by, \
                      (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state IN ('in-use', 'lossy')) \
                      + (SELECT COUNT(*) FROM index_page p WHERE p.epoch = e.epoch AND p.state <> 'damaged'), \
                      (SELECT COUNT(*) FROM page p WHERE p.epoch = e.epoch AND p.state = 'lossy') \
@@ -175,15 +177,17 @@ impl KeyStore {
     }
 
     fn epoch(&self, row: &Row) -> Result<Epoch, DbError> {
-        let epoch = epoch_id(row.int(0)?)?;
+        let (epoch, begun_at) = (epoch_id(row.int(0)?)?, Timestamp(row.int(1)?));
         Ok(Epoch {
             epoch,
-            begun_at: Timestamp(row.int(1)?),
+            begun_at,
             retired_at: row.opt_int(2)?.map(Timestamp),
             destroyed_at: row.opt_int(3)?.map(Timestamp),
-            pages: row.int(4)?,
-            lossy: row.int(5)?,
-            tenants: row.int(6)?,
+            // One that a program from before there were dates has just begun gets the same within a minute.
+            destroy_by: row.opt_int(4)?.map_or_else(|| self.epochs.schedule().promised(begun_at), Timestamp),
+            pages: row.int(5)?,
+            lossy: row.int(6)?,
+            tenants: row.int(7)?,
             held: self.epochs.keyring().holds(epoch),
         })
     }

@@ -1,4 +1,7 @@
 //! When epochs end, and from when on no copy of a destroyed key opens. Pure.
+//!
+//! By when an epoch's key is destroyed is fixed as the epoch begins, and written beside it: erasures promise that date, so no
+//! later setting moves it. Settings that change act on the epochs that begin afterwards.
 
 use std::time::Duration;
 
@@ -8,6 +11,12 @@ use super::rotation::Epoch;
 
 /// What the platform may take to get to something that is due, a restart included.
 const GRACE: Duration = Duration::from_secs(3_600);
+
+/// What whoever found a key, just before it moved to another page, may take to open it by the page it was on.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// No span is longer than this (about 146,000 years), so that it can be added to any time that a clock shows.
+const LONGEST: i64 = i64::MAX / 2;
 
 /// How long an epoch lasts, and how long backups are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,57 +32,78 @@ pub struct Schedule {
 pub enum Copies {
     /// The keys of all epochs that could open one were destroyed; the last at this time.
     GoneSince(Timestamp),
-    /// Whoever has a copy from before, the keyring and the root key can open it; by this time the last such epoch's key is
-    /// destroyed, if the platform runs from now on.
+    /// Whoever has a copy from before, the keyring and the root key can open it. The last such epoch's key is destroyed by this
+    /// time, which was fixed when that epoch began.
     OpenUntil(Timestamp),
+    /// They were to be gone by this time, and are not: nothing saw to the epochs, or a destroyed key came back into the keyring
+    /// with an old copy of it.
+    Overdue(Timestamp),
 }
 
 impl Schedule {
-    /// By when the epoch's key should be destroyed, if the platform has run all the time.
-    pub fn destroyed_by(&self, epoch: &Epoch) -> Timestamp {
-        let retires = epoch.retired_at.unwrap_or_else(|| later(epoch.begun_at, self.epoch + GRACE));
-        later(retires, self.backups + GRACE)
+    /// By when the key of an epoch is destroyed that begins at this time.
+    pub fn promised(&self, begun_at: Timestamp) -> Timestamp {
+        plus(begun_at, self.after_beginning())
     }
 
-    /// What copies are worth that these epochs can open, told now: a date is never one that has passed.
-    pub fn copies(&self, epochs: &[Epoch], now: Timestamp) -> Option<Copies> {
-        let open: Vec<&Epoch> = epochs.iter().filter(|epoch| epoch.destroyed_at.is_none()).collect();
-        match open.iter().map(|epoch| self.expected(epoch, now)).max() {
-            Some(until) => Some(Copies::OpenUntil(until)),
-            None => epochs.iter().filter_map(|epoch| epoch.destroyed_at).max().map(Copies::GoneSince),
+    /// How long after its beginning an epoch's key is destroyed: it may retire late, and be destroyed late.
+    pub(super) fn after_beginning(&self) -> i64 {
+        micros(self.epoch.saturating_add(GRACE).saturating_add(self.backups).saturating_add(GRACE))
+    }
+
+    /// The same, counted from when it retired.
+    pub(super) fn after_retiring(&self) -> i64 {
+        micros(self.backups.saturating_add(GRACE))
+    }
+
+    /// Epochs that began at this time or before are to end now. If the current one, as it began and as was promised of it,
+    /// would be destroyed while backups taken now are still kept (they were to be kept for less long when it began), it ends
+    /// now, however young.
+    pub fn ends_begun_until(&self, current: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Timestamp {
+        let of_age = minus(now, micros(self.epoch));
+        let needed = plus(now, micros(self.backups.saturating_add(GRACE)));
+        match current {
+            Some((begun_at, destroy_by)) if destroy_by < needed => of_age.max(begun_at),
+            _ => of_age,
         }
-    }
-
-    /// By when the epoch's key is destroyed, if the platform runs from now on.
-    fn expected(&self, epoch: &Epoch, now: Timestamp) -> Timestamp {
-        let soon = later(now, GRACE);
-        match epoch.retired_at {
-            Some(_) => self.destroyed_by(epoch).max(soon),
-            None => self.destroyed_by(epoch).max(later(soon, self.backups + GRACE)),
-        }
-    }
-
-    /// Epochs that began at this time or before are to end now.
-    pub fn ends_begun_until(&self, now: Timestamp) -> Timestamp {
-        earlier(now, self.epoch)
-    }
-
-    /// Epochs that retired at this time or before are to be destroyed now.
-    pub fn expires_until(&self, now: Timestamp) -> Timestamp {
-        earlier(now, self.backups)
     }
 }
 
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(at.0.saturating_add(micros(by)))
+impl Copies {
+    /// What copies are worth that these epochs can open, told now.
+    pub fn of(epochs: &[Epoch], now: Timestamp) -> Option<Copies> {
+        // A destroyed key that lies in the keyring again opens what it opened before.
+        let (open, gone): (Vec<&Epoch>, Vec<&Epoch>) =
+            epochs.iter().partition(|epoch| epoch.held || epoch.destroyed_at.is_none());
+        match open.iter().map(|epoch| epoch.destroy_by).max() {
+            Some(by) if by < now => Some(Copies::Overdue(by)),
+            Some(by) => Some(Copies::OpenUntil(by)),
+            None => gone.iter().filter_map(|epoch| epoch.destroyed_at).max().map(Copies::GoneSince),
+        }
+    }
 }
 
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(at.0.saturating_sub(micros(by)))
+/// The keys of retired epochs are destroyed now that are promised to be by this time: early enough to keep it, and late
+/// enough that backups of the epoch have had their time.
+pub(super) fn due_now(now: Timestamp) -> Timestamp {
+    plus(now, micros(GRACE))
+}
+
+/// Nobody reads by an epoch any more that retired at this time or before, and that nothing hangs on.
+pub(super) fn settled_by(now: Timestamp) -> Timestamp {
+    minus(now, micros(SETTLED))
+}
+
+fn plus(at: Timestamp, by: i64) -> Timestamp {
+    Timestamp(at.0.saturating_add(by))
+}
+
+fn minus(at: Timestamp, by: i64) -> Timestamp {
+    Timestamp(at.0.saturating_sub(by))
 }
 
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(duration.as_micros()).unwrap_or(LONGEST).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -81,40 +111,100 @@ mod tests {
     use super::*;
     use subject_keys::EpochId;
 
-    const DAY: i64 = 86_400_000_000;
+    const HOUR: i64 = 3_600_000_000;
+    const DAY: i64 = 24 * HOUR;
+    const MONTH: Schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
 
-    #[test]
-    fn copies_open_until_the_last_epoch_that_wraps_them_is_destroyed() {
-        let schedule = Schedule { epoch: Duration::from_secs(86_400), backups: Duration::from_secs(30 * 86_400) };
-        let day = |days: i64| Timestamp(days * DAY);
-        let hours_after = |days: i64, hours: i64| Timestamp(days * DAY + hours * DAY / 24);
-        let epoch = |retired: Option<i64>, destroyed: Option<i64>| Epoch {
+    fn day(days: i64) -> Timestamp {
+        Timestamp(days * DAY)
+    }
+
+    fn hours_after(days: i64, hours: i64) -> Timestamp {
+        Timestamp(days * DAY + hours * HOUR)
+    }
+
+    /// An epoch that began on day 100.
+    fn epoch(destroy_by: Timestamp, destroyed: Option<i64>, held: bool) -> Epoch {
+        Epoch {
             epoch: EpochId(3),
             begun_at: day(100),
-            retired_at: retired.map(day),
+            retired_at: None,
+            destroy_by,
             destroyed_at: destroyed.map(day),
             pages: 0,
             lossy: 0,
             tenants: 0,
-            held: destroyed.is_none(),
-        };
-        for (told, retired, destroyed, expected) in [
-            (100, None, None, Copies::OpenUntil(hours_after(131, 2))),
-            (103, Some(103), None, Copies::OpenUntil(hours_after(133, 1))),
-            (200, Some(103), Some(134), Copies::GoneSince(day(134))),
-            // Nothing ran for a while.
-            (140, None, None, Copies::OpenUntil(hours_after(170, 2))),
-            (140, Some(103), None, Copies::OpenUntil(hours_after(140, 1))),
-        ] {
-            assert_eq!(schedule.copies(&[epoch(retired, destroyed)], day(told)), Some(expected), "told on day {told}");
+            held,
         }
-        let both = [epoch(Some(101), None), epoch(Some(103), Some(134))];
-        assert_eq!(
-            schedule.copies(&both, day(135)),
-            Some(Copies::OpenUntil(hours_after(135, 1))),
-            "an earlier one is left"
+    }
+
+    #[test]
+    fn copies_open_until_the_date_that_was_fixed_when_the_last_epoch_began() {
+        let promised = MONTH.promised(day(100));
+        assert_eq!(promised, hours_after(131, 2));
+        let (open, earlier) = (epoch(promised, None, true), epoch(hours_after(130, 2), None, true));
+        let destroyed = epoch(promised, Some(131), false);
+        let returned = epoch(promised, Some(131), true);
+        // Its file is not there, and nobody recorded that it was destroyed: a copy of the keyring may have it.
+        let lost = epoch(promised, None, false);
+        for (epochs, told, expected) in [
+            (vec![open], day(100), Copies::OpenUntil(promised)),
+            (vec![open, earlier], day(120), Copies::OpenUntil(promised)),
+            (vec![open, destroyed], promised, Copies::OpenUntil(promised)),
+            (vec![earlier, destroyed], day(140), Copies::Overdue(hours_after(130, 2))),
+            (vec![open], hours_after(131, 3), Copies::Overdue(promised)),
+            (vec![lost], day(140), Copies::Overdue(promised)),
+            (vec![returned], day(131), Copies::OpenUntil(promised)),
+            (vec![returned, destroyed], day(140), Copies::Overdue(promised)),
+            (vec![destroyed], day(140), Copies::GoneSince(day(131))),
+        ] {
+            assert_eq!(Copies::of(&epochs, told), Some(expected), "{epochs:?}");
+        }
+        assert_eq!(Copies::of(&[], day(140)), None);
+    }
+
+    #[test]
+    fn a_retired_epoch_is_destroyed_when_its_backups_have_had_their_time_and_before_the_date() {
+        let (promised, retired) = (MONTH.promised(day(100)), hours_after(101, 1));
+        assert!(due_now(hours_after(131, 1)) >= promised, "destroyed an hour before the date");
+        assert!(
+            due_now(Timestamp(retired.0 + 30 * DAY - 1)) < promised,
+            "never before backups of its last hour expire"
         );
-        assert_eq!(schedule.copies(&[], day(135)), None);
-        assert_eq!((schedule.ends_begun_until(day(101)), schedule.expires_until(day(131))), (day(100), day(101)));
+    }
+
+    #[test]
+    fn an_epoch_ends_at_its_age_or_when_backups_taken_now_would_outlive_its_key() {
+        let current = |schedule: Schedule| Some((day(100), schedule.promised(day(100))));
+        let months = |backups: u64| Schedule { backups: Duration::from_secs(backups * 30 * 86_400), ..MONTH };
+        let two_days = Schedule { epoch: Duration::from_secs(2 * 86_400), ..MONTH };
+        for (begun_under, now_in_force, hours, ends, why) in [
+            (MONTH, MONTH, 0, false, "it just began"),
+            (MONTH, MONTH, 23, false, "it is younger than a day"),
+            (MONTH, MONTH, 24, true, "its day is over"),
+            (MONTH, months(2), 1, true, "backups are kept for longer from now on"),
+            (months(2), MONTH, 23, false, "backups are kept for less long"),
+            (
+                MONTH,
+                two_days,
+                24,
+                false,
+                "epochs last longer from now on, and its key outlives the backups of this hour",
+            ),
+            (MONTH, two_days, 26, true, "its date comes before a backup of this hour expires"),
+            (two_days, MONTH, 24, true, "epochs last less long"),
+        ] {
+            let until = now_in_force.ends_begun_until(current(begun_under), hours_after(100, hours));
+            assert_eq!(until >= day(100), ends, "{why}");
+        }
+        assert_eq!(MONTH.ends_begun_until(None, day(101)), day(100));
+    }
+
+    #[test]
+    fn no_setting_is_too_long() {
+        let forever = Schedule { epoch: Duration::MAX, backups: Duration::MAX };
+        assert_eq!((forever.after_beginning(), forever.after_retiring()), (LONGEST, LONGEST));
+        assert!(forever.promised(day(20_000)) > day(20_000));
+        assert_eq!(forever.ends_begun_until(None, day(1)), Timestamp(DAY - LONGEST));
     }
 }

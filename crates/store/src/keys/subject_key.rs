@@ -77,7 +77,10 @@ impl KeyStore {
         let pages = self.pages(tx, closed.iter().map(|(_, _, page, _)| *page).collect()).await?;
         for (slot, id, page, wrapped) in closed {
             let page = pages.get(&page).ok_or_else(|| corrupt("a key's page is missing"))?;
-            keys.insert(slot, Some((id, prepare(page, id, &wrapped)?)));
+            let key = prepare(page, id, &wrapped)?;
+            // A new key is not kept: only when this transaction has ended is it in the database for certain.
+            self.caches.subject_keys.insert(id.0, Arc::clone(&key));
+            keys.insert(slot, Some((id, key)));
         }
         let missing: Vec<KeySlot> = wanted.into_iter().filter(|slot| !keys.contains_key(slot)).collect();
         self.make_keys(tx, missing, &mut keys).await?;

@@ -47,7 +47,7 @@ pub(crate) async fn certify(settings: &Settings, asked: &Certify) -> Result<Answ
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let subject = subject_of(&platform, &row, &asked.whom).await?;
-    let found = look(settings, &platform, &row.tenant, subject).await?;
+    let found = look(&platform, &row.tenant, subject).await?;
     let certificate = signer.certify(certificate::statement(&found, now())?);
     let Some(path) = &asked.out else { return Ok(Answer::new(&certificate, certificate.to_string())) };
     let written = serde_json::to_string_pretty(&certificate)? + "\n";
@@ -56,8 +56,8 @@ pub(crate) async fn certify(settings: &Settings, asked: &Certify) -> Result<Answ
     Ok(Answer::new(&certificate, said))
 }
 
-async fn look(settings: &Settings, platform: &Platform, tenant: &TenantId, subject: SubjectId) -> Result<Found> {
-    Ok(certificate::look(&platform.keys, &platform.db, settings.schedule, tenant, subject, now()).await?)
+async fn look(platform: &Platform, tenant: &TenantId, subject: SubjectId) -> Result<Found> {
+    Ok(certificate::look(&platform.keys, &platform.db, tenant, subject, now()).await?)
 }
 
 /// Runs `daybook privacy verify`.
@@ -69,7 +69,7 @@ pub(crate) async fn verify(settings: &Settings, asked: &Verify) -> Result<Answer
         bail!("the certificate is signed, and names no merchant and subject of daybook");
     };
     let platform = Platform::open(settings).await?;
-    let found = look(settings, &platform, &tenant, subject).await?;
+    let found = look(&platform, &tenant, subject).await?;
     let checks = certificate::re_check(stated, &found, now());
     let holds = checks.iter().all(|check| check.holds);
     let shown = |check: &Check| json!({ "claim": check.claim, "holds": check.holds, "found": check.found });

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use event_log::EventLog;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
-use store::keys::OpenKeysError;
+use store::keys::{KeyStore, OpenKeysError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -105,12 +105,8 @@ pub(super) fn router(settings: &Settings, platform: &Platform, accepting: Cancel
 
 async fn readyz(State(asked): State<Asked>) -> impl IntoResponse {
     let Platform { log, db, keys } = &asked.platform;
-    let (log, books, keys) = tokio::join!(
-        log_answers(log, &asked.disk),
-        answers(db.query("SELECT 1", vec![])),
-        // A question the key store answers from an index that is empty nearly always.
-        answers(keys.unfinished_erasures()),
-    );
+    let (log, books, keys) =
+        tokio::join!(log_answers(log, &asked.disk), answers(db.query("SELECT 1", vec![])), keys_answer(keys),);
     let ready = [log, books, keys].iter().all(|part| *part == OK) && !asked.accepting.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, log, books, keys }))
@@ -123,6 +119,20 @@ async fn log_answers(log: &EventLog, disk: &Disk) -> &'static str {
     let writable = tokio::time::timeout(READY_WITHIN, disk.takes_writes());
     match tokio::join!(answers(log.check()), writable) {
         (OK, written) => written.unwrap_or("no answer in time"),
+        (problem, _) => problem,
+    }
+}
+
+/// A key store whose keyring lacks a key in use can be read, but nothing should be sealed under that key.
+async fn keys_answer(keys: &KeyStore) -> &'static str {
+    // A question the key store answers from an index that is empty nearly always.
+    let answers = answers(keys.unfinished_erasures());
+    let missing = tokio::time::timeout(READY_WITHIN, keys.missing_epoch_keys());
+    match tokio::join!(answers, missing) {
+        (OK, Ok(Ok(missing))) if missing.is_empty() => OK,
+        (OK, Ok(Ok(_))) => "the key of an epoch in use is missing",
+        (OK, Ok(Err(_))) => "unavailable",
+        (OK, Err(_)) => "no answer in time",
         (problem, _) => problem,
     }
 }
@@ -145,6 +155,19 @@ pub(super) async fn watch_erasures(platform: Platform, working: CancellationToke
         }
     }
     Ok(())
+}
+
+/// Looks whether the keys of the epochs in use lie in the keyring, until told to stop: the key store keeps the metric
+/// `store_epoch_keys_missing` of it, and says in the log what changes, also when nobody sends anything or asks.
+pub(super) async fn watch_epoch_keys(keys: KeyStore, working: CancellationToken) -> Result<()> {
+    loop {
+        if let Err(error) = keys.missing_epoch_keys().await {
+            tracing::warn!(%error, "it could not be seen whether the keys of epochs are in the keyring; trying again");
+        }
+        if working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Keeps the metric `processor_lag_records` until told to stop.

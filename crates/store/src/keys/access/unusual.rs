@@ -102,8 +102,8 @@ fn rule(count: &HourCount, all: &[&HourCount], limit: i64) -> Option<Rule> {
 }
 
 impl KeyStore {
-    /// How many people each actor has looked at in each hour of this time, of all tenants. What only machines read does not
-    /// count. Reads the rows of that time.
+    /// How many people each actor has looked at in each hour of this time, of all tenants. What was refused counts, what only
+    /// machines read does not. Reads the rows of that time.
     pub async fn hour_counts(&self, from: Timestamp, until: Timestamp) -> Result<Vec<HourCount>, KeyStoreError> {
         let sql = format!(
             "SELECT tenant, actor, role, opened_at / {HOUR}, COUNT(DISTINCT subject) FROM access \

@@ -2,6 +2,7 @@
 //! restarts.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ledger::Timestamp;
 use rand::rngs::StdRng;
@@ -11,7 +12,9 @@ use subject_keys::{Pii, RootKey};
 use uuid::Uuid;
 
 use super::super::identity::{Claimant, Register, Standing, Verdict};
-use super::super::{ErasureReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Sealing, SubjectState};
+use super::super::{
+    ErasureReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Sealing, SubjectState,
+};
 use super::*;
 use crate::db::{Db, Durability};
 use crate::schema::keys_migrations;
@@ -87,11 +90,15 @@ fn person(random: &mut StdRng, at: Timestamp) -> PersonRef {
     PersonRef { tenant: shop(), identities, month: Month::of(at), at }
 }
 
+/// When the keys of all retired epochs are due, in any of these tests.
+const DAY_LATER: Timestamp = Timestamp(86_400_000_000);
+
 async fn open(folder: &Path) -> KeyStore {
     let migrations = keys_migrations(Dialect::Sqlite);
     let db = Db::open_sqlite(&folder.join("keys.db"), Durability::Full, &migrations).await.unwrap();
     let ring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.join("epochs"));
-    KeyStore::open(db, ring, Timestamp(0)).await.unwrap()
+    let schedule = Schedule { epoch: Duration::from_secs(3_600), backups: Duration::from_secs(3_600) };
+    KeyStore::open(db, ring, schedule, Timestamp(0)).await.unwrap()
 }
 
 async fn count(keys: &KeyStore, sql: &str) -> Vec<i64> {
@@ -197,7 +204,7 @@ async fn no_page_keeps_its_key_for_ever() {
     for epoch in 1..=31 {
         keys.begin_epoch(Timestamp(epoch), None).await.unwrap();
         left.push(keys.rewrap(|_| {}).await.unwrap().left_index_pages);
-        keys.destroy_epochs(Timestamp(epoch), Timestamp(epoch)).await.unwrap();
+        keys.destroy_epochs(DAY_LATER).await.unwrap();
     }
     assert!(first.len() >= 8 && left[0] == 0, "a page may always be wrapped once more: {left:?}");
     assert!(pages().await.iter().all(|page| !first.contains(page)), "each was put in another's place: {left:?}");
@@ -322,7 +329,7 @@ async fn whoever_was_written_in_vain_and_then_for_good_is_forgotten_with_the_epo
         assert!(log.tells(&keys, "erased").await && log.tells(&keys, "kept").await);
 
         let last = keys.erasure_of(&shop(), subject).await.unwrap().unwrap().epoch;
-        assert_eq!(keys.destroy_epochs(Timestamp(3), Timestamp(9)).await.unwrap().last().copied(), last);
+        assert_eq!(keys.destroy_epochs(DAY_LATER).await.unwrap().last().copied(), last);
         let keys = open(folder.path()).await;
         assert!(!log.tells(&keys, "erased").await, "beside {others} others");
         assert!(log.tells(&keys, "kept").await);
@@ -339,7 +346,7 @@ async fn whoever_was_only_ever_written_in_vain_is_forgotten_in_the_end() {
         rotate(&keys, epoch, &mut log).await;
         assert!(epoch > 1 || log.tells(&keys, "never heard of again").await);
     }
-    keys.destroy_epochs(Timestamp(31), Timestamp(31)).await.unwrap();
+    keys.destroy_epochs(DAY_LATER).await.unwrap();
     keys = open(folder.path()).await;
     assert!(!log.tells(&keys, "never heard of again").await);
     assert!(log.tells(&keys, "kept").await);

@@ -141,7 +141,13 @@ fn places(found: &Found) -> Vec<Place> {
         ),
         place("key store: index", "keyed hashes of phone, e-mail, order and customer id", fenced(), until.as_ref()),
         place("keyring", "epoch keys, in no database", text("destroyed as their backups expire"), until.as_ref()),
-        place("memory of the processes", "keys in use", text("dropped within seconds of the erasure"), None),
+        place(
+            "list of erasures",
+            "the random id, beside the keyring",
+            text("kept, so that a restored key store forgets no erasure"),
+            None,
+        ),
+        place("memory of processes", "keys in use", text("dropped within two seconds of the erasure"), None),
         place(
             "backups and write-ahead logs",
             "copies of all of the above",
@@ -340,7 +346,7 @@ mod tests {
             let places = statement(found, day(2)).unwrap().places;
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
-        assert_eq!(dated(&found()), (13, 6));
-        assert_eq!(dated(&Found { copies: Some(Copies::GoneSince(day(32))), ..found() }), (13, 0));
+        assert_eq!(dated(&found()), (14, 6));
+        assert_eq!(dated(&Found { copies: Some(Copies::GoneSince(day(32))), ..found() }), (14, 0));
     }
 }

@@ -259,7 +259,9 @@ mod tests {
     use event_log::ReadFrom;
     use events::{Payload, Topic};
     use store::db::{Dialect, Durability};
-    use store::keys::{IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Stage, load_or_create_root};
+    use store::keys::{
+        Hold, HoldReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Stage, load_or_create_root,
+    };
     use store::schema::{books_migrations, keys_migrations};
 
     const ERASED: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -367,6 +369,20 @@ mod tests {
             assert_eq!(announced(&log).await, [(subject, erased_at)]);
             assert_eq!(keys.destroy(&tenant(), subject, LATER).await.unwrap(), Erased::Already(erased_at));
         }
+    }
+
+    #[tokio::test]
+    async fn a_wish_under_a_hold_is_carried_out_when_the_hold_has_ended() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let subject = buyer(&keys, "7004").await;
+        let staff = "support-2".parse().unwrap();
+        let hold = Hold { subject, reason: HoldReason::Dispute, staff, since: Timestamp(0), until: LATER };
+        keys.hold(&tenant(), hold).await.unwrap();
+        let refused = erase(&keys, &log, &tenant(), subject, ErasureReason::Person, ERASED).await;
+        assert!(matches!(refused, Err(EraseError::Keys(EraseSubjectError::Held { until: LATER, .. }))));
+        assert_eq!((resume(&keys, &log, ERASED).await.unwrap(), announced(&log).await), (0, vec![]));
+        assert_eq!((resume(&keys, &log, LATER).await.unwrap(), announced(&log).await), (1, vec![(subject, LATER)]));
     }
 
     #[tokio::test]

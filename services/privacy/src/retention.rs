@@ -137,16 +137,18 @@ async fn erase_due(
     let mut erased = 0;
     loop {
         let subjects = keys.due_subjects(tenant, first_kept, now).await?;
-        if subjects.is_empty() {
-            return Ok(erased);
-        }
+        let before = erased;
         for subject in subjects {
             match erase(keys, log, tenant, subject, ErasureReason::Retention, now).await {
-                Ok(_) => erased += 1,
+                Ok(receipt) => erased += u64::from(matches!(receipt.erased, Erased::Now(_))),
                 // Somebody has just held them.
                 Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        // Nobody was left, or nobody of those who were could be erased.
+        if erased == before {
+            return Ok(erased);
         }
     }
 }

@@ -18,7 +18,8 @@ use ledger::Timestamp;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::db::{Db, DbError};
 use store::keys::{
-    DueKeys, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays,
+    DueKeys, EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass,
+    RetentionDays,
 };
 
 use crate::{EraseError, erase};

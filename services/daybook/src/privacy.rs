@@ -21,7 +21,7 @@ use crate::roles::{self, Role};
 use crate::tenant;
 
 pub(crate) use accesses::invariant;
-pub(crate) use reapply::invariant as erased_stay_erased;
+pub(crate) use reapply::{forgotten_of_log, invariant as erased_stay_erased};
 
 #[derive(Debug, Args)]
 pub(crate) struct Privacy {

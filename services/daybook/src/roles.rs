@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow};
 use axum::Router;
 use ingest::Ingest;
+use store::keys::OpenKeysError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::output::{Answer, print};
-use crate::platform::{Platform, now};
+use crate::platform::{Platform, now, refuse_forgotten};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,10 @@ const RESUME_EVERY: Duration = Duration::from_secs(5);
 pub(crate) async fn run(settings: &Settings, roles: &[Role], as_json: bool) -> Result<Answer> {
     let stop = told_to_stop()?;
     let platform = Platform::open_or_create(settings).await?;
+    match crate::privacy::forgotten_of_log(&platform.keys, &platform.db).await?.len() {
+        0 => {}
+        forgotten => return Err(refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten))),
+    }
     let mut running = Running::start(settings, &platform, roles).await?;
     let url = running.url();
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();

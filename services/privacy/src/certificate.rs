@@ -206,7 +206,7 @@ pub fn re_check(stated: &Statement, found: &Found, now: Timestamp) -> Vec<Check>
             format!("{} entries in the index", remains.identities),
         ),
         check("a tombstone stands", remains.living == 0, tombstone(remains)),
-        check("the log says so", *stage == Stage::Announced, announced(*stage)),
+        check("the log was told", *stage == Stage::Announced, announced(*stage)),
         check(
             "the read models are empty",
             found.sealed == 0,
@@ -300,7 +300,7 @@ mod tests {
         for (changed, claim) in [
             (Found { erasure: other, ..found() }, "it is about this person"),
             (Found { erasure: again, ..found() }, "unreadable since then"),
-            (Found { erasure: untold, ..found() }, "the log says so"),
+            (Found { erasure: untold, ..found() }, "the log was told"),
             (Found { remains: Remains { keys: 1, ..Remains::default() }, ..found() }, "no key is left"),
             (
                 Found { remains: Remains { identities: 1, ..Remains::default() }, ..found() },

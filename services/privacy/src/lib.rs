@@ -27,7 +27,7 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved};
+use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved, PASS_WITHIN};
 use tokio_util::sync::CancellationToken;
 
 /// What [`run`] works on.
@@ -102,6 +102,8 @@ pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<u
     for erasure in keys.due_erasures(now).await? {
         match finish(keys, log, &erasure.tenant, erasure.subject, now).await {
             Ok(_) => finished += 1,
+            // They have ordered since, or somebody has just held them.
+            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
             Err(error) => failures.push(error),
         }
     }
@@ -158,9 +160,26 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
 const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 
 async fn expire_often(config: &Config, shutdown: &CancellationToken) {
-    let mut ticks = tokio::time::interval(EXPIRE_EVERY);
+    // Not at once: what waited while nothing ran is taken in first, and whoever restored an old state enters its holds again.
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + EXPIRE_EVERY, EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        match config.keys.may_expire(now(), false).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let days = PASS_WITHIN;
+                tracing::error!(
+                    days,
+                    "nothing went that is past its time: it last did longer ago than this many days; if the \
+                                       clock is right, run `daybook privacy retention apply --yes`"
+                );
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what is past its time has not gone; trying again");
+                continue;
+            }
+        }
         let tenants = match books::tenants(&config.db).await {
             Ok(tenants) => tenants,
             Err(error) => {

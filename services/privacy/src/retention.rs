@@ -11,18 +11,17 @@
 
 use std::collections::BTreeSet;
 
-use commerce::TenantId;
+use commerce::{SubjectId, TenantId};
 use event_log::{AppendError, EventLog};
 use events::Event;
 use ledger::Timestamp;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::db::{Db, DbError};
 use store::keys::{
-    DueKeys, EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Limit, Month, RetentionClass,
-    RetentionDays,
+    DueKeys, DueMonths, EraseSubjectError, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays,
 };
 
-use crate::{EraseError, erase};
+use crate::EraseError;
 
 /// How many inputs leave the quarantine in one append.
 const CHUNK: usize = 500;
@@ -69,10 +68,10 @@ pub enum RetentionError {
 }
 
 /// What would go now: a dry run.
-pub async fn due(keys: &KeyStore, db: &Db, tenant: &TenantId, now: Timestamp) -> Result<Due, RetentionError> {
+pub async fn due(keys: &KeyStore, db: &Db, row: &TenantRow, now: Timestamp) -> Result<Due, RetentionError> {
     let mut due = Due::default();
-    for limit in keys.retention(tenant).await? {
-        let Due { keys, quarantined, accesses } = due_under(keys, db, tenant, limit, now).await?;
+    for limit in keys.retention(&row.tenant).await? {
+        let Due { keys, quarantined, accesses } = due_under(keys, db, row, limit, now).await?;
         due.keys = DueKeys { keys: due.keys.keys + keys.keys, subjects: due.keys.subjects + keys.subjects };
         due.quarantined += quarantined;
         due.accesses += accesses;
@@ -84,15 +83,19 @@ pub async fn due(keys: &KeyStore, db: &Db, tenant: &TenantId, now: Timestamp) ->
 pub async fn due_under(
     keys: &KeyStore,
     db: &Db,
-    tenant: &TenantId,
+    row: &TenantRow,
     limit: Limit,
     now: Timestamp,
 ) -> Result<Due, RetentionError> {
-    let first_kept = limit.days.first_month_kept(now);
+    let tenant = &row.tenant;
     Ok(match limit.class {
-        RetentionClass::Customers => Due { keys: keys.due_keys(tenant, &first_kept, now).await?, ..Due::default() },
+        RetentionClass::Customers => {
+            let months = due_months(keys, row, limit.days, now).await?;
+            Due { keys: keys.due_keys(&months, now).await?, ..Due::default() }
+        }
         RetentionClass::Quarantine => {
-            Due { quarantined: stale(db, tenant, &first_kept).await?.len() as u64, ..Due::default() }
+            let stale = stale(db, tenant, &limit.days.first_month_kept(now)).await?;
+            Due { quarantined: stale.len() as u64, ..Due::default() }
         }
         RetentionClass::Accesses => {
             Due { accesses: keys.due_accesses(tenant, limit.days.before(now)).await?, ..Due::default() }
@@ -100,7 +103,7 @@ pub async fn due_under(
     })
 }
 
-/// Does what is due now, for one tenant.
+/// Does what is due now, for one tenant. One class that fails does not hold up the others; the first failure is told in the end.
 pub async fn expire(
     keys: &KeyStore,
     log: &EventLog,
@@ -108,50 +111,80 @@ pub async fn expire(
     row: &TenantRow,
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
-    let (mut expired, tenant) = (Expired::default(), &row.tenant);
-    for limit in keys.retention(tenant).await? {
-        match limit.class {
-            RetentionClass::Customers => {
-                let first_kept = limit.days.first_month_kept(now);
-                expired.erased = erase_due(keys, log, tenant, &first_kept, now).await?;
-                expired.keys = keys.expire_keys(tenant, &first_kept, now).await?;
-            }
-            RetentionClass::Quarantine => {
-                expired.quarantined = empty_quarantine(keys, log, db, row, limit.days, now).await?;
-            }
-            RetentionClass::Accesses => {
-                expired.accesses = keys.purge_access(tenant, limit.days.before(now)).await?.rows;
-            }
+    let (mut expired, mut failure) = (Expired::default(), None);
+    for limit in keys.retention(&row.tenant).await? {
+        let gone = match limit.class {
+            RetentionClass::Customers => expire_customers(keys, log, row, limit.days, now).await,
+            RetentionClass::Quarantine => empty_quarantine(keys, log, db, row, limit.days, now).await,
+            RetentionClass::Accesses => purge_accesses(keys, row, limit.days, now).await,
+        };
+        match gone {
+            Ok(gone) => expired = expired.and(gone),
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
-    Ok(expired)
+    failure.map_or(Ok(expired), Err)
 }
 
-/// Erases everybody who has nothing but months that are due.
-async fn erase_due(
+/// Erases everybody who has nothing but months that are due, and destroys what is due of the others.
+async fn expire_customers(
     keys: &KeyStore,
     log: &EventLog,
-    tenant: &TenantId,
-    first_kept: &Month,
+    row: &TenantRow,
+    days: RetentionDays,
     now: Timestamp,
-) -> Result<u64, RetentionError> {
-    let mut erased = 0;
+) -> Result<Expired, RetentionError> {
+    let (mut erased, mut failure) = (0, None);
+    let months = due_months(keys, row, days, now).await?;
     loop {
-        let subjects = keys.due_subjects(tenant, first_kept, now).await?;
         let before = erased;
-        for subject in subjects {
-            match erase(keys, log, tenant, subject, ErasureReason::Retention, now).await {
-                Ok(receipt) => erased += u64::from(matches!(receipt.erased, Erased::Now(_))),
-                // Somebody has just held them.
-                Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
-                Err(error) => return Err(error.into()),
+        for subject in keys.due_subjects(&months, now).await? {
+            match expire_subject(keys, log, &row.tenant, subject, days.before(now), now).await {
+                Ok(gone) => erased += u64::from(gone),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
         // Nobody was left, or nobody of those who were could be erased.
         if erased == before {
-            return Ok(erased);
+            break;
         }
     }
+    let keys = keys.expire_keys(&months, now).await?;
+    failure.map_or(Ok(Expired { erased, keys, ..Expired::default() }), |error| Err(error.into()))
+}
+
+/// Erases somebody if nothing of theirs is of a time from `kept_from` on, and nobody holds them; whether they were.
+async fn expire_subject(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subject: SubjectId,
+    kept_from: Timestamp,
+    now: Timestamp,
+) -> Result<bool, EraseError> {
+    if !keys.request_expiry(tenant, subject, kept_from, now).await? {
+        return Ok(false);
+    }
+    match crate::finish(keys, log, tenant, subject, now).await {
+        Ok(_) => Ok(true),
+        // They have just ordered, or somebody has just held them.
+        Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Months of customers' keys that are due. The keys of what waits in quarantine have a time of their own.
+async fn due_months(
+    keys: &KeyStore,
+    row: &TenantRow,
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<DueMonths, KeyStoreError> {
+    let mut except = Vec::new();
+    for month in months(row.created_at, days.before(now)) {
+        except.extend(keys.quarantine_of(&row.tenant, &month).await?);
+    }
+    Ok(DueMonths { tenant: row.tenant.clone(), first_kept: days.first_month_kept(now), except })
 }
 
 /// Destroys the keys of months that are due, and then takes their inputs off the list: what a crash leaves listed goes next time.
@@ -162,19 +195,40 @@ async fn empty_quarantine(
     row: &TenantRow,
     days: RetentionDays,
     now: Timestamp,
-) -> Result<u64, RetentionError> {
-    let (tenant, first_kept) = (&row.tenant, days.first_month_kept(now));
-    let stale = stale(db, tenant, &first_kept).await?;
-    for month in months(row.created_at, days.before(now)) {
+) -> Result<Expired, RetentionError> {
+    let (tenant, kept_from) = (&row.tenant, days.before(now));
+    let stale = stale(db, tenant, &Month::of(kept_from)).await?;
+    for month in months(row.created_at, kept_from) {
         if let Some(subject) = keys.quarantine_of(tenant, &month).await? {
-            erase(keys, log, tenant, subject, ErasureReason::Retention, now).await?;
+            expire_subject(keys, log, tenant, subject, kept_from, now).await?;
         }
     }
     for inputs in stale.chunks(CHUNK) {
         let left = |input: &QuarantineRow| Event::redriven(tenant.clone(), input.event, now).encode();
         log.append(inputs.iter().map(left).collect()).await?;
     }
-    Ok(stale.len() as u64)
+    Ok(Expired { quarantined: stale.len() as u64, ..Expired::default() })
+}
+
+async fn purge_accesses(
+    keys: &KeyStore,
+    row: &TenantRow,
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<Expired, RetentionError> {
+    let purged = keys.purge_access(&row.tenant, days.before(now)).await?;
+    Ok(Expired { accesses: purged.rows, ..Expired::default() })
+}
+
+impl Expired {
+    fn and(self, more: Expired) -> Expired {
+        Expired {
+            erased: self.erased + more.erased,
+            keys: self.keys + more.keys,
+            quarantined: self.quarantined + more.quarantined,
+            accesses: self.accesses + more.accesses,
+        }
+    }
 }
 
 /// The inputs that came in months before this one and are still listed.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::keys::{KeyStoreError, KeyringError, MissingKey};
+use store::keys::{ErasureReason, KeyStoreError, KeyringError, MissingKey};
 
 use super::*;
 
@@ -56,6 +56,40 @@ async fn no_epoch_begins_in_a_folder_that_has_gone() {
     assert!(!ring.exists());
     std::fs::rename(&aside, &ring).unwrap();
     assert_eq!(keys.begin_epoch(after(1), None).await.unwrap(), Some(EpochId(2)));
+}
+
+/// Nor is an erasure listed there: the list that is restored would lack it.
+#[tokio::test]
+async fn nobody_is_erased_while_the_folder_is_away() {
+    let place = Place::folder();
+    let (keys, _) = place.open().await;
+    let people = People::new(&keys, 7_000, 2).await;
+    let (ring, aside, subject) =
+        (place.folder.path().join("epochs"), place.folder.path().join("aside"), people.boxes[0].0);
+    keys.request_erasure(&shop(), subject, ErasureReason::Person, after(1)).await.unwrap();
+    std::fs::rename(&ring, &aside).unwrap();
+    assert!(keys.destroy(&shop(), subject, after(1)).await.is_err());
+    assert!(keys.forgotten_erasures().await.is_err(), "there is no list to compare with");
+    assert!(!ring.exists());
+    std::fs::rename(&aside, &ring).unwrap();
+    keys.destroy(&shop(), subject, after(1)).await.unwrap();
+    assert_eq!(people.clear(&keys).await, [false, true]);
+}
+
+/// A page of the index is the last thing that hangs on an epoch when the others have moved before it.
+#[tokio::test]
+async fn an_epochs_key_is_missed_as_long_as_an_index_page_hangs_on_it() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        keys.resolve(vec![person(NOVEMBER, &[(IdentityKind::Phone, "+923001234567")])]).await.unwrap();
+        rotate(&keys, after(1)).await;
+        std::fs::rename(place.folder.path().join("epochs/1.key"), place.folder.path().join("aside")).unwrap();
+        assert_eq!(keys.missing_epoch_keys().await.unwrap(), []);
+        write(&db, "UPDATE index_page SET epoch = 1").await;
+        let missing = async || keys.missing_epoch_keys().await.unwrap();
+        testkit::wait_until(SOON, async || !missing().await.is_empty()).await.unwrap();
+        assert_eq!(missing().await, [MissingKey { epoch: EpochId(1), is_current: false }]);
+    }
 }
 
 /// What has not yet moved off a retired epoch needs its key; one that nothing hangs on has to be destroyed in the end.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use event_log::{EventLog, ReadFrom};
 use events::{Event, Topic};
 use store::db::{DbError, Dialect};
-use store::keys::{ErasureReason, Reapplied, Stage};
+use store::keys::{ErasureReason, Hold, HoldReason, Reapplied, Stage};
 
 use super::*;
 use crate::keys::active;
@@ -112,6 +112,41 @@ async fn a_restored_key_store_brings_nobody_back_and_opens_once_that_is_sure() {
         assert_eq!(people.opened(&keys).await, (20, 20));
         assert_eq!(keys.rewrap(|_| {}).await.unwrap().keys, 20, "what lives has moved");
         assert_eq!(people.opened(&keys).await, (20, 20));
+    }
+}
+
+/// The backup is of while somebody's wish waited for a hold, which ended afterwards: the wish is on record in it, and the hold
+/// would keep it waiting. They were erased all the same, and stay so.
+#[tokio::test]
+async fn a_wish_that_waited_when_the_backup_was_taken_and_was_carried_out_since_is_not_forgotten() {
+    for place in places().await {
+        let (keys, db) = place.open().await;
+        let people = People::new(&keys, 7_000, 2).await;
+        let (gone, waits) = (people.boxes[0].0, people.boxes[1].0);
+        for subject in [gone, waits] {
+            let staff = "support-2".parse().unwrap();
+            let hold = Hold { subject, reason: HoldReason::Cod, staff, since: NOVEMBER, until: after(30) };
+            keys.hold(&shop(), hold).await.unwrap();
+            keys.request_erasure(&shop(), subject, ErasureReason::Person, after(1)).await.unwrap();
+            assert!(keys.destroy(&shop(), subject, after(1)).await.is_err(), "it waits");
+        }
+        back_up(&place, &db).await;
+        keys.release(&shop(), gone, HoldReason::Cod).await.unwrap();
+        keys.destroy(&shop(), gone, after(2)).await.unwrap();
+        put_back(&place, db).await;
+
+        assert_eq!(
+            refused(&place).await,
+            Some(OpenKeysError::ForgottenErasures(1)),
+            "one of them, not who still waits"
+        );
+        let (keys, _) = open_for_repair(&place).await;
+        keys.reapply_erasures(after(3)).await.unwrap();
+        assert_eq!(people.opened(&keys).await, (1, 1), "as it was before the restore");
+        let erasure = keys.erasure_of(&shop(), gone).await.unwrap().unwrap();
+        assert_eq!((erasure.stage, erasure.destroyed_at), (Stage::Destroyed, Some(after(2))), "with the time of then");
+        keys.mark_announced(&shop(), gone).await.unwrap();
+        assert_eq!(keys.unfinished_erasures().await.unwrap().len(), 1, "whose hold still stands");
     }
 }
 

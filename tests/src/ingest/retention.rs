@@ -3,7 +3,7 @@
 
 use ledger::Timestamp;
 use privacy::retention::{Due, Expired, due, expire};
-use store::books;
+use store::books::{self, TenantRow};
 
 use super::shop::{Shop, TENANT, clock, order, tenant};
 use crate::books::config;
@@ -13,14 +13,16 @@ fn later(days: i64) -> Timestamp {
 }
 
 impl Shop {
+    async fn row(&self) -> TenantRow {
+        books::tenants(&self.books).await.unwrap().into_iter().find(|row| row.tenant.as_str() == TENANT).unwrap()
+    }
+
     async fn due(&self, now: Timestamp) -> Due {
-        due(&self.keys, &self.books, &tenant(TENANT), now).await.unwrap()
+        due(&self.keys, &self.books, &self.row().await, now).await.unwrap()
     }
 
     async fn expire(&self, now: Timestamp) -> Expired {
-        let tenants = books::tenants(&self.books).await.unwrap();
-        let row = tenants.iter().find(|row| row.tenant.as_str() == TENANT).unwrap();
-        expire(&self.keys, &self.log, &self.books, row, now).await.unwrap()
+        expire(&self.keys, &self.log, &self.books, &self.row().await, now).await.unwrap()
     }
 
     async fn folded(&self) {

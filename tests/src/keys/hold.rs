@@ -3,7 +3,7 @@
 use commerce::SubjectId;
 use ledger::Timestamp;
 use store::keys::{
-    DueKeys, EraseSubjectError, Erased, ErasureReason, Hold, HoldError, HoldReason, KeyStore, RetentionClass,
+    DueKeys, DueMonths, EraseSubjectError, Erased, ErasureReason, Hold, HoldError, HoldReason, KeyStore, RetentionClass,
 };
 use uuid::Uuid;
 
@@ -73,14 +73,15 @@ async fn time_takes_nothing_of_who_is_held() {
         let (one, two) = (somebody(&keys, "1", after(-850)).await, somebody(&keys, "2", after(-850)).await);
         keys.hold(&shop(), held(one, HoldReason::Legal, after(30))).await.unwrap();
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = async |day| {
-            let subjects = keys.due_subjects(&shop(), &first_kept, after(day)).await.unwrap();
-            (keys.due_keys(&shop(), &first_kept, after(day)).await.unwrap(), subjects)
+        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), except: vec![] };
+        let told = async |day| {
+            let subjects = keys.due_subjects(&due, after(day)).await.unwrap();
+            (keys.due_keys(&due, after(day)).await.unwrap(), subjects)
         };
-        assert_eq!(due(1).await, (DueKeys { keys: 1, subjects: 1 }, vec![two]));
+        assert_eq!(told(1).await, (DueKeys { keys: 1, subjects: 1 }, vec![two]));
         erase(&keys, two, NOVEMBER).await;
-        assert_eq!(keys.expire_keys(&shop(), &first_kept, after(1)).await.unwrap(), 0);
-        assert_eq!(due(31).await, (DueKeys { keys: 1, subjects: 1 }, vec![one]));
-        assert_eq!(keys.expire_keys(&shop(), &first_kept, after(31)).await.unwrap(), 1);
+        assert_eq!(keys.expire_keys(&due, after(1)).await.unwrap(), 0);
+        assert_eq!(told(31).await, (DueKeys { keys: 1, subjects: 1 }, vec![one]));
+        assert_eq!(keys.expire_keys(&due, after(31)).await.unwrap(), 1);
     }
 }

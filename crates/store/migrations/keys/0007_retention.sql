@@ -8,3 +8,14 @@ CREATE TABLE retention (
 
 -- Keys that live, by month: what is due is found without looking at the rest.
 CREATE INDEX subject_key_by_month ON subject_key (tenant, month) WHERE state = 'active';
+
+-- Whoever is erased because their time is over, and comes back, is somebody new from this time on, and not only from the erasure on:
+-- what was ordered since is not past its time. NULL for those who asked.
+ALTER TABLE erasure ADD COLUMN fenced_until BIGINT;
+ALTER TABLE subject ADD COLUMN fenced_until BIGINT;
+
+-- When what was past its time last went: a clock that has jumped shows.
+CREATE TABLE retention_pass (
+    one     BIGINT NOT NULL PRIMARY KEY,
+    went_at BIGINT NOT NULL
+) {strict};

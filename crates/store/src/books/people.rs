@@ -94,6 +94,16 @@ pub async fn erased(
     rows.iter().map(|row| Ok((parsed("erased_subject.tenant", row.text(0)?)?, subject(row.text(1)?)?))).collect()
 }
 
+/// Everybody who was erased, as far as the log has been folded.
+pub async fn all_erased(db: &Db) -> Result<Vec<ErasedRow>, DbError> {
+    let sql = "SELECT tenant, subject, erased_at FROM erased_subject ORDER BY tenant, subject";
+    let read = |row: &Row| {
+        let tenant = parsed("erased_subject.tenant", row.text(0)?)?;
+        Ok(ErasedRow { tenant, subject: subject(row.text(1)?)?, erased_at: Timestamp(row.int(2)?) })
+    };
+    db.query(sql, vec![]).await?.iter().map(read).collect()
+}
+
 /// Stores details.
 pub async fn save_people(tx: &mut Tx, people: &[PersonRow]) -> Result<(), DbError> {
     let mut rows = Rows::new(&PERSON);

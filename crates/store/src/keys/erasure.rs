@@ -14,7 +14,8 @@ use subject_keys::EpochId;
 
 use super::epochs::{epoch_id, on_disk};
 use super::hold::{HoldReason, held_until, unheld};
-use super::identity::{IdentityKind, SubjectState};
+use super::identity::{IdentityKind, Month, SubjectState};
+use super::keyring::Keyring;
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
@@ -142,6 +143,9 @@ pub enum EraseSubjectError {
     /// A step was skipped: an erasure is first requested, then destroyed, then announced.
     #[error("the erasure has not come that far: request it, then destroy, then announce")]
     OutOfOrder,
+    /// Their time was over when it was recorded, and they have ordered since: it is off the record.
+    #[error("they have ordered since: their time is not over")]
+    NotDue,
     /// A hold stands. What was requested is carried out when the last one ends.
     #[error("a hold ({}) stands until {until}: what is on record is erased when it ends", .reason.as_str())]
     Held {
@@ -180,44 +184,47 @@ impl KeyStore {
             .await
     }
 
+    /// Records that this subject is to be erased because nothing of theirs is of a time from `kept_from` on. False, and nothing
+    /// is on record, if that is not so, or somebody holds them. Should they order before they are destroyed, the record is
+    /// withdrawn ([`EraseSubjectError::NotDue`]); should they come back afterwards, they are somebody new with whatever is of a
+    /// time from `kept_from` on.
+    pub async fn request_expiry(
+        &self,
+        tenant: &TenantId,
+        subject: SubjectId,
+        kept_from: Timestamp,
+        at: Timestamp,
+    ) -> Result<bool, EraseSubjectError> {
+        let tenant = tenant.clone();
+        self.db
+            .run_tx("request-expiry", move |tx| {
+                let tenant = tenant.clone();
+                Box::pin(async move { request_expiry_in(tx, &tenant, subject, kept_from, at).await })
+            })
+            .await
+    }
+
     /// Destroys all keys of the subject and everything it could be found by, save the fence, and on SQLite sees to it that
-    /// no file of the database holds their bytes any more. Must have been requested. One read, an append to the keyring's
-    /// list unless they had been destroyed before, and one transaction.
+    /// no file of the database holds their bytes any more. Must have been requested. One transaction, and in it, unless
+    /// they had been destroyed before, an append to the keyring's list.
     pub async fn destroy(
         &self,
         tenant: &TenantId,
         subject: SubjectId,
         at: Timestamp,
     ) -> Result<Erased, EraseSubjectError> {
-        self.list(tenant, subject, at).await?;
-        let (dialect, tenant) = (self.db.dialect(), tenant.clone());
-        let (erased, destroyed) = self
-            .db
-            .run_tx("destroy-keys", move |tx| {
-                let tenant = tenant.clone();
-                Box::pin(async move { destroy_in(tx, dialect, &tenant, subject, at).await })
-            })
-            .await?;
+        let whose = (tenant.clone(), self.epochs.keyring().clone());
+        let unit = self.db.run_tx("destroy-keys", move |tx| {
+            let (tenant, keyring) = whose.clone();
+            Box::pin(async move { destroy_in(tx, &keyring, &tenant, subject, at).await })
+        });
+        let (erased, destroyed) = unit.await??;
         for row in &destroyed {
             self.caches.subject_keys.invalidate(&key_id(row.text(0)?)?.0);
         }
         // Also when they had been destroyed before: a crash or a reader may have come between the two.
         self.db.forget_wal().await.map_err(EraseSubjectError::StillInLog)?;
         Ok(erased)
-    }
-
-    /// Lists an erasure that was requested and is not done, before it is: a list that says too much does no harm, because
-    /// what was requested is finished. One that could not be done, because nobody asked for it or a hold stands, is not listed.
-    async fn list(&self, tenant: &TenantId, subject: SubjectId, at: Timestamp) -> Result<(), KeyStoreError> {
-        let sql = "SELECT e.reason FROM erasure e JOIN subject s ON s.tenant = e.tenant AND s.subject = e.subject \
-                   WHERE e.tenant = $1 AND e.subject = $2 AND s.state <> 'erased' AND ";
-        let sql = format!("{sql}{}", unheld("e", 3));
-        let args = vec![tenant.as_str().into(), subject.to_string().into(), at.0.into()];
-        let rows = self.db.query(&sql, args).await?;
-        let Some(row) = rows.first() else { return Ok(()) };
-        let reason = row.text(0)?.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;
-        let erased = Tombstone { tenant: tenant.clone(), subject, at, reason };
-        Ok(on_disk(self.epochs.keyring(), move |ring| ring.list_erased(&[erased])).await?)
     }
 
     /// Records that the log says it: the erasure is finished. The keys must have been destroyed.
@@ -281,41 +288,78 @@ async fn request_in(
     lock::tenants(tx, dialect, [tenant]).await?;
     state_of(tx, tenant, subject).await?;
     let insert = "INSERT INTO erasure (tenant, subject, reason, stage, requested_at) \
-                  VALUES ($1, $2, $3, 'requested', $4) ON CONFLICT (tenant, subject) DO NOTHING";
+                  VALUES ($1, $2, $3, 'requested', $4) ON CONFLICT (tenant, subject) DO UPDATE \
+                  SET reason = EXCLUDED.reason, fenced_until = NULL \
+                  WHERE erasure.fenced_until IS NOT NULL AND erasure.stage = 'requested'";
     let args = vec![tenant.as_str().into(), subject.to_string().into(), reason.as_str().into(), at.0.into()];
+    // A wish stands for itself, also where time would have had them erased, if nothing came in between.
     Ok(match tx.execute(insert, args).await? {
         0 => Requested::Already,
         _ => Requested::Now,
     })
 }
 
-/// Gives also the ids of the keys that were destroyed.
+/// False if somebody is held, or has a key of a month that is kept, or a wish of theirs is on record already.
+async fn request_expiry_in(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    subject: SubjectId,
+    kept_from: Timestamp,
+    at: Timestamp,
+) -> Result<bool, EraseSubjectError> {
+    let dialect = tx.dialect();
+    lock::tenants(tx, dialect, [tenant]).await?;
+    let due = state_of(tx, tenant, subject).await? == SubjectState::Active
+        && held_until(tx, tenant, subject, at).await?.is_none()
+        && is_over(tx, tenant, subject, &Month::of(kept_from)).await?;
+    if !due {
+        return Ok(false);
+    }
+    let insert = "INSERT INTO erasure (tenant, subject, reason, stage, requested_at, fenced_until) \
+                  VALUES ($1, $2, 'retention', 'requested', $3, $4) ON CONFLICT (tenant, subject) DO NOTHING";
+    let args = vec![tenant.as_str().into(), subject.to_string().into(), at.0.into(), kept_from.0.into()];
+    Ok(tx.execute(insert, args).await? > 0)
+}
+
+/// Gives also the ids of the keys that were destroyed. A wish that time has overtaken is withdrawn, which is to be committed: hence
+/// a result within the result.
 async fn destroy_in(
     tx: &mut Tx,
-    dialect: Dialect,
+    keyring: &Keyring,
     tenant: &TenantId,
     subject: SubjectId,
     at: Timestamp,
-) -> Result<(Erased, Vec<Row>), EraseSubjectError> {
+) -> Result<Result<(Erased, Vec<Row>), EraseSubjectError>, EraseSubjectError> {
+    let dialect = tx.dialect();
     if dialect == Dialect::Sqlite {
         // The writing connection overwrites with zeros what it deletes, from now on.
         tx.query("PRAGMA secure_delete = ON", vec![]).await?;
     }
     lock::tenants(tx, dialect, [tenant]).await?;
     if let SubjectState::Erased { at } = state_of(tx, tenant, subject).await? {
-        return Ok((Erased::Already(at), Vec::new()));
+        return Ok(Ok((Erased::Already(at), Vec::new())));
     }
     if let Some((reason, until)) = held_until(tx, tenant, subject, at).await? {
         return Err(EraseSubjectError::Held { reason, until });
     }
     let whose = || vec![tenant.as_str().into(), subject.to_string().into()];
+    let wish = "SELECT reason, fenced_until FROM erasure WHERE tenant = $1 AND subject = $2";
+    let wish = tx.query(wish, whose()).await?;
+    let wish = wish.first().ok_or(EraseSubjectError::OutOfOrder)?;
+    let fenced_until = wish.opt_int(1)?;
+    if let Some(until) = fenced_until
+        && !is_over(tx, tenant, subject, &Month::of(Timestamp(until))).await?
+    {
+        tx.execute("DELETE FROM erasure WHERE tenant = $1 AND subject = $2", whose()).await?;
+        return Ok(Err(EraseSubjectError::NotDue));
+    }
+    list(keyring, tenant, subject, wish.text(0)?, at).await?;
     let dated = || whose().into_iter().chain([at.0.into()]).collect::<Vec<Value>>();
     let requested = "UPDATE erasure SET stage = 'destroyed', destroyed_at = $3 WHERE tenant = $1 AND subject = $2";
-    if tx.execute(requested, dated()).await? == 0 {
-        return Err(EraseSubjectError::OutOfOrder);
-    }
-    let tombstone = "UPDATE subject SET state = 'erased', erased_at = $3 WHERE tenant = $1 AND subject = $2";
-    tx.execute(tombstone, dated()).await?;
+    tx.execute(requested, dated()).await?;
+    let tombstone =
+        "UPDATE subject SET state = 'erased', erased_at = $3, fenced_until = $4 WHERE tenant = $1 AND subject = $2";
+    tx.execute(tombstone, dated().into_iter().chain([fenced_until.into()]).collect()).await?;
     lock_pages(tx, whose()).await?;
     let destroy = "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 \
                    WHERE tenant = $1 AND subject = $2 AND state = 'active' RETURNING key_id, page";
@@ -327,7 +371,30 @@ async fn destroy_in(
     tx.execute(copies, whose()).await?;
     tx.execute(&forget_identities(), whose()).await?;
     index_pages::forget(tx, whose).await?;
-    Ok((Erased::Now(at), destroyed))
+    tx.execute("DELETE FROM hold WHERE tenant = $1 AND subject = $2", whose()).await?;
+    Ok(Ok((Erased::Now(at), destroyed)))
+}
+
+/// Whether a subject has no living key of this month or a later one.
+async fn is_over(tx: &mut Tx, tenant: &TenantId, subject: SubjectId, first_kept: &Month) -> Result<bool, DbError> {
+    let sql =
+        "SELECT 1 FROM subject_key WHERE tenant = $1 AND subject = $2 AND month >= $3 AND state = 'active' LIMIT 1";
+    let args = vec![tenant.as_str().into(), subject.to_string().into(), first_kept.as_str().into()];
+    Ok(tx.query(sql, args).await?.is_empty())
+}
+
+/// Lists an erasure, on the disk, before it is committed: a list that says too much does no harm, because what was requested
+/// is finished. Under the tenant's lock, so that no hold comes between.
+async fn list(
+    keyring: &Keyring,
+    tenant: &TenantId,
+    subject: SubjectId,
+    reason: &str,
+    at: Timestamp,
+) -> Result<(), KeyStoreError> {
+    let reason = reason.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;
+    let erased = Tombstone { tenant: tenant.clone(), subject, at, reason };
+    Ok(on_disk(keyring, move |ring| ring.list_erased(&[erased])).await?)
 }
 
 /// Takes the locks of the pages that the subject's keys are on, in the order that all share, so that a rotation moves them

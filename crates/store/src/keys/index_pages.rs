@@ -11,6 +11,10 @@
 //!   puts the identities that are left on a new page, with a new key, in its place. So does whoever finds a page full.
 //! - All of it happens under the tenant's lock: sealing, erasing and rotating come one after the other, so an erasure sees
 //!   every epoch that ever wrapped the page, and none wraps it later.
+//! - Only who marks all pages of all tenants ([`mark_all_lossy`](super::reapply::mark_all_lossy)) takes no such lock, and so
+//!   may come between the reading of a page and its writing. The mark stays all the same: whoever adds to a page, or wraps
+//!   it anew, does not write its state. A rotation that had read the page before is one that came before the mark. A page
+//!   that comes in the place of a marked one has a key that nothing from before hangs on, and needs no mark.
 //! - What was rolled back is in the write-ahead log all the same, and nothing knows of it. At any time one page covers a tag,
 //!   and the next one comes in its place. So a person who was written in vain, and then for good, was written on the page
 //!   that lost them in the end; or on one before it, whose key was wrapped no more since; or on one that was rolled back
@@ -36,7 +40,7 @@ use subject_keys::{EpochId, EpochKey, IndexPageId, IndexPageKey};
 
 use super::identity::{Blind, Place};
 use super::resolve::{blind, subject, tenant};
-use super::tables::{INDEX_PAGE, PAGED_IDENTITY};
+use super::tables::{INDEX_PAGE, INDEX_PAGE_PLACE, INDEX_PAGE_USE, PAGED_IDENTITY};
 use super::{KeyStore, KeyStoreError, corrupt, damaged, random};
 use crate::db::{DbError, Dialect, Keys, Row, Rows, Tx, Value};
 use stretch::{ROOM, Stretch, cut, number};
@@ -67,9 +71,12 @@ pub(super) struct IndexPages(BTreeMap<(TenantId, i64), IndexPage>);
 /// The current epoch and its key.
 type Current = (EpochId, Arc<EpochKey>);
 
-/// What is to be written: pages, identities, and pages of which every identity goes first.
+/// What is to be written: pages that begin, that get more and that are wrapped anew, identities, and pages of which every
+/// identity goes first.
 struct Written {
-    pages: Rows,
+    begun: Rows,
+    used: Rows,
+    wrapped: Rows,
     identities: Rows,
     emptied: Keys,
 }
@@ -88,7 +95,7 @@ impl KeyStore {
         Ok(pages)
     }
 
-    /// Puts identities on the pages that were read for them. What does not fit there is spread over new ones. At most five
+    /// Puts identities on the pages that were read for them. What does not fit there is spread over new ones. At most six
     /// statements; the tenants' locks are held.
     pub(super) async fn put_on_pages<'a>(
         &self,
@@ -104,7 +111,7 @@ impl KeyStore {
         let (mut written, mut full) = (Written::new(), Vec::new());
         for (at, tags) in added {
             match pages.0.remove(&at) {
-                Some(page) if page.has_room(tags.len()) => written.add(page, &tags)?,
+                Some(page) if page.has_room(tags.len()) => written.add_to(page, &tags)?,
                 page => full.push((at.0, page, tags)),
             }
         }
@@ -239,12 +246,24 @@ impl IndexPage {
 
 impl Written {
     fn new() -> Written {
-        let emptied = Keys::by(&PAGED_IDENTITY, &["page"]);
-        Written { pages: Rows::new(&INDEX_PAGE), identities: Rows::new(&PAGED_IDENTITY), emptied }
+        Written {
+            begun: Rows::new(&INDEX_PAGE),
+            used: Rows::new(&INDEX_PAGE_USE),
+            wrapped: Rows::new(&INDEX_PAGE_PLACE),
+            identities: Rows::new(&PAGED_IDENTITY),
+            emptied: Keys::by(&PAGED_IDENTITY, &["page"]),
+        }
     }
 
-    /// Puts tags on a page that has room for them.
-    fn add(&mut self, mut page: IndexPage, tags: &Tags) -> Result<(), KeyStoreError> {
+    /// Puts tags on a page that is there, and has room for them.
+    fn add_to(&mut self, page: IndexPage, tags: &Tags) -> Result<(), KeyStoreError> {
+        let page = self.put(page, tags)?;
+        self.used.push(page.row());
+        Ok(())
+    }
+
+    /// Gives the page as it is with these tags.
+    fn put(&mut self, mut page: IndexPage, tags: &Tags) -> Result<IndexPage, KeyStoreError> {
         for (tag, subject) in tags {
             let mark = page.key.mark(tag);
             let sealed = page.key.seal_tag(&mark, tag, &mut random)?;
@@ -252,8 +271,7 @@ impl Written {
             self.identities.push([page.id.into(), mark.as_slice().into(), tenant, subject, sealed.into()]);
             page.used = page.used.saturating_add(1);
         }
-        self.pages.push(page.row());
-        Ok(())
+        Ok(page)
     }
 
     /// Puts tags on new pages that cover the stretch, in the place of whatever covered it.
@@ -265,7 +283,8 @@ impl Written {
         tags: Tags,
     ) -> Result<(), KeyStoreError> {
         for (part, tags) in cut(stretch, tags) {
-            self.add(IndexPage::begin(current, tenant, part)?, &tags)?;
+            let page = self.put(IndexPage::begin(current, tenant, part)?, &tags)?;
+            self.begun.push(page.row());
         }
         Ok(())
     }
@@ -276,7 +295,9 @@ impl Written {
 
     async fn store(self, tx: &mut Tx) -> Result<(), DbError> {
         tx.delete_by_keys(&self.emptied).await?;
-        tx.upsert(&self.pages).await?;
+        tx.upsert(&self.begun).await?;
+        tx.upsert(&self.used).await?;
+        tx.upsert(&self.wrapped).await?;
         tx.upsert(&self.identities).await?;
         Ok(())
     }

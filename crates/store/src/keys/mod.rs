@@ -3,7 +3,7 @@
 //! It is the one thing beside the log that nothing can rebuild. It names nobody: identities are blind indexes,
 //! those that name a person hidden on [pages](index_pages), keys are wrapped, and a destroyed key leaves its row as a tombstone.
 //!
-//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most eighteen statements, whatever
+//! **Sealing** ([`KeyStore::resolve`]) takes a batch of people in one transaction of at most nineteen statements, whatever
 //! the batch's size (on SQLite each bulk statement is one per 500 rows): lock the tenants, index pages, identities on them and
 //! beside them, subjects, keys, pages of keys, the current epoch, a page with room; write subjects, identities, index pages and
 //! what is on them, pages, keys; and if an index page is full the current epoch, what is on it, and to delete that. A tenant seen for the first time, or not for a
@@ -62,7 +62,9 @@ pub use keyring::{Keyring, KeyringError};
 pub use presence::MissingKey;
 pub use reapply::Reapplied;
 pub use remains::Remains;
-pub use retention::{DueKeys, Limit, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass};
+pub use retention::{
+    DueKeys, DueMonths, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass,
+};
 pub use root_file::{RootKeyError, load_or_create_root};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};

@@ -71,6 +71,7 @@ impl KeyStore {
     async fn epochs_in_use(&self) -> Result<Vec<MissingKey>, KeyStoreError> {
         let sql = "SELECT epoch, state FROM epoch e WHERE state = 'current' OR (state = 'retired' AND ( \
                      EXISTS (SELECT 1 FROM page p WHERE p.epoch = e.epoch AND p.state IN ('in-use', 'lossy')) OR \
+                     EXISTS (SELECT 1 FROM index_page p WHERE p.epoch = e.epoch AND p.state <> 'damaged') OR \
                      EXISTS (SELECT 1 FROM index_key i WHERE i.epoch = e.epoch))) ORDER BY epoch";
         let rows = self.db.query(sql, vec![]).await?;
         let one = |row: &Row| Ok(MissingKey { epoch: epoch_id(row.int(0)?)?, is_current: row.text(1)? == "current" });

@@ -17,7 +17,9 @@ use super::erasure::{Stage, fence_kinds};
 use super::keyring::Keyring;
 use super::resolve::{subject, tenant};
 use super::subject_key::key_id;
-use super::tables::{DESTROYED_KEY, ERASURE, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE};
+use super::tables::{
+    DESTROYED_KEY, ERASURE, ERASURE_AGAIN, HOLD, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE,
+};
 use super::tombstones::{LIST, Mark, Tombstone};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{Db, DbError, Dialect, Keys, Rows, Tx, Value};
@@ -44,6 +46,24 @@ impl KeyStore {
     /// order of tenant and subject. One whose request is on record here is not among them: it is only unfinished.
     pub async fn forgotten_erasures(&self) -> Result<Vec<Tombstone>, KeyStoreError> {
         compare(&self.db, self.epochs.keyring()).await
+    }
+
+    /// Those of these erasures that this key store knows nothing of. For who has another list of them: the log.
+    pub async fn forgotten_among(&self, erased: &[Tombstone]) -> Result<Vec<Tombstone>, KeyStoreError> {
+        let mut forgotten = Vec::new();
+        for some in erased.chunks(COMPARED) {
+            forgotten.extend(forgotten_of(&self.db, some.into()).await?);
+        }
+        Ok(forgotten)
+    }
+
+    /// Adds erasures to the keyring's list that are missing from it, or were counted as known here and are not: they are found
+    /// and applied again by [`KeyStore::reapply_erasures`].
+    pub async fn list_again(&self, erased: Vec<Tombstone>) -> Result<(), KeyStoreError> {
+        if erased.is_empty() {
+            return Ok(());
+        }
+        Ok(on_disk(self.epochs.keyring(), move |ring| ring.list_erased(&erased)).await?)
     }
 
     /// Applies again what was forgotten, with the time and the reason of then, also to people whom this key store never
@@ -82,8 +102,8 @@ impl KeyStore {
     }
 }
 
-/// Marks all pages, of keys and of the index, because what was made in the lost time may hang on them and this state of the database knows nothing of it: their own keys must
-/// not be wrapped by a later epoch. Locks are taken in the order that all share.
+/// Marks all pages, of keys and of the index, because what was made in the lost time may hang on them, and this state of the
+/// database knows nothing of it: their own keys must not be wrapped by a later epoch. Locks are taken in the order that all share.
 pub(super) async fn mark_all_lossy(tx: &mut Tx) -> Result<(), DbError> {
     if tx.dialect() == Dialect::Postgres {
         tx.query("SELECT page FROM page WHERE state = 'in-use' ORDER BY page FOR UPDATE", vec![]).await?;
@@ -158,18 +178,30 @@ async fn forgotten_of(db: &Db, erased: Arc<[Tombstone]>) -> Result<Vec<Tombstone
 async fn forgotten_in(tx: &mut Tx, erased: &[Tombstone]) -> Result<Vec<Tombstone>, DbError> {
     let subjects = tx.select_by_keys(&whose(Keys::new(&SUBJECT), erased)).await?;
     let requests = tx.select_by_keys(&whose(Keys::new(&ERASURE), erased)).await?;
+    let holds = tx.select_by_keys(&whose(Keys::by(&HOLD, &["tenant", "subject"]), erased)).await?;
+    let mut held: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for row in &holds {
+        let until = held.entry((row.text(0)?, row.text(1)?)).or_insert(i64::MIN);
+        *until = row.int(3)?.max(*until);
+    }
     let mut known = BTreeSet::new();
     for row in &subjects {
         if row.text(2)? == "erased" {
             known.insert((row.text(0)?, row.text(1)?));
         }
     }
+    let mut requested = BTreeSet::new();
     for row in &requests {
-        known.insert((row.text(0)?, row.text(1)?));
+        requested.insert((row.text(0)?, row.text(1)?));
     }
-    let forgotten =
-        erased.iter().filter(|one| !known.contains(&(one.tenant.as_str(), one.subject.to_string().as_str())));
-    Ok(forgotten.cloned().collect())
+    // Nobody is listed while a hold stands. A request that waits for one is of a state before the hold ended.
+    let waits = |who: (&str, &str), at: i64| held.get(&who).is_some_and(|until| *until > at);
+    let is_known = |one: &&Tombstone| {
+        let subject = one.subject.to_string();
+        let who = (one.tenant.as_str(), subject.as_str());
+        known.contains(&who) || (requested.contains(&who) && !waits(who, one.at.0))
+    };
+    Ok(erased.iter().filter(|one| !is_known(one)).cloned().collect())
 }
 
 async fn known_mark(db: &Db) -> Result<Option<Mark>, DbError> {
@@ -234,7 +266,7 @@ fn tombstone_rows(people: &[Tombstone]) -> Rows {
 }
 
 fn erasure_rows(people: &[Tombstone], epoch: EpochId) -> Rows {
-    let (mut rows, stage) = (Rows::new(&ERASURE), Stage::Destroyed.as_str());
+    let (mut rows, stage) = (Rows::new(&ERASURE_AGAIN), Stage::Destroyed.as_str());
     for one in people {
         let ([tenant, subject], at) = (names(one), Value::from(one.at.0));
         rows.push([tenant, subject, one.reason.as_str().into(), stage.into(), at.clone(), at, epoch.0.into()]);

@@ -12,7 +12,7 @@ use super::identity::{
 };
 use super::index_pages::{IndexPages, paged};
 use super::subject_key::{KeySlot, MonthKeys};
-use super::tables::{IDENTITY, SUBJECT};
+use super::tables::{IDENTITY, SUBJECT, SUBJECT_FENCE};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Keys, Row, Rows, Tx, Value};
 
@@ -123,13 +123,15 @@ async fn fences(tx: &mut Tx, kinds: &Kinds) -> Result<Vec<Found>, DbError> {
     tx.select_by_keys(&keys).await?.iter().map(found).collect()
 }
 
+/// Whether these subjects live; for the erased, until when what names them means them.
 async fn states(tx: &mut Tx, found: &[Found]) -> Result<HashMap<(TenantId, SubjectId), SubjectState>, DbError> {
     let owners: BTreeSet<(&TenantId, SubjectId)> = found.iter().map(|one| (&one.place.0, one.subject)).collect();
-    let mut keys = Keys::new(&SUBJECT);
+    let mut keys = Keys::new(&SUBJECT_FENCE);
     owners.into_iter().for_each(|(tenant, subject)| keys.push([tenant.as_str().into(), subject.to_string().into()]));
     let rows = tx.select_by_keys(&keys).await?;
     let state = |row: &Row| {
-        let state = subject_state(row.text(2)?, row.opt_int(4)?)?;
+        let fenced_until = row.opt_int(4)?.or(row.opt_int(3)?);
+        let state = subject_state(row.text(2)?, fenced_until)?;
         Ok(((tenant(row.text(0)?)?, subject(row.text(1)?)?), state))
     };
     rows.iter().map(state).collect()

@@ -20,6 +20,9 @@ use crate::db::{DbError, Dialect, Row, Tx, Value};
 /// How many keys one transaction destroys at most.
 const CHUNK: usize = 1_000;
 
+/// How many days may lie between one time that what is past its time goes and the next, before somebody is asked.
+pub const PASS_WITHIN: i64 = 31;
+
 /// What has a time limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetentionClass {
@@ -153,50 +156,35 @@ impl KeyStore {
         Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
-    /// Counts the keys of months before this one, of whom nothing holds now.
-    pub async fn due_keys(
-        &self,
-        tenant: &TenantId,
-        first_kept: &Month,
-        now: Timestamp,
-    ) -> Result<DueKeys, KeyStoreError> {
-        let sql = format!("SELECT COUNT(*), COUNT(DISTINCT k.subject) FROM {}", due_rows());
-        let rows = self.db.query(&sql, due_args(tenant, first_kept, now)).await?;
+    /// Counts the keys that are due, of whom nothing holds now.
+    pub async fn due_keys(&self, due: &DueMonths, now: Timestamp) -> Result<DueKeys, KeyStoreError> {
+        let sql = format!("SELECT COUNT(*), COUNT(DISTINCT k.subject) FROM {}", due.rows());
+        let rows = self.db.query(&sql, due.args(now)).await?;
         let Some(row) = rows.first() else { return Ok(DueKeys::default()) };
         Ok(DueKeys { keys: row.int(0)?.unsigned_abs(), subjects: row.int(1)?.unsigned_abs() })
     }
 
-    /// Subjects who have keys of months before this one and no others, and whom nothing holds now; some of them.
-    pub async fn due_subjects(
-        &self,
-        tenant: &TenantId,
-        first_kept: &Month,
-        now: Timestamp,
-    ) -> Result<Vec<SubjectId>, KeyStoreError> {
+    /// Subjects who have keys that are due and no others, and whom nothing holds now; some of them.
+    pub async fn due_subjects(&self, due: &DueMonths, now: Timestamp) -> Result<Vec<SubjectId>, KeyStoreError> {
         let sql = format!(
             "SELECT DISTINCT k.subject FROM {} AND NOT EXISTS \
              (SELECT 1 FROM subject_key later WHERE later.tenant = $1 AND later.subject = k.subject \
               AND later.month >= $2 AND later.state = 'active') LIMIT {CHUNK}",
-            due_rows()
+            due.rows()
         );
-        let rows = self.db.query(&sql, due_args(tenant, first_kept, now)).await?;
+        let rows = self.db.query(&sql, due.args(now)).await?;
         Ok(rows.iter().map(|row| subject(row.text(0)?)).collect::<Result<_, DbError>>()?)
     }
 
-    /// Destroys the keys of months before this one, of whomever nothing holds; gives how many. The subjects live on under their other keys.
+    /// Destroys the keys that are due, of whomever nothing holds; gives how many. The subjects live on under their other keys.
     /// Interrupted, it goes on when it is called again.
-    pub async fn expire_keys(
-        &self,
-        tenant: &TenantId,
-        first_kept: &Month,
-        at: Timestamp,
-    ) -> Result<u64, KeyStoreError> {
+    pub async fn expire_keys(&self, due: &DueMonths, at: Timestamp) -> Result<u64, KeyStoreError> {
         let mut expired = 0;
         loop {
-            let whose = (tenant.clone(), first_kept.clone());
+            let due = due.clone();
             let unit = self.db.run_tx("expire-keys", move |tx| {
-                let (tenant, first_kept) = whose.clone();
-                Box::pin(async move { expire_in(tx, &tenant, &first_kept, at).await })
+                let due = due.clone();
+                Box::pin(async move { expire_in(tx, &due, at).await })
             });
             let destroyed: Vec<Row> = unit.await.map_err(|error: DbError| error)?;
             for row in &destroyed {
@@ -211,6 +199,25 @@ impl KeyStore {
         Ok(expired)
     }
 
+    /// Notes that what is past its time goes now. False, and nothing is noted, if it last went more than [`PASS_WITHIN`] before:
+    /// then nothing ran for long, or the clock has jumped, and somebody should say that it is right (`sure`).
+    pub async fn may_expire(&self, now: Timestamp, sure: bool) -> Result<bool, KeyStoreError> {
+        let unit = self.db.run_tx("expire", move |tx| {
+            Box::pin(async move {
+                let rows = tx.query("SELECT went_at FROM retention_pass WHERE one = 1", vec![]).await?;
+                let last = rows.first().map(|row| row.int(0)).transpose()?;
+                let days = last.map_or(0, |last| now.0.saturating_sub(last) / 86_400_000_000);
+                if !sure && days > PASS_WITHIN {
+                    return Ok(false);
+                }
+                let noted = "INSERT INTO retention_pass (one, went_at) VALUES (1, $1) \
+                             ON CONFLICT (one) DO UPDATE SET went_at = EXCLUDED.went_at";
+                tx.execute(noted, vec![now.0.into()]).await.map(|_| true)
+            })
+        });
+        Ok(unit.await.map_err(|error: DbError| error)?)
+    }
+
     /// The subject under whose key the inputs of that month wait in quarantine, if its key lives.
     pub async fn quarantine_of(&self, tenant: &TenantId, month: &Month) -> Result<Option<SubjectId>, KeyStoreError> {
         let hint = IdentityHint { kind: IdentityKind::Quarantine, value: month.as_str().to_owned().into() };
@@ -219,38 +226,60 @@ impl KeyStore {
     }
 }
 
-async fn expire_in(tx: &mut Tx, tenant: &TenantId, first_kept: &Month, at: Timestamp) -> Result<Vec<Row>, DbError> {
+async fn expire_in(tx: &mut Tx, due: &DueMonths, at: Timestamp) -> Result<Vec<Row>, DbError> {
     let dialect = tx.dialect();
     if dialect == Dialect::Sqlite {
         // The writing connection overwrites with zeros what it deletes, from now on.
         tx.query("PRAGMA secure_delete = ON", vec![]).await?;
     }
-    lock::tenants(tx, dialect, [tenant]).await?;
-    let chosen = format!("SELECT k.key_id FROM {} ORDER BY k.key_id LIMIT {CHUNK}", due_rows());
+    lock::tenants(tx, dialect, [&due.tenant]).await?;
+    let chosen = format!("SELECT k.key_id FROM {} ORDER BY k.key_id LIMIT {CHUNK}", due.rows());
     if dialect == Dialect::Postgres {
-        // Pages before keys, as everybody does.
+        // Pages before keys, as everybody does. Should other keys be chosen below, a lock comes late, and of two who wait for
+        // each other the database undoes one, which is run again.
         let pages = format!(
             "SELECT page FROM page WHERE page IN (SELECT page FROM subject_key WHERE key_id IN ({chosen})) \
              ORDER BY page FOR UPDATE"
         );
-        tx.query(&pages, due_args(tenant, first_kept, at)).await?;
+        tx.query(&pages, due.args(at)).await?;
     }
     let destroy = format!(
         "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 WHERE key_id IN ({chosen}) \
          AND state = 'active' RETURNING key_id, page"
     );
-    let destroyed = tx.query(&destroy, due_args(tenant, first_kept, at)).await?;
+    let destroyed = tx.query(&destroy, due.args(at)).await?;
     mark_lossy(tx, &destroyed).await?;
     Ok(destroyed)
 }
 
-/// Keys that are due: of a tenant, of months before one, of whom nothing holds at a time.
-fn due_rows() -> String {
-    format!("subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {}", unheld("k", 3))
+/// Which of a tenant's keys are due: of months before one, but for some subjects, which have a time of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueMonths {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The first month that is kept.
+    pub first_kept: Month,
+    /// Whose keys have another time.
+    pub except: Vec<SubjectId>,
 }
 
-fn due_args(tenant: &TenantId, month: &Month, now: Timestamp) -> Vec<Value> {
-    vec![tenant.as_str().into(), month.as_str().into(), now.0.into()]
+impl DueMonths {
+    /// In SQL: rows `k` of living keys that are due, of whom nothing holds.
+    fn rows(&self) -> String {
+        let places: Vec<String> = (4..4 + self.except.len()).map(|place| format!("${place}")).collect();
+        let except = match places.as_slice() {
+            [] => String::new(),
+            places => format!(" AND k.subject NOT IN ({})", places.join(", ")),
+        };
+        let unheld = unheld("k", 3);
+        format!("subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {unheld}{except}")
+    }
+
+    fn args(&self, now: Timestamp) -> Vec<Value> {
+        let month: Value = self.first_kept.as_str().into();
+        let except = self.except.iter().map(|subject| subject.to_string().into());
+        [self.tenant.as_str().into(), month, now.0.into()].into_iter().chain(except).collect()
+    }
 }
 
 fn limit(row: &Row) -> Result<(RetentionClass, RetentionDays), DbError> {

@@ -58,12 +58,15 @@ impl Schedule {
 
     /// Epochs that began at this time or before are to end now. If the current one, as it began and as was promised of it,
     /// would be destroyed while backups taken now are still kept (they were to be kept for less long when it began), it ends
-    /// now, however young.
+    /// now, however young. So does one that began under a clock which ran far ahead and was set right since: it would be
+    /// current until that time comes.
     pub fn ends_begun_until(&self, current: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Timestamp {
         let of_age = minus(now, micros(self.epoch));
         let needed = plus(now, micros(self.backups.saturating_add(GRACE)));
+        // Clocks of processes that share a key store differ by less than this.
+        let ahead = plus(now, micros(GRACE));
         match current {
-            Some((begun_at, destroy_by)) if destroy_by < needed => of_age.max(begun_at),
+            Some((begun_at, destroy_by)) if destroy_by < needed || begun_at > ahead => of_age.max(begun_at),
             _ => of_age,
         }
     }
@@ -182,6 +185,8 @@ mod tests {
             (MONTH, MONTH, 0, false, "it just began"),
             (MONTH, MONTH, 23, false, "it is younger than a day"),
             (MONTH, MONTH, 24, true, "its day is over"),
+            (MONTH, MONTH, -1, false, "the clock of the process that began it is ahead of this one"),
+            (MONTH, MONTH, -2, true, "the clock was wrong when it began"),
             (MONTH, months(2), 1, true, "backups are kept for longer from now on"),
             (months(2), MONTH, 23, false, "backups are kept for less long"),
             (

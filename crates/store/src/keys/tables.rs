@@ -65,6 +65,43 @@ pub(super) static ERASURE: Table = Table {
     ],
 };
 
+/// An erasure that is applied again: done, whether or not this state of the database had heard of the wish.
+pub(super) static ERASURE_AGAIN: Table = Table {
+    name: "erasure",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::keep("reason", Text),
+        Column::replace("stage", Text),
+        Column::keep("requested_at", Int),
+        Column::replace("destroyed_at", Int),
+        Column::replace("epoch", Int),
+    ],
+};
+
+/// Whether a subject was erased, and until when payloads that name them mean that subject. Read only.
+pub(super) static SUBJECT_FENCE: Table = Table {
+    name: "subject",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::keep("state", Text),
+        Column::keep("erased_at", Int),
+        Column::keep("fenced_until", Int),
+    ],
+};
+
+/// Read only, by subject.
+pub(super) static HOLD: Table = Table {
+    name: "hold",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("reason", Text),
+        Column::keep("until", Int),
+    ],
+};
+
 /// Bulk writes only add keys: nothing but an erasure changes one.
 pub(super) static SUBJECT_KEY: Table = Table {
     name: "subject_key",
@@ -132,7 +169,7 @@ pub(super) static IDENTITY: Table = Table {
     ],
 };
 
-/// Who writes an index page holds its tenant's lock. Another page takes the place of one that begins where it does.
+/// An index page that begins, in the place of one that begins where it does. Who writes it holds its tenant's lock.
 pub(super) static INDEX_PAGE: Table = Table {
     name: "index_page",
     columns: &[
@@ -145,6 +182,38 @@ pub(super) static INDEX_PAGE: Table = Table {
         Column::replace("wrapped", Blob),
         Column::replace("used", Int),
         Column::replace("state", Text),
+    ],
+};
+
+/// An index page that gets more identities. Its state is not written: it may have been marked since it was read.
+pub(super) static INDEX_PAGE_USE: Table = Table {
+    name: "index_page",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("begins", Int),
+        Column::keep("bits", Int),
+        Column::keep("page", Int),
+        Column::keep("epoch", Int),
+        Column::keep("last_epoch", Int),
+        Column::keep("wrapped", Blob),
+        Column::replace("used", Int),
+        Column::keep("state", Text),
+    ],
+};
+
+/// An index page that is wrapped anew. Its state is not written either.
+pub(super) static INDEX_PAGE_PLACE: Table = Table {
+    name: "index_page",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("begins", Int),
+        Column::keep("bits", Int),
+        Column::keep("page", Int),
+        Column::replace("epoch", Int),
+        Column::keep("last_epoch", Int),
+        Column::replace("wrapped", Blob),
+        Column::keep("used", Int),
+        Column::keep("state", Text),
     ],
 };
 

@@ -23,6 +23,12 @@ pub(super) const LIST: &str = "erased";
 /// Digits of a line's check.
 const CHECK: usize = 8;
 
+/// Letters of a subject's id.
+const ID: usize = 36;
+
+/// All of them: a line that is cut short in a reason that is missing here would be taken for a damaged one.
+const REASONS: [ErasureReason; 3] = [ErasureReason::Person, ErasureReason::Shop, ErasureReason::Retention];
+
 /// An erasure as the keyring lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tombstone {
@@ -56,20 +62,25 @@ pub(super) struct Listed {
 }
 
 impl Keyring {
-    /// Adds these to the list; they are on the disk when this returns. Several processes may do so at once.
+    /// Adds these to the list; they are on the disk when this returns. Several processes may do so at once. Not in a folder
+    /// that has gone: what is restored there later would lack them.
     pub(super) fn list_erased(&self, erased: &[Tombstone]) -> Result<(), KeyringError> {
         let path = self.folder().join(LIST);
         let lines: String = erased.iter().map(|one| format!("{}\n", line(one))).collect();
         let open = || OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
-        let added = self.make_folder().and_then(|()| open()).and_then(|file| append(file, &lines));
-        added.and_then(|()| self.sync()).map_err(io_at(&path))
+        self.require_bound()?;
+        open().and_then(|file| append(file, &lines)).and_then(|()| self.sync()).map_err(io_at(&path))
     }
 
     /// What the list says from a mark on. A line that a crash has cut short is passed over: what it was to tell had not
-    /// been done.
+    /// been done. A list that is not there says nothing; unless its folder has gone, which is an error.
     pub(super) fn listed_since(&self, mark: Option<&Mark>) -> Result<Listed, KeyringError> {
         let path = self.folder().join(LIST);
-        let (begin, bytes) = read_since(&path, mark).map_err(io_at(&path))?;
+        let read = read_since(&path, mark).map_err(io_at(&path))?;
+        if read.is_none() {
+            self.require_bound()?;
+        }
+        let (begin, bytes) = read.unwrap_or_default();
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let (mut tombstones, mut last, mut position) = (Vec::new(), None, begin.position);
         for line in bytes.get(..whole).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
@@ -106,10 +117,11 @@ fn ends_in_the_middle(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// The bytes after the mark, or all of them after the beginning if this is not the list that it is a mark in.
-fn read_since(path: &std::path::Path, mark: Option<&Mark>) -> io::Result<(Mark, Vec<u8>)> {
+/// The bytes after the mark, or all of them after the beginning if this is not the list that it is a mark in. None if there
+/// is no list.
+fn read_since(path: &std::path::Path, mark: Option<&Mark>) -> io::Result<Option<(Mark, Vec<u8>)>> {
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Mark::default(), Vec::new())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     let mut bytes = Vec::new();
@@ -119,14 +131,14 @@ fn read_since(path: &std::path::Path, mark: Option<&Mark>) -> io::Result<(Mark, 
             file.seek(SeekFrom::Start(start))?;
             file.read_to_end(&mut bytes)?;
             if let Some(rest) = bytes.strip_prefix(end.as_bytes()) {
-                return Ok((mark.clone(), rest.to_vec()));
+                return Ok(Some((mark.clone(), rest.to_vec())));
             }
             bytes.clear();
             file.rewind()?;
         }
     }
     file.read_to_end(&mut bytes)?;
-    Ok((Mark::default(), bytes))
+    Ok(Some((Mark::default(), bytes)))
 }
 
 fn line(one: &Tombstone) -> String {
@@ -144,25 +156,37 @@ enum Line {
     Damaged,
 }
 
-/// A line that lacks its end lacks its check, or a part of it.
 fn parse(line: &str) -> Line {
-    let Some((text, checked)) = line.rsplit_once(' ').filter(|(text, _)| text.split(' ').count() == 4) else {
-        return Line::CutShort;
-    };
-    match checked.len() {
-        short if short < CHECK => Line::CutShort,
-        _ if checked != check(text) => Line::Damaged,
-        _ => tombstone(text).map_or(Line::Damaged, Line::Whole),
+    let words: Vec<&str> = line.split(' ').collect();
+    let (text, checked) = line.rsplit_once(' ').unwrap_or_default();
+    match (tombstone(&words), words.as_slice()) {
+        (Some(tombstone), [_, _, _, _, _]) if checked == check(text) => Line::Whole(tombstone),
+        (Some(_), [_, _, _, _, _]) if checked.len() < CHECK && check(text).starts_with(checked) => Line::CutShort,
+        (None, words) if is_cut_short(words) => Line::CutShort,
+        _ => Line::Damaged,
     }
 }
 
-fn tombstone(text: &str) -> Option<Tombstone> {
-    let mut words = text.split(' ');
+/// Whether a line may be the beginning of one, up to its reason: what it lacks is its end, and not a space between.
+fn is_cut_short(words: &[&str]) -> bool {
+    let id = |word: &str| Uuid::parse_str(word).is_ok();
+    let time = |word: &str| word.parse::<i64>().is_ok();
+    match words {
+        [_] => true,
+        [_, part] => part.len() <= ID,
+        [_, subject, part] => id(subject) && (part.is_empty() || time(part)),
+        [_, subject, at, part] => id(subject) && time(at) && REASONS.iter().any(|one| one.as_str().starts_with(part)),
+        _ => false,
+    }
+}
+
+fn tombstone(words: &[&str]) -> Option<Tombstone> {
+    let [tenant, subject, at, reason, _] = words else { return None };
     Some(Tombstone {
-        tenant: words.next()?.parse().ok()?,
-        subject: SubjectId(Uuid::parse_str(words.next()?).ok()?),
-        at: Timestamp(words.next()?.parse().ok()?),
-        reason: words.next()?.parse().ok()?,
+        tenant: tenant.parse().ok()?,
+        subject: SubjectId(Uuid::parse_str(subject).ok()?),
+        at: Timestamp(at.parse().ok()?),
+        reason: reason.parse().ok()?,
     })
 }
 
@@ -175,7 +199,9 @@ mod tests {
     use subject_keys::RootKey;
 
     fn keyring(folder: &Path) -> Keyring {
-        Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.join("epochs"))
+        let ring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.join("epochs"));
+        ring.bind(Uuid::from_u128(1)).unwrap();
+        ring
     }
 
     fn erased(number: u128) -> Tombstone {
@@ -241,6 +267,35 @@ mod tests {
         ring.list_erased(&[erased(4), erased(5)]).unwrap();
         let other = ring.listed_since(Some(&mark)).unwrap();
         assert_eq!((other.tombstones.len(), other.anew), (2, true));
+    }
+
+    /// A byte that is damaged is one that was there: the line is as long as it was.
+    #[test]
+    fn a_line_is_damaged_wherever_its_byte_is() {
+        let whole = line(&erased(1));
+        for at in 0..whole.len() {
+            for wrong in ["~", " ", "0"] {
+                let mut damaged = whole.clone();
+                damaged.replace_range(at..=at, wrong);
+                assert!(damaged == whole || matches!(parse(&damaged), Line::Damaged), "{damaged}");
+            }
+        }
+        let joined = format!("{whole}~{}", line(&erased(2)));
+        assert!(matches!(parse(&joined), Line::Damaged), "the end of a line is one of its bytes");
+    }
+
+    #[test]
+    fn a_folder_that_has_gone_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ring, path) = (keyring(folder.path()), folder.path().join("epochs"));
+        ring.list_erased(&[erased(1)]).unwrap();
+        let aside = folder.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert!(matches!(ring.list_erased(&[erased(2)]), Err(KeyringError::Io { .. })));
+        assert!(matches!(ring.listed_since(None), Err(KeyringError::Io { .. })), "nobody knows what it says");
+        assert!(!path.exists());
+        fs::rename(&aside, &path).unwrap();
+        assert_eq!(ring.listed_since(None).unwrap().tombstones, [erased(1)]);
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(crate) struct Verify {
 
 /// Runs `daybook privacy certificate`.
 pub(crate) async fn certify(settings: &Settings, asked: &Certify) -> Result<Answer> {
+    if same_file(&asked.key, &settings.root_key) {
+        bail!("{} is the root key: draw one that signs, with `daybook ledger checkpoint-key new`", asked.key.display());
+    }
     let signer = load_signer(&asked.key)?;
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
@@ -54,6 +57,12 @@ pub(crate) async fn certify(settings: &Settings, asked: &Certify) -> Result<Answ
     write_whole(path, written.as_bytes()).with_context(|| format!("the file {}", path.display()))?;
     let said = format!("{certificate}\nthe signed certificate is in {}\n", path.display());
     Ok(Answer::new(&certificate, said))
+}
+
+/// Whether two paths lead to one file. The root key has the form of a key that signs, and is kept for what it is.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(one).is_some() && real(one) == real(other)
 }
 
 async fn look(platform: &Platform, tenant: &TenantId, subject: SubjectId) -> Result<Found> {

@@ -65,10 +65,15 @@ pub(crate) async fn release(settings: &Settings, asked: &Release) -> Result<Answ
         bail!("there is no such hold: see `daybook privacy holds`");
     }
     tracing::info!(tenant = %row.tenant, %subject, reason = asked.reason.as_str(), "released");
-    let text = "released; a wish to be erased that was on record is carried out by `daybook up` or `daybook privacy`\n";
+    let left: Vec<_> = platform.keys.holds(&row.tenant, now()).await?;
+    let text = match left.iter().filter(|hold| hold.subject == subject).map(|hold| hold.until).max() {
+        Some(until) => format!("released; another hold stands until {until}\n"),
+        None => "released; a wish to be erased that is on record is carried out by `daybook up` or `daybook privacy`\n"
+            .to_owned(),
+    };
     let json =
         json!({ "tenant": row.tenant.as_str(), "subject": subject.to_string(), "released": asked.reason.as_str() });
-    Ok(Answer::new(&json, text.to_owned()))
+    Ok(Answer::new(&json, text))
 }
 
 /// Runs `daybook privacy holds`.

@@ -1,22 +1,28 @@
 //! `daybook privacy reapply`: the erasures that a restored key store has forgotten are applied again, and announced again in
 //! case the log was restored with it. Until then whatever needs that key store refuses it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use commerce::{SubjectId, TenantId};
 use processor::{Finding, Invariant};
 use serde_json::json;
-use store::keys::Reapplied;
+use store::books;
+use store::db::Db;
+use store::keys::{ErasureReason, KeyStore, Reapplied, Tombstone};
 
 use crate::config::Settings;
 use crate::output::{Answer, plural, tick};
-use crate::platform::{Platform, now, open_keys_for_repair, open_log};
+use crate::platform::{Platform, now, open_books, open_keys_for_repair, open_log};
 
 /// Runs the command.
 pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     Platform::require(settings)?;
     let begun = Instant::now();
     let keys = open_keys_for_repair(settings).await?;
+    let untold = forgotten_of_log(&keys, &open_books(settings).await?).await?;
+    keys.list_again(untold).await.context("the list of erasures in the keyring cannot be written")?;
     let done = keys.reapply_erasures(now()).await.context("not all erasures are applied: run the command again")?;
     tracing::info!(erasures = done.erasures, keys = done.keys, "applied erasures again");
     let announced = async { anyhow::Ok(privacy::resume(&keys, &open_log(settings).await?, now()).await?) };
@@ -34,11 +40,15 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
 fn text(done: &Reapplied, announced: u64, milliseconds: u128) -> String {
     let announced = plural(announced, "erasure announced", "erasures announced");
     let Some(epoch) = done.begun else {
-        return format!("{} this key store has forgotten no erasure; {announced}\n", tick());
+        return format!(
+            "{} this key store has forgotten no erasure that the keyring or the log tells of; {announced}\n",
+            tick()
+        );
     };
     format!(
         "{} {} applied again, {} destroyed, {announced}, in {milliseconds} ms\n  epoch {} has begun: what lives moves to new \
-         pages with the next look of the privacy role, or `daybook keys rewrap`\n",
+         pages with the next look of the privacy role, or `daybook keys rewrap`. Time limits and holds that were set after the state \
+         that was restored are gone: set them again\n",
         tick(),
         plural(done.erasures, "erasure", "erasures"),
         plural(done.keys, "key", "keys"),
@@ -46,9 +56,25 @@ fn text(done: &Reapplied, announced: u64, milliseconds: u128) -> String {
     )
 }
 
-/// What `daybook verify` says of erasures: no restored key store has undone one.
+/// Erasures that the log tells of, as far as it is folded, and the key store knows nothing of. They are missing from the keyring's
+/// list when that was restored with the key store. The log does not say why somebody was erased; it is taken for their own wish.
+pub(crate) async fn forgotten_of_log(keys: &KeyStore, db: &Db) -> Result<Vec<Tombstone>> {
+    let told = books::all_erased(db).await?.into_iter().map(|row| Tombstone {
+        tenant: row.tenant,
+        subject: row.subject,
+        at: row.erased_at,
+        reason: ErasureReason::Person,
+    });
+    Ok(keys.forgotten_among(&told.collect::<Vec<_>>()).await?)
+}
+
+/// What `daybook verify` says of erasures: no restored key store has undone one, by the keyring's list or by the log.
 pub(crate) async fn invariant(platform: &Platform) -> Result<Invariant> {
-    let forgotten = platform.keys.forgotten_erasures().await?.len() as u64;
+    let mut forgotten: BTreeSet<(TenantId, SubjectId)> = BTreeSet::new();
+    let listed = platform.keys.forgotten_erasures().await?;
+    let told = forgotten_of_log(&platform.keys, &platform.db).await?;
+    forgotten.extend(listed.into_iter().chain(told).map(|one| (one.tenant, one.subject)));
+    let forgotten = forgotten.len() as u64;
     let figures = plural(forgotten, "erasure forgotten", "erasures forgotten");
     let problem = || format!("{figures}: it was restored from before them; run `daybook privacy reapply`");
     let finding = |_| Finding { place: "key store".to_owned(), problem: problem() };

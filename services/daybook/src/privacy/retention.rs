@@ -32,7 +32,8 @@ enum RetentionCommand {
 struct Set {
     /// `customers` (from the order on), `quarantine` or `accesses`
     class: RetentionClass,
-    /// How many days, 7 to 3653; `usual` for what the published policies promise
+    /// How many days, 7 to 3653; `usual` for what the published policies promise. Customers and quarantine go by whole months,
+    /// when the last of the month is as old
     days: Days,
     /// Set it although something is past the new limit already
     #[arg(long)]
@@ -84,7 +85,7 @@ async fn show(settings: &Settings, of: &OfTenant) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, of).await?;
     let limits = platform.keys.retention(&row.tenant).await?;
-    let due = retention::due(&platform.keys, &platform.db, &row.tenant, now()).await?;
+    let due = retention::due(&platform.keys, &platform.db, &row, now()).await?;
     let mut table = Table::new([
         (Align::Left, "class"),
         (Align::Right, "days"),
@@ -136,12 +137,15 @@ async fn set(settings: &Settings, asked: &Set) -> Result<Answer> {
         Days::Own(days) => (days, Some(days)),
     };
     let limit = Limit { class: asked.class, days, own: own.is_some() };
-    let due = retention::due_under(&platform.keys, &platform.db, &row.tenant, limit, now()).await?;
-    if count_of(asked.class, &due) > 0 && !asked.yes {
+    let due = retention::due_under(&platform.keys, &platform.db, &row, limit, now()).await?;
+    let limits = platform.keys.retention(&row.tenant).await?;
+    let shortens = limits.iter().any(|one| one.class == asked.class && one.days.get() > days.get());
+    if shortens && count_of(asked.class, &due) > 0 && !asked.yes {
         bail!("{} would be destroyed for good within the hour: add --yes to go ahead", due_of(asked.class, &due));
     }
     platform.keys.set_retention(&row.tenant, asked.class, own).await?;
-    let text = format!("{} of {} are kept for {} days\n", asked.class.as_str(), row.tenant, days.get());
+    let whole = if asked.class == RetentionClass::Accesses { "" } else { ", and until all of their month is as old" };
+    let text = format!("{} of {} are kept for {} days{whole}\n", asked.class.as_str(), row.tenant, days.get());
     let json = json!({ "tenant": row.tenant.as_str(), "class": asked.class.as_str(), "days": days.get(), "own": own.is_some() });
     Ok(Answer::new(&json, text))
 }
@@ -152,6 +156,7 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
     if !asked.yes {
         bail!("what goes cannot be brought back: see `daybook privacy retention show`, and add --yes to go ahead");
     }
+    platform.keys.may_expire(now(), true).await?;
     let gone = retention::expire(&platform.keys, &platform.log, &platform.db, &row, now()).await?;
     let Expired { erased, keys, quarantined, accesses } = gone;
     let text = format!(

@@ -148,10 +148,20 @@ async fn answers<T, E>(question: impl Future<Output = Result<T, E>>) -> &'static
 /// Ends with an error when the key store has forgotten erasures: it was put back from before them while this process runs,
 /// which would open those people's data again.
 pub(super) async fn watch_erasures(platform: Platform, working: CancellationToken) -> Result<()> {
+    // Said when it begins to fail and not every time: it may take an operator hours to mend.
+    let mut failing = false;
     while working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
-        let forgotten = platform.keys.forgotten_erasures().await.map_or(0, |list| list.len());
-        if forgotten > 0 {
-            return Err(crate::platform::refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten)));
+        match platform.keys.forgotten_erasures().await {
+            Ok(forgotten) if forgotten.is_empty() => failing = false,
+            Ok(forgotten) => {
+                return Err(crate::platform::refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten.len())));
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "it could not be seen whether the key store has forgotten erasures; trying again");
+                }
+                failing = true;
+            }
         }
     }
     Ok(())

@@ -39,7 +39,7 @@ impl KeyStore {
         for row in rows.iter().filter(|row| is_behind(row, epoch)) {
             match self.index_page(row).await {
                 Ok(page) if page.may_be_wrapped_by(epoch) => {
-                    written.pages.push(page.wrapped_by(&current)?.row());
+                    written.wrapped.push(page.wrapped_by(&current)?.row());
                     moved.index_pages += 1;
                 }
                 Ok(page) => left.push(page),
@@ -89,7 +89,7 @@ impl IndexPage {
         self.state == "in-use" && epoch <= self.last_epoch
     }
 
-    fn wrapped_by(self, (epoch, key): &Current) -> Result<IndexPage, KeyStoreError> {
+    pub(super) fn wrapped_by(self, (epoch, key): &Current) -> Result<IndexPage, KeyStoreError> {
         let wrapped = key.wrap_index_page(page_id(self.id)?, &self.key, &mut random)?;
         Ok(IndexPage { epoch: epoch.0.into(), wrapped, ..self })
     }

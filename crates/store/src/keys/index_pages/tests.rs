@@ -12,6 +12,7 @@ use subject_keys::{Pii, RootKey};
 use uuid::Uuid;
 
 use super::super::identity::{Claimant, Register, Standing, Verdict};
+use super::super::reapply::mark_all_lossy;
 use super::super::{
     ErasureReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Sealing, SubjectState,
 };
@@ -236,6 +237,41 @@ async fn a_damaged_index_page_is_an_answer_of_its_own_and_holds_up_nobody_else()
         matches!(keys.resolve(people).await, Err(KeyStoreError::Damaged { .. })),
         "nobody is taken for somebody new"
     );
+}
+
+/// A restored key store marks all pages without the tenants' locks: here between the reading of a page and its writing.
+#[tokio::test]
+async fn a_page_that_is_marked_while_somebody_writes_it_stays_marked() {
+    for (wrapped_anew, expected) in [(false, (1, 2)), (true, (2, 1))] {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = open(folder.path()).await;
+        keys.resolve(vec![by_phone("known")]).await.unwrap();
+        keys.begin_epoch(Timestamp(1), None).await.unwrap();
+        let store = keys.clone();
+        let unit = keys.db.run_tx("marked", move |tx| {
+            let store = store.clone();
+            Box::pin(async move {
+                let place = (shop(), [9; 32]);
+                let mut pages = store.index_pages(tx, &[&place]).await?;
+                mark_all_lossy(tx).await?;
+                if !wrapped_anew {
+                    return store.put_on_pages(tx, pages, [(&place, SubjectId(Uuid::new_v4()))].into_iter()).await;
+                }
+                let (mut written, current) = (Written::new(), store.epochs.current(tx).await?);
+                let (_, page) = pages.0.pop_first().unwrap();
+                written.wrapped.push(page.wrapped_by(&current)?.row());
+                Ok::<_, KeyStoreError>(written.store(tx).await?)
+            })
+        });
+        unit.await.unwrap();
+        keys.resolve(vec![by_phone("new")]).await.unwrap();
+        let rows = keys.db.query("SELECT epoch, used FROM index_page WHERE state = 'lossy'", vec![]).await.unwrap();
+        let found: Vec<(i64, i64)> = rows.iter().map(|row| (row.int(0).unwrap(), row.int(1).unwrap())).collect();
+        let (epoch, used) = expected;
+        assert_eq!(found, [(epoch, used + 1)], "wrapped anew: {wrapped_anew}");
+        keys.begin_epoch(Timestamp(2), None).await.unwrap();
+        assert_eq!(keys.rewrap(|_| {}).await.unwrap().left_index_pages, 1);
+    }
 }
 
 /// Everything that was ever written, and by which keys it can be read.

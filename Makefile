@@ -2,7 +2,7 @@
 CARGO ?= cargo
 SERVERS := deploy/local
 
-.PHONY: help run demo build test test-fast check mutants fmt bench setup servers servers-down clean
+.PHONY: help run demo build test test-fast check canaries mutants fmt bench setup servers servers-down clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,11 @@ check: ## Formatting, lints, the build graph, and contracts that must not change
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 	$(CARGO) test --quiet --package tests layout
 	$(CARGO) test --quiet --package events contract
+
+canaries: setup ## A thousand people through everything, half of them erased, and every byte ever written searched for all of them
+	$(CARGO) build --package daybook --package audit
+	DAYBOOK_WAL_ARCHIVE=1 $(SERVERS)/with-servers env DAYBOOK_CANARIES=$${DAYBOOK_CANARIES:-1000} \
+		$(CARGO) test --package tests -- canaries --nocapture --test-threads 1
 
 mutants: ## Change the ledger and the posting rules one place at a time: a change that no test notices fails. Takes an hour or two
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install cargo-mutants --locked" >&2; exit 1; }

@@ -55,6 +55,11 @@ log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 idle_in_transaction_session_timeout = 60s
 CONF
+  # Every file of the write-ahead log is kept, as where a server is restored to a point in time.
+  [[ -z ${DAYBOOK_WAL_ARCHIVE:-} ]] || cat <<CONF
+archive_mode = on
+archive_command = 'cp %p $2/archive/%f'
+CONF
 }
 
 start_postgres() {
@@ -66,7 +71,8 @@ start_postgres() {
   make_cluster "$bin" "$home"
   for attempt in 1 2 3; do
     port=$(free_port)
-    postgres_conf "$port" >"$home/data/daybook.conf"
+    as_postgres mkdir -p "$home/archive"
+    postgres_conf "$port" "$home" >"$home/data/daybook.conf"
     if as_postgres "$bin/pg_ctl" -D "$home/data" -l "$home/log" -s -w -t 60 start; then
       remember postgres "$(head -n 1 "$home/data/postmaster.pid")"
       (umask 077 && printf 'DAYBOOK_POSTGRES=postgres://postgres:%s@127.0.0.1:%s/postgres\n' \

@@ -1,7 +1,7 @@
 //! Epochs on both databases: what lives moves on and stays readable, and what was erased is gone for good with its epoch,
 //! for whoever has every copy of the key store.
 
-mod attacker;
+pub(crate) mod attacker;
 mod lost;
 mod phones;
 mod promise;

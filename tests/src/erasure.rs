@@ -7,7 +7,7 @@ mod certificate;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use events::Topic;
+use events::{Record, Topic};
 use sample_shop::{Delivery, Endpoint, Plan, Planted, sign_shopify};
 use store::db::{Db, DbError, Dialect, Durability};
 use store::schema::keys_migrations;
@@ -16,46 +16,46 @@ use testkit::Daybook;
 use crate::backend::{Backend, Kind};
 use certificate::Officer;
 
-const TENANT: &str = "acme";
-const SECRET: &str = "a-shop-secret-for-tests";
-const COURIER_SECRET: &str = "a-courier-secret-for-tests";
+pub(crate) const TENANT: &str = "acme";
+pub(crate) const SECRET: &str = "a-shop-secret-for-tests";
+pub(crate) const COURIER_SECRET: &str = "a-courier-secret-for-tests";
 const REVEAL: [&str; 5] = ["--reveal", "--purpose", "test", "--by", "support-1"];
 /// More than an epoch's day and the thirty days of backups, in microseconds.
-const MONTH: i64 = 32 * 86_400_000_000;
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const MONTH: i64 = 32 * 86_400_000_000;
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// A platform that the binary runs on.
-struct Platform {
-    backend: Backend,
-    environment: Vec<(&'static str, String)>,
+pub(crate) struct Platform {
+    pub(crate) backend: Backend,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Platform {
-    async fn fresh(kind: Kind) -> Platform {
+    pub(crate) async fn fresh(kind: Kind) -> Platform {
         let backend = Backend::fresh(kind, 1).await;
         let mut environment = backend.environment();
         environment.push(("DAYBOOK_PARTITIONS", "1".to_owned()));
         Platform { backend, environment }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.backend.folder.path().to_owned()
     }
 
-    fn start(&self, args: &[&str]) -> Daybook {
+    pub(crate) fn start(&self, args: &[&str]) -> Daybook {
         let environment: Vec<(&str, &str)> = self.environment.iter().map(|(k, v)| (*k, v.as_str())).collect();
         Daybook::start(&self.data(), args, &environment).unwrap()
     }
 
     /// Runs a command to its end and gives what it printed.
-    async fn run(&self, args: &[&str]) -> String {
+    pub(crate) async fn run(&self, args: &[&str]) -> String {
         let mut process = self.start(args);
         let status = process.ended(LONG).await.unwrap();
         assert!(status.success(), "daybook {args:?}: {}{}", process.stdout(), process.stderr());
         process.stdout()
     }
 
-    async fn add_tenant(&self) {
+    pub(crate) async fn add_tenant(&self) {
         let secrets = testkit::scratch();
         let (shop, courier) = (secrets.path().join("shop"), secrets.path().join("courier"));
         std::fs::write(&shop, SECRET).unwrap();
@@ -66,7 +66,28 @@ impl Platform {
         self.run(&["privacy", "permit", "support-1"]).await;
     }
 
-    async fn folded(&self) {
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.backend.url()
+    }
+
+    /// Every record of every topic.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        for topic in Topic::ALL {
+            let end = self.backend.log.end_offsets(topic).await.unwrap()[0];
+            let from = event_log::ReadFrom { topic, partition: 0, offset: 0 };
+            let mut reader = self.backend.log.reader(&[from]).unwrap();
+            let mut read = 0;
+            while read < end {
+                let batch = reader.next_batch(1_000, LONG).await.unwrap();
+                read += batch.records.len() as u64;
+                records.extend(batch.records.into_iter().map(|stored| stored.record));
+            }
+        }
+        records
+    }
+
+    pub(crate) async fn folded(&self) {
         let at_end = async || processor::lag(&self.backend.log, &self.backend.db).await.is_ok_and(|lag| lag == 0);
         testkit::wait_until(LONG, at_end).await.unwrap();
     }
@@ -101,7 +122,7 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
 }
 
 /// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -127,21 +148,9 @@ async fn stored_bytes(platform: &Platform) -> Vec<(String, Vec<u8>)> {
 
 async fn records(platform: &Platform) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for topic in Topic::ALL {
-        let left = platform.backend.log.end_offsets(topic).await.unwrap()[0];
-        let from = event_log::ReadFrom { topic, partition: 0, offset: 0 };
-        let mut reader = platform.backend.log.reader(&[from]).unwrap();
-        let mut read = 0;
-        while read < left {
-            let batch = reader.next_batch(1_000, LONG).await.unwrap();
-            read += batch.records.len() as u64;
-            for stored in batch.records {
-                bytes.extend(
-                    stored.record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()].concat()),
-                );
-                bytes.extend(stored.record.body);
-            }
-        }
+    for record in platform.records().await {
+        bytes.extend(record.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()].concat()));
+        bytes.extend(record.body);
     }
     bytes
 }
@@ -239,7 +248,7 @@ async fn copies_expire(platform: &Platform, order: &str) {
         let told = json(platform.run(&["erase", "--order", order, "--yes", "--json", "--backup-days", days]).await);
         assert_eq!((&told["copies_gone"], &told["copies_overdue"]), (&promised, &serde_json::json!(false)));
     }
-    a_month_ago(platform).await;
+    earlier(platform, MONTH).await;
     platform.run(&["keys", "rewrap"]).await;
     assert_eq!(receipt().await["copies_are_gone"], true);
     let status = json(platform.run(&["keys", "status", "--json"]).await);
@@ -248,8 +257,8 @@ async fn copies_expire(platform: &Platform, order: &str) {
     assert!(!platform.data().join("epochs/1.key").exists() && platform.data().join("epochs/2.key").exists());
 }
 
-/// The first epoch began and retired more than a month earlier than it did.
-async fn a_month_ago(platform: &Platform) {
+/// The first epoch began and retired so many microseconds earlier than it did.
+pub(crate) async fn earlier(platform: &Platform, by: i64) {
     let keys = match platform.backend.url() {
         Some(url) => Db::open_postgres(url, "daybook_keys", 1, &keys_migrations(Dialect::Postgres)).await,
         None => {
@@ -261,7 +270,7 @@ async fn a_month_ago(platform: &Platform) {
     let earlier = keys.run_tx("earlier", move |tx| {
         let sql = "UPDATE epoch SET created_at = created_at - $1, retired_at = retired_at - $1, \
                    destroy_by = destroy_by - $1 WHERE epoch = 1";
-        Box::pin(async move { tx.execute(sql, vec![MONTH.into()]).await })
+        Box::pin(async move { tx.execute(sql, vec![by.into()]).await })
     });
     assert_eq!(earlier.await.map_err(|error: DbError| error).unwrap(), 1);
     keys.close().await;

@@ -11,6 +11,8 @@ mod backend;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod cli;

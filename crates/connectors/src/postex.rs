@@ -122,11 +122,14 @@ fn courier() -> Courier {
     Courier::try_from("postex".to_owned()).expect("a valid slug")
 }
 
+/// The spellings of when a parcel got its status. All bodies may have any of them.
+const STATUS_TIMES: &[&str] = &["statusUpdatedAt", "statusUpdateDatetime", "statusDateTime"];
+
 fn status_push(row: &Record<'_>, received_at: Timestamp) -> Result<Vec<Fact>, NotUnderstood> {
     let subject = Subject::of(row)?;
     let reason = row.text(&["lastAttemptReason"])?;
     let status = row.text(&["orderStatus", "transactionStatus"])?;
-    let at = row.time(&["statusUpdateDatetime", "statusDateTime", "statusUpdatedAt", "updatedAt"])?;
+    let at = row.time(&[STATUS_TIMES, &["updatedAt"]].concat())?;
     // A push that only gives the reason of an attempt says that there was one.
     let status = status.as_deref().unwrap_or("Attempted");
     let meaning = status::meaning(None, Some(status), reason.as_deref());
@@ -189,13 +192,14 @@ fn current_status(row: &Record<'_>, subject: &Subject, received_at: Timestamp) -
     let Some(status) = row.text(&["transactionStatus", "orderStatus"])? else { return Ok(None) };
     let reason = row.text(&["lastAttemptReason"])?;
     let meaning = status::meaning(None, Some(&status), reason.as_deref());
-    let dated_by: &[&str] = match meaning.state {
-        ParcelState::Booked => &["statusUpdatedAt", "transactionDate"],
-        ParcelState::PickedUp => &["statusUpdatedAt", "orderPickupDate"],
-        ParcelState::Delivered => &["statusUpdatedAt", "orderDeliveryDate"],
-        _ => &["statusUpdatedAt"],
+    let of_step: &[&str] = match meaning.state {
+        ParcelState::Booked => &["transactionDate"],
+        ParcelState::PickedUp => &["orderPickupDate"],
+        ParcelState::Delivered => &["orderDeliveryDate"],
+        _ => &[],
     };
-    Ok(Some(subject.scanned(row.time(dated_by)?.unwrap_or(received_at), meaning)))
+    let at = row.time(&[STATUS_TIMES, of_step].concat())?;
+    Ok(Some(subject.scanned(at.unwrap_or(received_at), meaning)))
 }
 
 /// Fees and payments, if the record has any of them; those it lacks are nothing yet.

@@ -32,6 +32,7 @@ impl Daybook {
             .arg("--data")
             .arg(data)
             .envs(env.iter().copied())
+            .current_dir(output.path())
             .stdin(Stdio::null())
             .stdout(File::create(output.path().join("stdout"))?)
             .stderr(File::create(output.path().join("stderr"))?)
@@ -43,6 +44,11 @@ impl Daybook {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The folder it works in, which goes with this value.
+    pub fn folder(&self) -> &Path {
+        self.output.path()
     }
 
     /// What it has written to standard output so far.

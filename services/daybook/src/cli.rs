@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::Flags;
@@ -346,6 +347,23 @@ pub(crate) fn asks_for_json(args: impl IntoIterator<Item = OsString>) -> bool {
     args.into_iter().take_while(|arg| arg != OsStr::new("--")).any(|arg| arg == OsStr::new("--json"))
 }
 
+/// The same error without the words that were typed: a name or a phone number in the wrong place must not stand in what is
+/// printed, which others collect. Misspelled options and commands are shown: they are words of this program, nearly.
+pub(crate) fn without_values(mut wrong: clap::Error) -> clap::Error {
+    let is_option = |arg: &str| arg.starts_with('-');
+    let typed = match wrong.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(arg)) => wrong.kind() == ErrorKind::UnknownArgument && !is_option(arg),
+        _ => false,
+    };
+    if typed {
+        wrong.insert(ContextKind::InvalidArg, ContextValue::String("…".to_owned()));
+    }
+    if matches!(wrong.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if !value.is_empty()) {
+        wrong.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    wrong
+}
+
 /// Why a command line is wrong, in one line: the first paragraph of what clap says, without the usage that follows.
 pub(crate) fn reason(wrong: &clap::Error) -> String {
     let said = wrong.render().to_string();
@@ -380,6 +398,23 @@ mod tests {
             assert!(told.iter().all(|part| reason.contains(part)), "{args:?}: {reason}");
             assert!(!reason.contains('\n') && !reason.starts_with("error"), "{reason}");
         }
+    }
+
+    #[test]
+    fn what_was_typed_is_not_repeated() {
+        for args in [
+            &["erase", "--phone", "0300", "1234567"][..],
+            &["erase", "--order", "1", "--subject", "Zarmina"],
+            &["show", "cod", "--as-of", "Zarmina"],
+            &["tenant", "secret", "a", "--sender", "Zarmina"],
+            &["import", "journal", "f", "--tenant", "a", "--by", "Zarmina Khan"],
+        ] {
+            let wrong = super::without_values(refused(args));
+            let told = wrong.render().to_string() + &reason(&wrong);
+            assert!(!told.contains("Zarmina") && !told.contains("1234567"), "{told}");
+        }
+        let misspelled = super::without_values(refused(&["erase", "--phon", "1"])).render().to_string();
+        assert!(misspelled.contains("--phon'"), "{misspelled}");
     }
 
     #[test]

@@ -43,9 +43,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Err(error) = leave_no_core_dump() {
+        output::print_failure(
+            &format!("this system does not let a process keep itself out of core dumps: {error}"),
+            false,
+        );
+        return ExitCode::FAILURE;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(wrong) => return refuse(&wrong),
+        Err(wrong) => return refuse(&cli::without_values(wrong)),
     };
     let answer = async {
         let settings = config::load(&cli.flags)?;
@@ -62,6 +69,19 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A core dump would hold what is in memory: people in clear, and the keys of everything sealed. So none is ever written of this
+/// process, and no other process of the same user can read its memory (`PR_SET_DUMPABLE`, prctl(2)).
+#[cfg(target_os = "linux")]
+fn leave_no_core_dump() -> Result<(), rustix::io::Errno> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+}
+
+/// Elsewhere the system has to be told: `ulimit -c 0`.
+#[cfg(not(target_os = "linux"))]
+fn leave_no_core_dump() -> Result<(), rustix::io::Errno> {
+    Ok(())
 }
 
 /// Answers a command line that is wrong, or one that asks for help or the version, which are text for people and no failure.

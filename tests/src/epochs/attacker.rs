@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// All that was ever in the database: a base backup and the write-ahead log's archive hold no more.
 #[derive(Default)]
-pub(super) struct Attacker {
+pub(crate) struct Attacker {
     pages: BTreeSet<(i64, i64, Vec<u8>)>,
     keys: BTreeSet<(Uuid, i64, Vec<u8>)>,
     index_keys: BTreeSet<(String, i64, Vec<u8>)>,
@@ -25,17 +25,17 @@ pub(super) struct Attacker {
 }
 
 /// A box on a topic, with what stands in clear beside it.
-pub(super) struct StolenBox {
-    pub(super) tenant: String,
-    pub(super) subject: Uuid,
-    pub(super) event: Uuid,
-    pub(super) label: &'static str,
-    pub(super) sealed: Vec<u8>,
+pub(crate) struct StolenBox {
+    pub(crate) tenant: String,
+    pub(crate) subject: Uuid,
+    pub(crate) event: Uuid,
+    pub(crate) label: &'static str,
+    pub(crate) sealed: Vec<u8>,
 }
 
 impl Attacker {
     /// Takes a copy of the key store as it is now.
-    pub(super) async fn copy(&mut self, db: &Db) {
+    pub(crate) async fn copy(&mut self, db: &Db) {
         for row in db.query("SELECT page, epoch, wrapped FROM page", vec![]).await.unwrap() {
             self.pages.insert((row.int(0).unwrap(), row.int(1).unwrap(), row.blob(2).unwrap().to_vec()));
         }
@@ -65,7 +65,7 @@ impl Attacker {
     }
 
     /// How many of these boxes open with the root key and the epoch keys that are in the folder now.
-    pub(super) fn open(&self, root: &RootKey, keyring: &Path, boxes: &[StolenBox]) -> usize {
+    pub(crate) fn open(&self, root: &RootKey, keyring: &Path, boxes: &[StolenBox]) -> usize {
         let keys = self.subject_keys(root, keyring);
         let opens = |one: &StolenBox| {
             let id = sealed_key_id(&one.sealed).unwrap();
@@ -77,7 +77,7 @@ impl Attacker {
 
     /// Tries these phone numbers against every row of every copy, by marks and by what their encryption gives; gives whose
     /// each one is that it finds.
-    pub(super) fn try_phones(&self, root: &RootKey, keyring: &Path, phones: &[String]) -> BTreeSet<(String, Uuid)> {
+    pub(crate) fn try_phones(&self, root: &RootKey, keyring: &Path, phones: &[String]) -> BTreeSet<(String, Uuid)> {
         let epochs = epoch_keys(root, keyring);
         let mut found = BTreeSet::new();
         for (tenant, epoch, wrapped) in &self.index_keys {

@@ -1,0 +1,348 @@
+//! Canaries: people with eight markers each, who stand nowhere else, go through everything that takes, keeps, shows or writes
+//! anything about anybody, and half of them are erased. Then every byte that was ever stored or printed is searched for all of
+//! them; nobody who was erased opens by any path, everybody else does; and no total has moved.
+//!
+//! The suite does it with a few people on both back ends. `make canaries` does it with a thousand, on a Kafka and a PostgreSQL
+//! of its own with an archive of the write-ahead log.
+
+mod attack;
+mod people;
+mod places;
+mod search;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use commerce::{SubjectId, TenantId};
+use futures::StreamExt;
+use sample_shop::{Delivery, Endpoint, sign_shopify};
+use serde_json::{Value, json};
+use store::keys::{IdentityHint, IdentityKind, SubjectState};
+
+use crate::backend::Kind;
+use crate::erasure::{COURIER_SECRET, LONG, Platform, SECRET, TENANT};
+use attack::Vault;
+use people::{Person, people};
+use places::Places;
+use search::Search;
+
+const REVISED: &str = "2026-11-02T10:00:00+05:00";
+/// Requests under way at once.
+const SENDERS: usize = 16;
+
+/// How many people, and by which seed they are drawn.
+fn extent() -> (usize, u64) {
+    let named = |name: &str, usual: u64| std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap());
+    (usize::try_from(named("DAYBOOK_CANARIES", 24)).unwrap(), named("DAYBOOK_SEED", 20_261_122))
+}
+
+/// A platform at work, with all that it printed.
+struct Stage {
+    platform: Platform,
+    client: reqwest::Client,
+    base: String,
+    places: Places,
+}
+
+fn shopify(topic: &'static str, body: Vec<u8>) -> Delivery {
+    let endpoint = Endpoint::Shopify { topic };
+    let webhook_id = uuid::Uuid::new_v4().to_string();
+    Delivery { endpoint, webhook_id, triggered_at: "2026-11-05T00:00:00Z".to_owned(), body }
+}
+
+fn json_bytes(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn order(person: &Person) -> Delivery {
+    shopify("orders/create", json_bytes(&person.order_body(person.order, REVISED)))
+}
+
+fn scans(person: &Person, status: &str) -> Vec<Delivery> {
+    let scan = |parcel: &String| Delivery {
+        endpoint: Endpoint::Courier { courier: "postex" },
+        webhook_id: String::new(),
+        triggered_at: String::new(),
+        body: json_bytes(&person.scan(parcel, status)),
+    };
+    person.parcels.iter().map(scan).collect()
+}
+
+/// All that arrives about somebody.
+fn deliveries(person: &Person) -> Vec<Delivery> {
+    let mut all = vec![order(person), shopify("customers/update", json_bytes(&person.customer_body()))];
+    all.extend(scans(person, "Out For Delivery"));
+    all.extend(scans(person, "Delivered"));
+    all.extend(person.unreadable().map(|(topic, body)| shopify(topic, body)));
+    all
+}
+
+impl Stage {
+    async fn send(&self, delivery: Delivery) {
+        let to = match delivery.endpoint {
+            Endpoint::Shopify { topic } => {
+                let request = self.client.post(format!("{}/webhooks/shopify/{TENANT}", self.base));
+                let request =
+                    request.header("X-Shopify-Topic", topic).header("X-Shopify-Webhook-Id", &delivery.webhook_id);
+                let request = request.header("X-Shopify-Triggered-At", &delivery.triggered_at);
+                request.header("X-Shopify-Hmac-Sha256", sign_shopify(SECRET, &delivery.body))
+            }
+            Endpoint::Courier { courier } => {
+                let to = format!("{}/webhooks/couriers/{TENANT}/{courier}", self.base);
+                self.client.post(to).header("x-webhook-secret", COURIER_SECRET)
+            }
+        };
+        let answer = to.header("content-type", "application/json").body(delivery.body).send().await.unwrap();
+        let status = answer.status();
+        self.places.keep("an answer to a webhook", &answer.bytes().await.unwrap());
+        assert_eq!(status, 200);
+    }
+
+    async fn send_all(&self, deliveries: impl Iterator<Item = Delivery>) {
+        futures::stream::iter(deliveries).for_each_concurrent(SENDERS, |one| self.send(one)).await;
+        self.platform.folded().await;
+    }
+
+    /// What is turned away: each answer, and all that is logged about it, is searched too.
+    async fn turned_away(&self, person: &Person) {
+        let body = json_bytes(&person.order_body(person.order, REVISED));
+        let to = format!("{}/webhooks/shopify/{TENANT}", self.base);
+        let signed = |request: reqwest::RequestBuilder, body: &[u8]| {
+            request
+                .header("X-Shopify-Hmac-Sha256", sign_shopify(SECRET, body))
+                .header("content-type", "application/json")
+        };
+        let large = [body.clone(), vec![b' '; 12 << 20]].concat();
+        let requests = [
+            self.client
+                .post(&to)
+                .header("X-Shopify-Topic", "orders/create")
+                .header("X-Shopify-Hmac-Sha256", "x")
+                .body(body.clone()),
+            signed(self.client.post(&to), &body).header("X-Shopify-Topic", person.email()).body(body.clone()),
+            signed(self.client.post(&to), &large).header("X-Shopify-Topic", "orders/create").body(large.clone()),
+            self.client.post(format!("{}/webhooks/shopify/{}", self.base, person.given())).body(body.clone()),
+            self.client
+                .post(format!("{}/webhooks/couriers/{TENANT}/postex", self.base))
+                .header("x-webhook-secret", person.email())
+                .body(body),
+            self.client
+                .get(format!("{}/t/{TENANT}/orders/{}", self.base, person.given()))
+                .header("user-agent", person.email()),
+            self.client
+                .get(format!("{}/t/{TENANT}?who={}", self.base, person.phone()))
+                .header("referer", person.email()),
+        ];
+        for request in requests {
+            if let Ok(answer) = request.send().await {
+                let headers = format!("{:?}", answer.headers());
+                self.places.keep("an answer's headers", headers.as_bytes());
+                self.places.keep("an answer", &answer.bytes().await.unwrap_or_default());
+            }
+        }
+    }
+
+    /// What commands print for whoever names somebody by what only they have.
+    async fn asked_for(&self, person: &Person) {
+        let (phone, email, order) = (person.phone(), person.email(), person.order.to_string());
+        for args in [
+            &["privacy", "accesses", "--phone", &phone][..],
+            &[
+                "privacy",
+                "hold",
+                "--email",
+                &email,
+                "--reason",
+                "dispute",
+                "--until",
+                "2027-01-01",
+                "--by",
+                "support-1",
+            ],
+            &["privacy", "release", "--phone", &phone, "--reason", "dispute"],
+            &["show", "order", &order],
+            &["show", "order", &order, "--json"],
+            &["show", "order", person.given()],
+            &["erase", "--phone", &phone],
+            &["erase", "--email", &format!("{email}x"), "--yes"],
+            &["privacy", "certificate", "--phone", &phone, "--key", "/nowhere"],
+            &["privacy", "hold", "--phone", &phone, "--reason", person.given(), "--until", "2027-01-01", "--by", "x"],
+            &["quarantine", "list", "--json"],
+        ] {
+            let mut process = self.platform.start(args);
+            process.ended(LONG).await.unwrap();
+            self.places.keep(&format!("what `{} {}` printed", args[0], args[1]), process.stdout().as_bytes());
+            self.places.keep(&format!("what `{} {}` logged", args[0], args[1]), process.stderr().as_bytes());
+        }
+    }
+
+    /// Everything that writes files or shows many.
+    async fn exported(&self) {
+        let folder = self.places.folder("exports");
+        let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
+        for (format, name) in [("jsonl", "journal.jsonl"), ("hledger", "journal.hledger")] {
+            self.platform.run(&["export", "journal", "--format", format, "--out", &at(name)]).await;
+        }
+        for path in ["", "/orders", "/cod"] {
+            for from in [format!("{}/t/{TENANT}{path}", self.base), format!("{}/api/v1/t/{TENANT}{path}", self.base)] {
+                let answer = self.client.get(&from).send().await.unwrap();
+                let cached = answer.headers().get("cache-control").map(|value| value.as_bytes().to_vec());
+                assert!(
+                    !answer.status().is_success() || cached.is_some_and(|how| how.starts_with(b"no-store")),
+                    "{from}"
+                );
+                self.places.keep("a page", &answer.bytes().await.unwrap());
+            }
+        }
+    }
+
+    async fn books(&self) -> String {
+        let mut books = self.platform.run(&["show", "books", "--json"]).await;
+        for args in [
+            &["show", "cod", "--as-of", "2026-12-01", "--json"][..],
+            &["report", "aged", "--as-of", "2026-12-01", "--known-at", "2035-01-01", "--json"],
+        ] {
+            books += &self.platform.run(args).await;
+        }
+        books
+    }
+}
+
+fn tenant() -> TenantId {
+    TENANT.parse().unwrap()
+}
+
+/// Who somebody is to the key store by an order of theirs.
+async fn known(vault: &Vault, order: u64) -> Option<(SubjectId, SubjectState)> {
+    let hint = IdentityHint { kind: IdentityKind::Order, value: order.to_string().into() };
+    vault.keys.find_subject(&tenant(), &[hint]).await.unwrap()
+}
+
+async fn canaries(kind: Kind) {
+    let started = Instant::now();
+    let (number, seed) = extent();
+    let everybody = people(number, seed);
+    let search = Search::new(&everybody.iter().map(Person::markers).collect::<Vec<_>>());
+    let mut platform = Platform::fresh(kind).await;
+    platform.environment.push(("DAYBOOK_LOG", "debug".to_owned()));
+    platform.add_tenant().await;
+    let mut up = platform.start(&["up"]);
+    let base = format!("http://127.0.0.1:{}", up.port(LONG).await.unwrap());
+    let stage = Stage { places: Places::of(&platform), platform, client: reqwest::Client::new(), base };
+
+    stage.send_all(everybody.iter().flat_map(deliveries)).await;
+    for person in everybody.iter().step_by(number.div_ceil(8)) {
+        stage.turned_away(person).await;
+        stage.asked_for(person).await;
+    }
+    stage.exported().await;
+    let (books, vault) = (stage.books().await, Vault::open(&stage.platform).await);
+    assert!(books.contains("assets:cod-receivable:postex"), "the parcels are in the books");
+    let mut subjects = Vec::new();
+    for person in &everybody {
+        subjects.push(known(&vault, person.order).await.unwrap().0);
+    }
+    let before = vault.opens(&stage.platform).await;
+    assert!(subjects.iter().all(|subject| before.clear.contains(subject)), "everybody opens");
+    let old = vault.back_up(&stage.platform).await;
+
+    let (gone, living): (Vec<&Person>, Vec<&Person>) = everybody.iter().partition(|person| person.order % 2 == 0);
+    let erased: BTreeSet<SubjectId> = everybody
+        .iter()
+        .zip(&subjects)
+        .filter(|(person, _)| person.order % 2 == 0)
+        .map(|(_, subject)| *subject)
+        .collect();
+    erase(&stage, &vault, &gone).await;
+    println!("{kind:?}: {} people, {} erased, after {:?}", number, gone.len(), started.elapsed());
+
+    let keys = vault.count("subject_key").await;
+    let subjects_before = vault.count("subject").await;
+    stage.send_all(gone.iter().flat_map(|person| deliveries(person))).await;
+    assert_eq!(vault.count("subject_key").await, keys, "late retries make no key");
+    assert_eq!(vault.count("subject").await, subjects_before, "and nobody");
+    assert_eq!(stage.books().await, books, "{kind:?}: no total has moved");
+
+    let after = vault.opens(&stage.platform).await;
+    assert!(after.clear.is_disjoint(&erased), "nobody who was erased opens");
+    assert!(subjects.iter().filter(|subject| !erased.contains(subject)).all(|subject| after.clear.contains(subject)));
+    stage.platform.run(&["rebuild", "--all"]).await;
+    assert_eq!(stage.books().await, books, "{kind:?}: a rebuild without their keys");
+    stage.platform.run(&["verify"]).await;
+    come_back(&stage, &vault, gone[0], &erased).await;
+    stage.exported().await;
+
+    old.attack(&stage.platform, &erased).await;
+    let metrics = stage.client.get(format!("{}/metrics", stage.base)).send().await.unwrap();
+    stage.places.keep("the metrics", &metrics.bytes().await.unwrap());
+    stage.places.crash(&mut up).await;
+    stage.places.keep("what the platform printed", up.stdout().as_bytes());
+    stage.places.keep("what the platform logged", up.stderr().as_bytes());
+    assert!(up.stderr().contains("DEBUG"), "it logged at debug");
+    let searched = stage.places.search(&stage.platform, &search).await;
+    println!(
+        "{kind:?}: {} people in {} spellings in none of {} MiB in {} places, after {:?}",
+        number,
+        search.spellings(),
+        searched.bytes >> 20,
+        searched.places,
+        started.elapsed()
+    );
+    assert_eq!(searched.hits, [], "somebody stands in clear");
+    let named = vault.inputs_that_name(&stage.platform, &search).await;
+    let of_gone = |person: &usize| everybody[*person].order % 2 == 0;
+    assert_eq!(
+        named.iter().filter(|person| of_gone(person)).count(),
+        0,
+        "no input that waits names anybody who was erased"
+    );
+    assert_eq!(named.len(), living.len(), "and everybody else's still wait");
+}
+
+/// By the shop's own wish, and some by what an operator types.
+async fn erase(stage: &Stage, vault: &Vault, gone: &[&Person]) {
+    let started = Instant::now();
+    for (person, way) in gone.iter().zip(["--order", "--customer", "--phone", "--email"]) {
+        let of = match way {
+            "--order" => person.order.to_string(),
+            "--customer" => person.customer.to_string(),
+            "--phone" => person.phone(),
+            _ => person.email(),
+        };
+        let receipt = stage.platform.run(&["erase", way, &of, "--yes"]).await;
+        stage.places.keep("an erasure's receipt", receipt.as_bytes());
+    }
+    let redactions = gone.iter().map(|person| shopify("customers/redact", json_bytes(&person.redaction())));
+    stage.send_all(redactions).await;
+    let done = async || {
+        for person in gone {
+            if !matches!(known(vault, person.order).await, Some((_, SubjectState::Erased { .. }))) {
+                return false;
+            }
+        }
+        vault.keys.unfinished_erasures().await.unwrap().is_empty()
+    };
+    testkit::wait_until(Duration::from_secs(600), done).await.unwrap();
+    stage.platform.folded().await;
+    println!("erased {} in {:?}", gone.len(), started.elapsed());
+}
+
+/// Somebody who was erased orders again: they are somebody new.
+async fn come_back(stage: &Stage, vault: &Vault, person: &Person, erased: &BTreeSet<SubjectId>) {
+    let mut body = person.order_body(person.order + 1_000_000, "2036-11-09T10:00:00+05:00");
+    body["created_at"] = json!("2036-11-09T10:00:00+05:00");
+    body["fulfillments"] = json!([]);
+    stage.send_all([shopify("orders/create", json_bytes(&body))].into_iter()).await;
+    let (subject, state) = known(vault, person.order + 1_000_000).await.unwrap();
+    assert!(state == SubjectState::Active && !erased.contains(&subject), "a new order begins somebody new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stands_in_clear_and_nobody_who_was_erased_opens_embedded() {
+    canaries(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stands_in_clear_and_nobody_who_was_erased_opens_with_servers() {
+    canaries(Kind::Servers).await;
+}

@@ -17,6 +17,7 @@ use commerce::{SubjectId, TenantId};
 use futures::StreamExt;
 use sample_shop::{Delivery, Endpoint, sign_shopify};
 use serde_json::{Value, json};
+use store::db::DbError;
 use store::keys::{IdentityHint, IdentityKind, SubjectState};
 
 use crate::backend::Kind;
@@ -196,6 +197,7 @@ impl Stage {
         }
     }
 
+    /// Every figure that finance sees, and the hash of all books.
     async fn books(&self) -> String {
         let mut books = self.platform.run(&["show", "books", "--json"]).await;
         for args in [
@@ -204,7 +206,28 @@ impl Stage {
         ] {
             books += &self.platform.run(args).await;
         }
+        let db = &self.platform.backend.db;
+        books += &processor::books_hash(db, false).await.unwrap().combined();
+        if self.platform.url().is_some() {
+            for view in store::finance::VIEWS {
+                let digest = format!("SELECT COALESCE(md5(string_agg(v::text, '|' ORDER BY v::text)), '') FROM finance.{view} v");
+                let rows = db.query(&digest, vec![]).await.unwrap();
+                books += &format!("\n{view} {}", rows[0].text(0).unwrap());
+            }
+        }
         books
+    }
+
+    /// Lets the role that the tests log in with read the finance views.
+    async fn read_views(&self) {
+        if self.platform.url().is_some() {
+            let sql = "INSERT INTO finance.finance_reader (role_name, tenant) VALUES (session_user::text, $1)";
+            let unit = self.platform.backend.db.run_tx("reader", move |tx| {
+                Box::pin(async move { tx.execute(sql, vec![TENANT.into()]).await })
+            });
+            let listed: Result<u64, DbError> = unit.await;
+            assert_eq!(listed.unwrap(), 1);
+        }
     }
 }
 
@@ -236,6 +259,7 @@ async fn canaries(kind: Kind) {
         stage.asked_for(person).await;
     }
     stage.exported().await;
+    stage.read_views().await;
     let (books, vault) = (stage.books().await, Vault::open(&stage.platform).await);
     assert!(books.contains("assets:cod-receivable:postex"), "the parcels are in the books");
     let mut subjects = Vec::new();

@@ -79,5 +79,5 @@ pub(crate) async fn invariant(platform: &Platform) -> Result<Invariant> {
     let problem = || format!("{figures}: it was restored from before them; run `daybook privacy reapply`");
     let finding = |_| Finding { place: "key store".to_owned(), problem: problem() };
     let findings = (forgotten > 0).then_some(()).map(finding).into_iter().collect();
-    Ok(Invariant { name: "erased people stay erased", figures, findings })
+    Ok(Invariant { name: "no erasure was forgotten", figures, findings })
 }

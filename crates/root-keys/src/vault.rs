@@ -145,7 +145,7 @@ fn by_transport(error: &anyhow::Error) -> Refusal {
     }
 }
 
-/// Vault's statuses, and what it says with a 400: its texts are fixed and quote nothing that was sent, and are only looked at here.
+/// Vault's statuses, and with a 400 what it says, which is looked at here and goes no further.
 fn by_status(status: u16, errors: &[String]) -> Refusal {
     let told = |part: &str| errors.iter().any(|error| error.contains(part));
     match status {
@@ -159,5 +159,34 @@ fn by_status(status: u16, errors: &[String]) -> Refusal {
         429 => Refusal::Throttled,
         472 | 473 | 501 | 503 => Refusal::Sealed,
         _ => Refusal::Garbage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_says_what_to_do() {
+        let told = |status, text: &str| by_status(status, &[text.to_owned()]);
+        assert_eq!(told(400, "encryption key not found"), Refusal::UnknownKey);
+        assert_eq!(told(400, "invalid ciphertext: unable to decrypt"), Refusal::NotOurs);
+        assert_eq!(told(400, "cipher: message authentication failed"), Refusal::NotOurs);
+        assert!(matches!(told(400, "version is disallowed by policy (too old)"), Refusal::KeyUnusable(_)));
+        assert!(matches!(told(400, "missing 'context' for key derivation"), Refusal::Unsuitable(_)));
+        assert!(matches!(told(403, "permission denied"), Refusal::Denied(_)));
+        assert_eq!(told(404, "no handler for route"), Refusal::UnknownKey);
+        assert_eq!(told(429, "rate limit quota exceeded"), Refusal::Throttled);
+        assert_eq!(told(503, "Vault is sealed"), Refusal::Sealed);
+        assert!(matches!(told(500, "internal error"), Refusal::Failed(_)));
+        assert_eq!(told(307, ""), Refusal::Garbage);
+    }
+
+    #[test]
+    fn a_token_is_one_word() {
+        assert_eq!(header(" hvs.abc\n"), Some("hvs.abc"));
+        for bad in ["", " \n", "a b", "a\nb", "ü"] {
+            assert_eq!(header(bad), None);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod keyring;
 mod restore;
+mod root_service;
 
 use std::path::Path;
 use std::time::Duration;

@@ -35,7 +35,9 @@ struct Examination<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings) -> Result<Answer> {
-    let mut checks = vec![folder(settings), root_key(settings), keyring(settings)];
+    let mut checks = vec![folder(settings), root_key(settings)];
+    checks.extend(root_key_service(settings).await);
+    checks.push(keyring(settings));
     if Platform::require(settings).is_err() {
         let next = "begin with `daybook tenant add NAME`, or name the right folder with --data";
         checks.push(Check::bad("platform", "there is none in this folder yet", next));
@@ -94,6 +96,15 @@ fn root_key(settings: &Settings) -> Check {
         }
         Ok(_) => Check::good(name, format!("{path}, for its owner only")).unless_copied(&settings.root_key, settings),
     }
+}
+
+/// Whether whoever seals the root key gives it back.
+async fn root_key_service(settings: &Settings) -> Option<Check> {
+    let (name, examined) = ("root key service", crate::keys::root::examined(settings).await?);
+    Some(match examined.ok {
+        true => Check::good(name, examined.found),
+        false => Check::bad(name, &examined.found, &examined.next),
+    })
 }
 
 /// The folder of the epoch keys, and each file in it.

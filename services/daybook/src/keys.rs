@@ -1,5 +1,7 @@
 //! `daybook keys`: the epochs that wrap everybody's keys, begun, moved to and destroyed.
 
+pub(crate) mod root;
+
 use anyhow::Result;
 use clap::Subcommand;
 use ledger::Timestamp;
@@ -18,6 +20,9 @@ pub(crate) enum Keys {
     Rotate,
     /// Go on with a rotation that was interrupted; also destroys for good, without asking, epochs that are due
     Rewrap,
+    /// The root key: who seals it, and moving it to somebody else
+    #[command(subcommand)]
+    Root(root::Root),
 }
 
 /// Everything about the epochs.
@@ -71,6 +76,7 @@ struct Rotated {
 pub(crate) async fn run(settings: &Settings, command: &Keys) -> Result<Answer> {
     Platform::require(settings)?;
     match command {
+        Keys::Root(command) => root::run(settings, command).await,
         Keys::Status => status(&open_keys_for_repair(settings).await?, now()).await,
         Keys::Rotate => {
             let keys = open_keys(settings).await?;

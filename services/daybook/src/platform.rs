@@ -7,7 +7,7 @@ use event_log::EventLog;
 use ledger::Timestamp;
 use secrecy::ExposeSecret;
 use store::db::{Db, Dialect, Durability};
-use store::keys::{KeyStore, Keyring, OpenKeysError, load_or_create_root};
+use store::keys::{KeyStore, Keyring, OpenKeysError};
 use store::schema::{books_migrations, keys_migrations};
 
 use crate::config::{Backend, Settings};
@@ -146,7 +146,7 @@ async fn keys_database(settings: &Settings) -> Result<(Db, Keyring)> {
     };
     let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
     refuse_lost_root(settings, &db).await?;
-    let root = load_or_create_root(&settings.root_key)?;
+    let root = root_keys::load_or_create(&settings.root_key, &settings.root_key_service).await?;
     Ok((db, Keyring::in_folder(root, &settings.keyring)))
 }
 

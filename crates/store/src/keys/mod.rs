@@ -65,7 +65,10 @@ pub use remains::Remains;
 pub use retention::{
     DueKeys, DueMonths, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass,
 };
-pub use root_file::{RootKeyError, load_or_create_root};
+pub use root_file::{
+    RootFileBeside, RootKeyError, has_root_file, left_beside_root_file, load_or_create_root, parse_root_file,
+    read_root_file,
+};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};
 pub use tombstones::Tombstone;

@@ -56,6 +56,9 @@ pub(crate) struct Flags {
     /// Root key file [default: DATA/root.key]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) root_key: Option<String>,
+    /// Who seals the root key: `file` (nobody), `aws-kms:` and a key's ARN or alias/NAME, `vault:` and MOUNT/KEY of its transit engine [default: file]
+    #[arg(long, global = true, value_name = "SERVICE", hide_short_help = true)]
+    pub(crate) root_key_service: Option<String>,
     /// Folder of the epoch keys, which no backup may contain [default: `epochs` beside the root key]
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(crate) keyring: Option<String>,
@@ -83,7 +86,7 @@ pub(crate) struct Flags {
 }
 
 /// What every setting is: its name and whether it is a number.
-const KEYS: [(&str, bool); 18] = [
+const KEYS: [(&str, bool); 19] = [
     ("data", false),
     ("listen", false),
     ("kafka", false),
@@ -94,6 +97,7 @@ const KEYS: [(&str, bool); 18] = [
     ("partitions", true),
     ("replication", true),
     ("root_key", false),
+    ("root_key_service", false),
     ("keyring", false),
     ("epoch_hours", true),
     ("backup_days", true),
@@ -158,6 +162,7 @@ fn defaults() -> Layer {
         ("listen", "127.0.0.1:8377"),
         ("postgres_schema", "daybook"),
         ("kafka_topic_prefix", ""),
+        ("root_key_service", "file"),
         ("log", DEFAULT_LOG),
         ("log_format", "text"),
     ];
@@ -221,6 +226,7 @@ impl Flags {
             "partitions" => &self.partitions,
             "replication" => &self.replication,
             "root_key" => &self.root_key,
+            "root_key_service" => &self.root_key_service,
             "keyring" => &self.keyring,
             "epoch_hours" => &self.epoch_hours,
             "backup_days" => &self.backup_days,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use event_log::KafkaConfig;
 use figment::Figment;
 use figment::error::Kind;
+use root_keys::RootKeyService;
 use secrecy::SecretString;
 use serde::Deserialize;
 use store::keys::Schedule;
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) backend: Backend,
     /// The root key's file.
     pub(crate) root_key: PathBuf,
+    /// Who seals what is in that file.
+    pub(crate) root_key_service: RootKeyService,
     /// The folder of the epoch keys.
     pub(crate) keyring: PathBuf,
     /// How long key epochs last, and how long a backup of the key store is kept.
@@ -87,6 +90,7 @@ struct Raw {
     partitions: Option<u32>,
     replication: i16,
     root_key: Option<PathBuf>,
+    root_key_service: String,
     keyring: Option<PathBuf>,
     epoch_hours: u32,
     backup_days: u32,
@@ -125,6 +129,7 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
         log_format: log_format(layers, &raw.log_format)?,
         shown: names().map(|key| shown(layers, key, &raw, &backend)).collect(),
         root_key: root_key(&raw),
+        root_key_service: root_key_service(layers, &raw.root_key_service)?,
         keyring: keyring(&raw),
         schedule: Schedule {
             epoch: Duration::from_secs(3_600 * u64::from(raw.epoch_hours)),
@@ -141,6 +146,11 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
 
 fn root_key(raw: &Raw) -> PathBuf {
     raw.root_key.clone().unwrap_or_else(|| raw.data.join("root.key"))
+}
+
+fn root_key_service(layers: &Figment, text: &str) -> Result<RootKeyService, ConfigError> {
+    let fix = "use `file`, `aws-kms:` and a key's ARN or alias/NAME, or `vault:` and MOUNT/KEY";
+    text.trim().parse().map_err(|_| refused(layers, "root_key_service", "is no root key service", fix))
 }
 
 fn keyring(raw: &Raw) -> PathBuf {
@@ -237,6 +247,7 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         },
         "replication" => raw.replication.to_string(),
         "root_key" => root_key(raw).display().to_string(),
+        "root_key_service" => raw.root_key_service.clone(),
         "keyring" => keyring(raw).display().to_string(),
         "epoch_hours" => raw.epoch_hours.to_string(),
         "backup_days" => raw.backup_days.to_string(),
@@ -263,11 +274,12 @@ fn masked(url: &str) -> String {
 }
 
 impl Settings {
-    /// The same with another folder and a free port: what a demo uses. The keys go along.
+    /// The same with another folder and a free port: what a demo uses. The keys go along, and no service is asked for them.
     pub(crate) fn moved_to(&self, data: &Path) -> Settings {
         Settings {
             data: data.to_owned(),
             root_key: data.join("root.key"),
+            root_key_service: RootKeyService::File,
             keyring: data.join("epochs"),
             listen: SocketAddr::new(self.listen.ip(), 0),
             ..self.clone()

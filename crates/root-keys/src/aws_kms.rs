@@ -49,6 +49,12 @@ pub(crate) async fn open(key: &str, ciphertext: &str) -> Result<Zeroizing<String
 }
 
 async fn client(key: &str) -> Result<Client, Refusal> {
+    // The library panics without any, also where it is to speak in clear.
+    if rustls_native_certs::load_native_certs().certs.is_empty() {
+        return Err(Refusal::Setting(
+            "no TLS certificates are to be found here: install the system's, or name them by SSL_CERT_FILE",
+        ));
+    }
     let limits = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(4))
@@ -61,7 +67,7 @@ async fn client(key: &str) -> Result<Client, Refusal> {
         )
         .load()
         .await;
-    if config.region().is_none() {
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(Refusal::Setting("no AWS region is known: set AWS_REGION, or name the key by its ARN"));
     }
     let named = std::env::var("AWS_ENDPOINT_URL_KMS").ok().filter(|text| !text.is_empty());

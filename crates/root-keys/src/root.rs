@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
 use store::keys::{
@@ -175,8 +176,10 @@ async fn seal(service: &RootKeyService, clear: &str) -> Result<Option<SealedRoot
 /// whole requests and answers, and the key is in one of them.
 async fn ask<T>(
     service: &RootKeyService,
-    answer: impl Future<Output = Result<T, Refusal>>,
+    answer: impl Future<Output = Result<T, Refusal>> + Send,
 ) -> Result<T, OpenRootError> {
+    // On the heap, because the libraries' futures are nested so deeply that the compiler gives up on whoever waits for one.
+    let answer: Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + '_>> = Box::pin(answer);
     let quiet = answer.with_subscriber(NoSubscriber::default());
     let answer = tokio::time::timeout(PATIENCE, quiet).await.unwrap_or(Err(Refusal::TimedOut));
     answer.map_err(|refusal| OpenRootError::Service { service: service.clone(), refusal })

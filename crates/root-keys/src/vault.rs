@@ -31,41 +31,58 @@ const NO_TOKEN: &str =
     "there is no Vault token: set VAULT_TOKEN, or put it into ~/.vault-token or the file that VAULT_TOKEN_FILE names";
 const BAD_CACERT: &str = "VAULT_CACERT does not name a readable file of certificates";
 
+/// What the engine is asked for.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// To encrypt this, in base64.
+    Encrypt(&'a str),
+    /// To decrypt this, in Vault's own form.
+    Decrypt(&'a str),
+}
+
 /// Seals; answers the ciphertext in Vault's own form, `vault:vN:…`.
 pub(crate) async fn seal(mount: &str, key: &str, text: &str) -> Result<String, Refusal> {
-    let (client, plain) = (client()?, Zeroizing::new(BASE64_STANDARD.encode(text)));
-    let answer = again(async || {
-        let mut request = EncryptDataRequest::builder();
-        request.associated_data(BASE64_STANDARD.encode(PURPOSE));
-        data::encrypt(&client, mount, key, &plain, Some(&mut request)).await
-    });
-    let sealed = answer.await?.ciphertext;
+    let plain = Zeroizing::new(BASE64_STANDARD.encode(text));
+    let sealed = again(mount, key, Asked::Encrypt(&plain)).await?;
     let usable = sealed.starts_with("vault:v") && !sealed.contains(char::is_whitespace);
     if usable { Ok(sealed) } else { Err(Refusal::Garbage) }
 }
 
 /// Opens what that key sealed, in any of its versions that Vault still has.
 pub(crate) async fn open(mount: &str, key: &str, ciphertext: &str) -> Result<Zeroizing<String>, Refusal> {
-    let client = client()?;
-    let answer = again(async || {
-        let mut request = DecryptDataRequest::builder();
-        request.associated_data(BASE64_STANDARD.encode(PURPOSE));
-        data::decrypt(&client, mount, key, ciphertext, Some(&mut request)).await
-    });
-    let plain = Zeroizing::new(answer.await?.plaintext);
+    let plain = Zeroizing::new(again(mount, key, Asked::Decrypt(ciphertext)).await?);
     let bytes = BASE64_STANDARD.decode(plain.as_bytes()).map_err(|_| Refusal::Garbage)?;
     String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| Refusal::Garbage)
 }
 
 /// Asks once more after each wait, as long as that may help.
-async fn again<T>(ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, Refusal> {
-    for wait in WAITS {
-        match ask().await.map_err(|error| refused(&error)) {
-            Err(Refusal::Throttled | Refusal::Failed(_) | Refusal::Unreachable) => tokio::time::sleep(wait).await,
-            answer => return answer,
+async fn again(mount: &str, key: &str, asked: Asked<'_>) -> Result<String, Refusal> {
+    let (client, mut waits) = (client()?, WAITS.into_iter());
+    loop {
+        let refusal = match once(&client, mount, key, asked).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => refused(&error),
+        };
+        let helps = matches!(refusal, Refusal::Throttled | Refusal::Failed(_) | Refusal::Unreachable);
+        let wait = waits.next().filter(|_| helps).ok_or(refusal)?;
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn once(client: &VaultClient, mount: &str, key: &str, asked: Asked<'_>) -> Result<String, ClientError> {
+    let purpose = BASE64_STANDARD.encode(PURPOSE);
+    match asked {
+        Asked::Encrypt(plain) => {
+            let mut request = EncryptDataRequest::builder();
+            request.associated_data(purpose);
+            Ok(data::encrypt(client, mount, key, plain, Some(&mut request)).await?.ciphertext)
+        }
+        Asked::Decrypt(ciphertext) => {
+            let mut request = DecryptDataRequest::builder();
+            request.associated_data(purpose);
+            Ok(data::decrypt(client, mount, key, ciphertext, Some(&mut request)).await?.plaintext)
         }
     }
-    ask().await.map_err(|error| refused(&error))
 }
 
 fn client() -> Result<VaultClient, Refusal> {

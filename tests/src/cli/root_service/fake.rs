@@ -5,8 +5,8 @@ use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -119,14 +119,14 @@ impl Script {
     pub(super) fn seal(&self, name: &str, purpose: &[u8], plain: &[u8]) -> Vec<u8> {
         self.sealed.lock().unwrap().push(plain.to_vec());
         let nonce: [u8; 12] = rand::random();
-        let sealed = cipher(name).encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: purpose }).unwrap();
+        let sealed = cipher(name).encrypt(&nonce.into(), Payload { msg: plain, aad: purpose }).unwrap();
         [&nonce[..], &sealed].concat()
     }
 
     pub(super) fn open(&self, name: &str, purpose: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_at_checked(12)?;
         let nonce: [u8; 12] = nonce.try_into().ok()?;
-        cipher(name).decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: purpose }).ok()
+        cipher(name).decrypt(&nonce.into(), Payload { msg: sealed, aad: purpose }).ok()
     }
 }
 

@@ -124,12 +124,50 @@ pub(crate) async fn reach(
 }
 
 /// When the last input of that time is over that an earlier version sealed with all others of its month.
-pub(crate) fn older_until(received_at: Timestamp, days: RetentionDays) -> Timestamp {
+fn older_until(received_at: Timestamp, days: RetentionDays) -> Timestamp {
     const DAY: i64 = 86_400_000_000;
     let day = received_at.0.div_euclid(DAY);
     let at = |day: i64| Timestamp(day.saturating_mul(DAY));
     let next = (day..=day.saturating_add(31)).find(|day| Month::of(at(*day)) > Month::of(received_at));
     at(next.unwrap_or(day).saturating_add(i64::from(days.get())))
+}
+
+/// What waits of a tenant that earlier versions took in, and sealed together by months.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Older {
+    /// How many inputs, each of which may name anybody.
+    pub inputs: u64,
+    /// When the last of them is over.
+    pub until: Option<Timestamp>,
+}
+
+/// Counts what waits of a tenant that no erasure of one person reaches.
+pub async fn older(keys: &KeyStore, db: &Db, tenant: &TenantId) -> Result<Older, CountError> {
+    let waiting = books::quarantined_by_subject(db, tenant).await?;
+    let own = keys.inputs_among(tenant, &waiting.iter().map(|(subject, ..)| *subject).collect()).await?;
+    let limit = quarantine_limit(keys, tenant).await?;
+    let mut older = Older::default();
+    for (_, inputs, last) in waiting.into_iter().filter(|(subject, ..)| !own.contains(subject)) {
+        older.inputs += inputs;
+        older.until = older.until.max(limit.map(|days| older_until(last, days)));
+    }
+    Ok(older)
+}
+
+/// Why what waits could not be counted.
+#[derive(Debug, thiserror::Error)]
+pub enum CountError {
+    /// The key store did not answer.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// The read models did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+async fn quarantine_limit(keys: &KeyStore, tenant: &TenantId) -> Result<Option<RetentionDays>, KeyStoreError> {
+    let limits = keys.retention(tenant).await?;
+    Ok(limits.into_iter().find(|limit| limit.class == RetentionClass::Quarantine).map(|limit| limit.days))
 }
 
 /// What waits: the list, and then what lies on the log behind it.
@@ -361,9 +399,8 @@ impl Search<'_> {
     }
 
     async fn older(&self, row: &QuarantineRow) -> Result<Reached, EraseError> {
-        let limits = self.stores.keys.retention(self.tenant).await.map_err(of_keys)?;
-        let limit = limits.into_iter().find(|limit| limit.class == RetentionClass::Quarantine);
-        let until = limit.map(|limit| older_until(row.received_at, limit.days));
+        let limit = quarantine_limit(self.stores.keys, self.tenant).await.map_err(of_keys)?;
+        let until = limit.map(|days| older_until(row.received_at, days));
         Ok(Reached { older: 1, older_until: until, ..Reached::default() })
     }
 }

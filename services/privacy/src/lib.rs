@@ -19,7 +19,7 @@ mod traces;
 mod watch;
 
 pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
-pub use inputs::{InputsError, Reached};
+pub use inputs::{CountError, InputsError, Older, Reached, older};
 pub use watch::Watch;
 
 use std::collections::BTreeMap;

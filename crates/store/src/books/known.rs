@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use commerce::{OrderId, SubjectId, TenantId};
+use ledger::Timestamp;
 use uuid::Uuid;
 
 use super::people::person_row;
 use super::quarantine::quarantine_row;
 use super::tables::{ORDER_VIEW, PERSON};
-use super::{PersonRow, QuarantineRow};
+use super::{PersonRow, QuarantineRow, corrupt};
 use crate::db::{Db, DbError, Keys, Row};
 
 /// Everything sealed that is held about these subjects: a bulk statement.
@@ -64,4 +65,14 @@ pub async fn quarantined_after(
                WHERE tenant = $1 AND event > $2 ORDER BY event LIMIT $3";
     let after = after.map(|event| event.to_string()).unwrap_or_default();
     db.query(sql, vec![tenant.as_str().into(), after.into(), most.into()]).await?.iter().map(quarantine_row).collect()
+}
+
+/// Under whose keys a tenant's quarantined payloads are sealed, how many each, and when the last of them arrived.
+pub async fn quarantined_by_subject(db: &Db, tenant: &TenantId) -> Result<Vec<(SubjectId, u64, Timestamp)>, DbError> {
+    let sql = "SELECT subject, COUNT(*), MAX(received_at) FROM quarantine WHERE tenant = $1 GROUP BY subject";
+    let read = |row: &Row| {
+        let subject = row.text(0)?.parse().map(SubjectId).map_err(|_| corrupt("quarantine.subject"))?;
+        Ok((subject, row.int(1)?.unsigned_abs(), Timestamp(row.int(2)?)))
+    };
+    db.query(sql, vec![tenant.as_str().into()]).await?.iter().map(read).collect()
 }

@@ -3,6 +3,7 @@
 //! not bring them back. And nobody's name, phone or e-mail stands in clear in any byte that was ever stored or printed.
 
 mod certificate;
+mod inputs;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

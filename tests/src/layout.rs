@@ -18,7 +18,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("testkit", &[]),
     ("audit", &["ledger", "events"]),
     ("processor", &["ledger", "commerce", "events", "event-log", "store"]),
-    ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "audit"]),
+    ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit"]),
     ("ingest", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors"]),
     ("api", &["ledger", "commerce", "subject-keys", "events", "store"]),
     (

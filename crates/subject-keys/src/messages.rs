@@ -19,7 +19,7 @@
 //! | key | encrypts | in one process |
 //! | --- | --- | --- |
 //! | subject | the boxes of one person and month | hundreds, rarely thousands |
-//! | subject, of a tenant's quarantine | what nobody understood in one month | 2²⁶ are 25 a second all month long |
+//! | subject, of an input that nobody understood | that one body, as often as it is sent again | a few |
 //! | page | about a thousand subject keys | as many, and as often again as a transaction is repeated |
 //! | index page | about a hundred identities of one tenant | as many, and as often again as a transaction is repeated |
 //! | epoch | pages, index pages and tenants' index keys | a few for a hundred people, one for a tenant |

@@ -44,8 +44,16 @@ pub(crate) struct Receipt {
     erased_details: usize,
     /// Whether the read models show it already.
     pub(crate) shown_as_erased: bool,
-    /// Inputs in quarantine, which may name the person and are sealed for nobody in particular.
+    /// Inputs in quarantine that named the person, and are destroyed with them now.
+    quarantined_destroyed: u64,
+    /// Inputs in quarantine that name the person and are held.
+    quarantined_held: u64,
+    /// Inputs in quarantine.
     quarantined: u64,
+    /// Those of them that may name anybody, because an earlier version sealed them by months.
+    quarantined_older: u64,
+    /// When the last of these is destroyed.
+    quarantined_older_until: Option<String>,
 }
 
 /// Runs the command.
@@ -68,7 +76,8 @@ pub(crate) async fn erase(
     subject: SubjectId,
     reason: ErasureReason,
 ) -> Result<Receipt> {
-    let receipt = privacy::erase(&platform.keys, &platform.log, &row.tenant, subject, reason, now()).await?;
+    let (keys, log, db) = (&platform.keys, &platform.log, &platform.db);
+    let receipt = privacy::erase(keys, log, db, &row.tenant, subject, reason, now()).await?;
     // A processor elsewhere may fold at the same time; each batch counts once, whoever writes it.
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
     let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
@@ -78,6 +87,7 @@ pub(crate) async fn erase(
         told => Some(told?),
     };
     let copies_overdue = matches!(copies, Some(Copies::Overdue(_)));
+    let older = privacy::older(keys, db, &row.tenant).await?;
     let (copies_gone, copies_are_gone) = match copies {
         None => (None, false),
         Some(Copies::GoneSince(at)) => (Some(at.to_string()), true),
@@ -94,7 +104,11 @@ pub(crate) async fn erase(
         copies_overdue,
         erased_details: held.len(),
         shown_as_erased: folded && held.iter().all(|person| person.sealed.is_none()),
+        quarantined_destroyed: receipt.inputs.destroyed,
+        quarantined_held: receipt.inputs.held,
         quarantined: books::count_quarantined(&platform.db, &row.tenant).await?.unsigned_abs(),
+        quarantined_older: older.inputs,
+        quarantined_older_until: older.until.map(|at| at.to_string()),
     })
 }
 
@@ -167,13 +181,7 @@ pub(crate) fn text(receipt: &Receipt) -> String {
     } else {
         "the read models do not show it yet: they will once the processor has caught up (`daybook lag`)".to_owned()
     };
-    let quarantined = match receipt.quarantined {
-        0 => String::new(),
-        waiting => format!(
-            "  in quarantine    {} may name the person too, sealed for nobody in particular: `daybook quarantine list`\n",
-            plural(waiting, "input", "inputs")
-        ),
-    };
+    let quarantined = quarantined(receipt);
     format!(
         "{}{before}\n  subject          {}\n  reason           {}\n  unreadable       since {}: all keys of the subject are \
          destroyed\n  backups          {}\n  index            from then on such a copy cannot be tried for the phone number and e-mail address either, unless a version of daybook made it that had no index pages\n  read models      {shown}\n  parcels          of those \
@@ -186,6 +194,24 @@ pub(crate) fn text(receipt: &Receipt) -> String {
         receipt.unreadable_since,
         copies(receipt),
     )
+}
+
+/// What became of input that nobody understood; nothing if there is nothing to say.
+fn quarantined(receipt: &Receipt) -> String {
+    let mut lines = String::new();
+    let mut line = |inputs: u64, what: &str| {
+        if inputs > 0 {
+            lines += &format!("  in quarantine    {} {what}\n", plural(inputs, "input", "inputs"));
+        }
+    };
+    line(receipt.quarantined_destroyed, "named the person, with keys of their own, which are destroyed too");
+    line(receipt.quarantined_held, "held by `daybook privacy hold` that name the person: destroyed when the hold ends");
+    if let Some(until) = &receipt.quarantined_older_until {
+        let older =
+            format!("from before this version may name the person too, and cannot go alone: destroyed by {until}");
+        line(receipt.quarantined_older, &older);
+    }
+    lines
 }
 
 /// What an old backup is worth, said plainly.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Quarantine, QuarantineRedrive, QuarantineShow};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, bar_of_items, plural};
-use crate::platform::Platform;
+use crate::platform::{Platform, now};
 use crate::tenant;
 
 /// An entry without its content.
@@ -131,6 +131,8 @@ async fn redrive(settings: &Settings, asked: &QuarantineRedrive) -> Result<Answe
     bar.finish_and_clear();
     shutdown.cancel();
     ingest.drained().await;
+    // What was read needs its own key no more, which is on record: `daybook up` would go on with it, and so does this.
+    privacy::resume(&platform.keys, &platform.log, &platform.db, now()).await?;
     // The list is a fold of the log, which says by now what has left it.
     processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db).await?;
     Ok(Answer::new(&outcome, outcome.text()))

@@ -5,11 +5,13 @@ use connectors::NotUnderstood;
 use events::Source;
 use store::books::QuarantineRow;
 use store::db::DbError;
-use store::keys::{AccessBy, Actor, BoxRef, Field, OpenBoxError, Purpose, Shown};
+use store::keys::{
+    AccessBy, Actor, BoxRef, EraseSubjectError, ErasureReason, Field, KeyStoreError, OpenBoxError, Purpose, Shown,
+};
 use subject_keys::Opened;
 use uuid::Uuid;
 
-use crate::seal::{QUARANTINE, Unsealed};
+use crate::seal::{QUARANTINE, Unsealed, input_hint};
 use crate::{AcceptError, Accepted, Ingest, reading};
 
 /// What became of a quarantined body.
@@ -36,6 +38,12 @@ pub enum RedriveError {
     /// The box did not open.
     #[error(transparent)]
     Box(#[from] OpenBoxError),
+    /// The key store did not answer when the input's own key was to be given up.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// That the input's own key is to be destroyed was not recorded.
+    #[error(transparent)]
+    GiveUp(#[from] EraseSubjectError),
     /// The facts, or the notice behind them, did not reach the log.
     #[error(transparent)]
     Accept(#[from] AcceptError),
@@ -44,14 +52,19 @@ pub enum RedriveError {
 impl Ingest {
     /// Opens a quarantined body, reads it through the connector of its origin and topic, and appends its facts. What has no
     /// date of its own is dated by when the body arrived. Then the log is told that the input has left the quarantine: only
-    /// once it has the facts, for they lie in other topics, and a notice without its facts would lose the input.
+    /// once it has the facts, for they lie in other topics, and a notice without its facts would lose the input. The input's own
+    /// key is destroyed by whoever next finishes erasures (`privacy::resume`).
     pub async fn redrive(&self, row: &QuarantineRow) -> Result<Redriven, RedriveError> {
         let origin: Source = row.origin.parse().map_err(|_| RedriveError::UnknownOrigin)?;
         let tenant = self.shared.tenants.find(&row.tenant).await?.ok_or(RedriveError::UnknownOrigin)?;
         let redriven = match self.opened(row).await? {
             Opened::Erased => Redriven::Erased,
             Opened::Clear(body) => match reading::read(&tenant, &origin, &row.topic, row.received_at, &body) {
-                Ok(drafts) => Redriven::Accepted(self.accept_drafts(&row.tenant, &origin, drafts).await?),
+                Ok(drafts) => {
+                    let accepted = self.accept_drafts(&row.tenant, &origin, drafts).await?;
+                    self.is_over(row).await?;
+                    Redriven::Accepted(accepted)
+                }
                 Err(problem) => return Ok(Redriven::StillNotUnderstood(problem)),
             },
         };
@@ -59,6 +72,18 @@ impl Ingest {
         let place = self.shared.limits.wait().await;
         self.commit(vec![notice], place).await?;
         Ok(redriven)
+    }
+
+    /// What was read is sealed under the keys of those whom it names, and the body is needed no more. That its key is to go is
+    /// recorded before the list loses it, because the erasure of somebody whom it names looks for what is listed. Only its own
+    /// key: earlier versions sealed the inputs of a month together.
+    async fn is_over(&self, row: &QuarantineRow) -> Result<(), RedriveError> {
+        let own = self.shared.keys.find_subject(&row.tenant, &[input_hint(row.event)]).await?;
+        if own.is_some_and(|(subject, _)| subject == row.subject) {
+            let now = (self.shared.config.clock)();
+            self.shared.keys.request_erasure(&row.tenant, row.subject, ErasureReason::Retention, now).await?;
+        }
+        Ok(())
     }
 
     async fn opened(&self, row: &QuarantineRow) -> Result<Opened, OpenBoxError> {

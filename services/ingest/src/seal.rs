@@ -73,7 +73,7 @@ impl Unsealed {
             Content::Fact { fact, people, .. } => {
                 people.iter().map(|person| person_ref(&self.tenant, fact, person)).collect()
             }
-            Content::NotUnderstood { input, .. } => vec![keeper(&self.tenant, input.received_at)],
+            Content::NotUnderstood { input, .. } => vec![nobody_yet(&self.tenant, self.id, input.received_at)],
             Content::Redriven(_) => Vec::new(),
         }
     }
@@ -132,11 +132,12 @@ fn person_ref(tenant: &TenantId, fact: &Fact, person: &Person) -> PersonRef {
     }
 }
 
-/// Bodies that were not understood are sealed for nobody in particular: one subject a tenant and month, erased as one.
-fn keeper(tenant: &TenantId, received_at: Timestamp) -> PersonRef {
-    let month = Month::of(received_at);
-    let identities = vec![hint(IdentityKind::Quarantine, month.as_str().to_owned())];
-    PersonRef { tenant: tenant.clone(), identities, month, at: received_at }
+/// Whom a body names that was not understood nobody knows yet, so each is a subject of its own: what becomes of one touches no
+/// other. The same body again is the same event, and so the same subject; erased, it stays so. Of another topic it is another
+/// event, since each may be read on its own.
+fn nobody_yet(tenant: &TenantId, event: Uuid, received_at: Timestamp) -> PersonRef {
+    let identities = vec![input_hint(event)];
+    PersonRef { tenant: tenant.clone(), identities, month: Month::of(received_at), at: received_at }
 }
 
 /// By what the person is known, strongest first.
@@ -156,6 +157,11 @@ pub(crate) fn hints(person: &Person) -> Vec<IdentityHint> {
 /// Whoever placed this order.
 pub(crate) fn order_hint(order: OrderId) -> IdentityHint {
     hint(IdentityKind::Order, order.to_string())
+}
+
+/// The input that this event keeps.
+pub(crate) fn input_hint(event: Uuid) -> IdentityHint {
+    hint(IdentityKind::Input, event.to_string())
 }
 
 fn hint(kind: IdentityKind, value: String) -> IdentityHint {

@@ -8,9 +8,10 @@ use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{Copies, Erasure, KeyStore, KeyStoreError, Remains, Stage};
+use store::keys::{Copies, Erasure, ErasureReason, KeyStore, KeyStoreError, Remains, Stage};
 
 use crate::epochs::{CopiesError, copies};
+use crate::inputs::{CountError, Older, older};
 
 /// What a certificate claims, and what it does not.
 const WORDS: &str = "Cryptographically erased: every key under which this person's details were sealed here is destroyed, and no \
@@ -34,8 +35,19 @@ pub struct Found {
     pub sealed: usize,
     /// Times somebody was shown them in clear, as far as the access log goes back.
     pub seen_in_clear: usize,
-    /// The merchant's inputs in quarantine, which may name anybody.
+    /// The merchant's inputs in quarantine.
     pub quarantined: u64,
+    /// Those of them that are not sealed under a key of their own, and may name anybody.
+    pub older: Older,
+}
+
+impl From<CountError> for CertificateError {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Keys(error) => CertificateError::Keys(error),
+            CountError::Db(error) => CertificateError::Db(error),
+        }
+    }
 }
 
 /// Why nothing can be certified.
@@ -76,6 +88,7 @@ pub async fn look(
         sealed: people.iter().filter(|person| person.sealed.is_some()).count(),
         seen_in_clear: keys.accesses_of(tenant, subject).await?.iter().filter(in_clear).count(),
         quarantined: books::count_quarantined(db, tenant).await?.unsigned_abs(),
+        older: older(keys, db, tenant).await?,
     })
 }
 
@@ -127,12 +140,11 @@ fn places(found: &Found) -> Vec<Place> {
     let emptied = format!("{} emptied, none left; a rebuild does not bring them back", found.details);
     let seen =
         format!("{} openings in clear on record; what was written down then is out of reach", found.seen_in_clear);
-    let waiting =
-        format!("{} inputs wait now; until each is redriven or purged it may name anybody", found.quarantined);
+    let inputs_open = until.clone().max(found.older.until.map(|at| at.to_string()));
     vec![
         place("event log", "sealed details", text("kept; no key opens them"), until.as_ref()),
         place("read models", "sealed details", emptied, until.as_ref()),
-        place("quarantine", "whole inputs that were not understood, sealed for nobody in particular", waiting, None),
+        place("quarantine", "whole inputs that were not understood", quarantine(found), inputs_open.as_ref()),
         place(
             "key store: keys",
             "the person's keys, wrapped",
@@ -160,6 +172,26 @@ fn places(found: &Found) -> Vec<Place> {
         place("access log", "who looked, under the random id", text("kept until it is purged"), None),
         place("ledger", "amounts, under the random id", text("kept: the law requires it"), None),
     ]
+}
+
+/// What became of input that named them. Whoever is erased because their time is over keeps what came since, which has a time of its
+/// own; what earlier versions took in cannot go alone.
+fn quarantine(found: &Found) -> String {
+    let named = match found.erasure.reason {
+        ErasureReason::Person | ErasureReason::Shop => {
+            "inputs in which their phone, e-mail address or numbers were found"
+        }
+        ErasureReason::Retention => "inputs of their time in which their phone, e-mail address or numbers were found",
+    };
+    let Older { inputs, until } = found.older;
+    let older = match until {
+        Some(until) if inputs > 0 => format!(
+            ", {inputs} of them sealed by months under a version from before each had a key of its own: one that names the person is \
+             gone by {until}"
+        ),
+        Some(_) | None => String::new(),
+    };
+    format!("{named} are destroyed; {} inputs wait now{older}", found.quarantined)
 }
 
 fn fenced() -> String {
@@ -240,7 +272,6 @@ fn kept_promise(stated: &CopiesOpen, found: Option<Copies>, now: Timestamp) -> (
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::keys::ErasureReason;
 
     const DAY: i64 = 86_400_000_000;
 
@@ -266,6 +297,7 @@ mod tests {
             sealed: 0,
             seen_in_clear: 2,
             quarantined: 1,
+            older: Older::default(),
         }
     }
 
@@ -346,7 +378,12 @@ mod tests {
             let places = statement(found, day(2)).unwrap().places;
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
-        assert_eq!(dated(&found()), (14, 6));
-        assert_eq!(dated(&Found { copies: Some(Copies::GoneSince(day(32))), ..found() }), (14, 0));
+        // Keys of inputs that named them are in the same copies as theirs.
+        assert_eq!(dated(&found()), (14, 7));
+        let gone = Found { copies: Some(Copies::GoneSince(day(32))), ..found() };
+        assert_eq!(dated(&gone), (14, 0));
+        let older = Older { inputs: 1, until: Some(day(40)) };
+        assert_eq!(dated(&Found { older, ..gone.clone() }), (14, 1));
+        assert!(quarantine(&Found { older, ..gone }).ends_with(&format!("gone by {}", day(40))));
     }
 }

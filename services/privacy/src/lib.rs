@@ -3,6 +3,7 @@
 //! The steps of an erasure, each durable before the next:
 //!
 //! 1. the request is recorded in the key store: from here on it happens;
+//!    - unless something holds them, what waits in quarantine and names them is destroyed ([`inputs`]), while it can be told;
 //! 2. the keys are destroyed and the subject becomes a tombstone, in one transaction;
 //! 3. `SubjectErased` is appended to the privacy topic, from which every read model learns it;
 //! 4. the request is marked as announced.
@@ -12,12 +13,16 @@
 
 pub mod certificate;
 mod epochs;
+mod inputs;
 pub mod retention;
+mod traces;
 mod watch;
 
 pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
+pub use inputs::{CountError, InputsError, Older, Reached, older};
 pub use watch::Watch;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,8 +32,13 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, ErasureReason, KeyStore, KeyStoreError, Moved, PASS_WITHIN};
+use store::keys::{
+    EraseSubjectError, Erased, Erasure, ErasureReason, KeyStore, KeyStoreError, Moved, PASS_WITHIN, RetentionClass,
+    Stage,
+};
 use tokio_util::sync::CancellationToken;
+
+use inputs::{Stores, Wish};
 
 /// What [`run`] works on.
 #[derive(Clone)]
@@ -52,6 +62,8 @@ pub struct Receipt {
     pub subject: SubjectId,
     /// Since when their data is unreadable, and whether that happened only now.
     pub erased: Erased,
+    /// What was done now about input in quarantine that names them.
+    pub inputs: Reached,
 }
 
 /// Why an erasure is not finished. Unless nobody is known by that id, it is on record and [`resume`] finishes it.
@@ -60,6 +72,9 @@ pub enum EraseError {
     /// The keys could not be destroyed, or it could not be recorded.
     #[error(transparent)]
     Keys(#[from] EraseSubjectError),
+    /// Whether input in quarantine names them could not be told, so nothing is destroyed yet.
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
     /// The keys are destroyed; the log could not be told.
     #[error("the keys are destroyed, but the log did not take the news: {0}")]
     Announce(#[from] AppendError),
@@ -85,26 +100,43 @@ pub enum ResumeError {
 pub async fn erase(
     keys: &KeyStore,
     log: &EventLog,
+    db: &Db,
     tenant: &TenantId,
     subject: SubjectId,
     reason: ErasureReason,
     now: Timestamp,
 ) -> Result<Receipt, EraseError> {
     keys.request_erasure(tenant, subject, reason, now).await?;
-    finish(keys, log, tenant, subject, now).await
+    let due = keys.erasure_is_due(tenant, subject, now).await.map_err(inputs::of_keys)?;
+    let wishes = due.then(|| Wish { subject, reason, first_kept: None });
+    let wishes: Vec<Wish> = wishes.into_iter().collect();
+    let inputs = inputs::reach(Stores { keys, log, db }, tenant, &wishes, now).await?;
+    Ok(Receipt { inputs, ..finish(keys, log, tenant, subject, now).await? })
 }
 
 /// Finishes what was begun before a crash, while something was unavailable or under a hold that has ended; gives how many
 /// erasures that were. One that fails does not keep the others waiting.
-pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<usize, ResumeError> {
+pub async fn resume(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) -> Result<usize, ResumeError> {
     let mut finished = 0;
     let mut failures = Vec::new();
+    let mut due: BTreeMap<TenantId, Vec<Erasure>> = BTreeMap::new();
     for erasure in keys.due_erasures(now).await? {
-        match finish(keys, log, &erasure.tenant, erasure.subject, now).await {
-            Ok(_) => finished += 1,
-            // They have ordered since, or somebody has just held them.
-            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
-            Err(error) => failures.push(error),
+        due.entry(erasure.tenant.clone()).or_default().push(erasure);
+    }
+    for (tenant, mut erasures) in due {
+        let wishes = wishes_of(keys, &tenant, &erasures, now).await?;
+        if let Err(error) = inputs::reach(Stores { keys, log, db }, &tenant, &wishes, now).await {
+            failures.push(error);
+            // What was destroyed before can be announced all the same.
+            erasures.retain(|erasure| erasure.stage != Stage::Requested);
+        }
+        for erasure in erasures {
+            match finish(keys, log, &tenant, erasure.subject, now).await {
+                Ok(_) => finished += 1,
+                // They have ordered since, or somebody has just held them.
+                Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+                Err(error) => failures.push(error),
+            }
         }
     }
     let failed = failures.len();
@@ -112,6 +144,26 @@ pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<u
         Some(first) => Err(ResumeError::Unfinished { failed, first }),
         None => Ok(finished),
     }
+}
+
+/// The people among a tenant's unfinished erasures whose keys are still there. Inputs name nobody whom anybody sought by them.
+async fn wishes_of(
+    keys: &KeyStore,
+    tenant: &TenantId,
+    erasures: &[Erasure],
+    now: Timestamp,
+) -> Result<Vec<Wish>, KeyStoreError> {
+    let requested = || erasures.iter().filter(|erasure| erasure.stage == Stage::Requested);
+    let inputs = keys.inputs_among(tenant, &requested().map(|erasure| erasure.subject).collect()).await?;
+    let limits = keys.retention(tenant).await?;
+    let limit = limits.iter().find(|limit| limit.class == RetentionClass::Customers);
+    let first_kept = limit.map(|limit| limit.days.first_month_kept(now));
+    let wish = |erasure: &Erasure| Wish {
+        subject: erasure.subject,
+        reason: erasure.reason,
+        first_kept: first_kept.clone().filter(|_| erasure.reason == ErasureReason::Retention),
+    };
+    Ok(requested().filter(|erasure| !inputs.contains(&erasure.subject)).map(wish).collect())
 }
 
 /// Erases the people whose shop asked for it (`customers/redact`) and who are not erased yet; answers how many. A request
@@ -123,20 +175,54 @@ pub async fn answer_redactions(
     now: Timestamp,
 ) -> Result<usize, RedactionError> {
     let (mut erased, mut failure) = (0, None);
+    let mut asked: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
     for (tenant, subject) in books::redactions_waiting(db).await? {
         // Done already; the read models have yet to hear of it.
         if keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
             continue;
         }
         // One that fails does not hold up the others.
-        match erase(keys, log, &tenant, subject, ErasureReason::Shop, now).await {
-            Ok(_) => erased += 1,
-            // On record; done when the hold ends.
-            Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
-            Err(error) => failure = failure.or(Some(error)),
+        match keys.request_erasure(&tenant, subject, ErasureReason::Shop, now).await {
+            Ok(_) => asked.entry(tenant).or_default().push(subject),
+            Err(error) => failure = failure.or(Some(EraseError::Keys(error))),
+        }
+    }
+    for (tenant, subjects) in asked {
+        for done in erase_asked(Stores { keys, log, db }, &tenant, subjects, now).await {
+            match done {
+                Ok(_) => erased += 1,
+                // On record; done when the hold ends.
+                Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
     }
     failure.map_or(Ok(erased), |error| Err(error.into()))
+}
+
+/// Finishes erasures that a shop asked for and that are on record, with one look at what waits in quarantine for all of them.
+async fn erase_asked(
+    stores: Stores<'_>,
+    tenant: &TenantId,
+    subjects: Vec<SubjectId>,
+    now: Timestamp,
+) -> Vec<Result<Receipt, EraseError>> {
+    let mut wishes = Vec::new();
+    for subject in &subjects {
+        match stores.keys.erasure_is_due(tenant, *subject, now).await {
+            Ok(true) => wishes.push(Wish { subject: *subject, reason: ErasureReason::Shop, first_kept: None }),
+            Ok(false) => {}
+            Err(error) => return vec![Err(inputs::of_keys(error))],
+        }
+    }
+    if let Err(error) = inputs::reach(stores, tenant, &wishes, now).await {
+        return vec![Err(error)];
+    }
+    let mut done = Vec::new();
+    for subject in subjects {
+        done.push(finish(stores.keys, stores.log, tenant, subject, now).await);
+    }
+    done
 }
 
 /// Why redactions are still waiting. They are tried again.
@@ -224,7 +310,7 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        match resume(&config.keys, &config.log, now()).await {
+        match resume(&config.keys, &config.log, &config.db, now()).await {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
             Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
@@ -241,6 +327,7 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     }
 }
 
+/// What is left of an erasure once input that names them is destroyed: steps 2 to 4.
 async fn finish(
     keys: &KeyStore,
     log: &EventLog,
@@ -251,7 +338,7 @@ async fn finish(
     let erased = keys.destroy(tenant, subject, now).await?;
     log.append(vec![announcement(tenant, subject, erased.at()).encode()]).await?;
     keys.mark_announced(tenant, subject).await?;
-    Ok(Receipt { tenant: tenant.clone(), subject, erased })
+    Ok(Receipt { tenant: tenant.clone(), subject, erased, inputs: Reached::default() })
 }
 
 /// The same event however often it is made: its time is that of the erasure.
@@ -279,7 +366,7 @@ mod tests {
     use events::{Payload, Topic};
     use store::db::{Dialect, Durability};
     use store::keys::{
-        Hold, HoldReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, Stage, load_or_create_root,
+        Hold, HoldReason, IdentityHint, IdentityKind, Keyring, Month, PersonRef, Schedule, load_or_create_root,
     };
     use store::schema::{books_migrations, keys_migrations};
 
@@ -340,9 +427,14 @@ mod tests {
         let shop = Shop::new();
         let (keys, log) = shop.open().await;
         let subject = buyer(&keys, "7001").await;
-        let first = erase(&keys, &log, &tenant(), subject, ErasureReason::Person, ERASED).await.unwrap();
-        assert_eq!(first, Receipt { tenant: tenant(), subject, erased: Erased::Now(ERASED) });
-        let second = erase(&keys, &log, &tenant(), subject, ErasureReason::Shop, LATER).await.unwrap();
+        let first =
+            erase(&keys, &log, &shop.books().await, &tenant(), subject, ErasureReason::Person, ERASED).await.unwrap();
+        assert_eq!(
+            first,
+            Receipt { tenant: tenant(), subject, erased: Erased::Now(ERASED), inputs: Reached::default() }
+        );
+        let second =
+            erase(&keys, &log, &shop.books().await, &tenant(), subject, ErasureReason::Shop, LATER).await.unwrap();
         assert_eq!(second.erased, Erased::Already(ERASED));
         assert_eq!(announced(&log).await, [(subject, ERASED)]);
         assert_eq!(keys.unfinished_erasures().await.unwrap(), []);
@@ -353,7 +445,7 @@ mod tests {
         let shop = Shop::new();
         let (keys, log) = shop.open().await;
         let nobody = SubjectId(uuid::Uuid::from_u128(1));
-        let refused = erase(&keys, &log, &tenant(), nobody, ErasureReason::Person, ERASED).await;
+        let refused = erase(&keys, &log, &shop.books().await, &tenant(), nobody, ErasureReason::Person, ERASED).await;
         assert!(matches!(refused, Err(EraseError::Keys(EraseSubjectError::UnknownSubject))));
         assert_eq!((announced(&log).await, keys.unfinished_erasures().await.unwrap()), (vec![], vec![]));
     }
@@ -383,8 +475,8 @@ mod tests {
 
             let (keys, log) = shop.open().await;
             assert_eq!(keys.unfinished_erasures().await.unwrap().first().map(|erasure| erasure.stage), Some(stage));
-            assert_eq!(resume(&keys, &log, LATER).await.unwrap(), 1, "stopped after step {steps}");
-            assert_eq!(resume(&keys, &log, LATER).await.unwrap(), 0);
+            assert_eq!(resume(&keys, &log, &shop.books().await, LATER).await.unwrap(), 1, "stopped after step {steps}");
+            assert_eq!(resume(&keys, &log, &shop.books().await, LATER).await.unwrap(), 0);
             assert_eq!(announced(&log).await, [(subject, erased_at)]);
             assert_eq!(keys.destroy(&tenant(), subject, LATER).await.unwrap(), Erased::Already(erased_at));
         }
@@ -398,10 +490,16 @@ mod tests {
         let staff = "support-2".parse().unwrap();
         let hold = Hold { subject, reason: HoldReason::Dispute, staff, since: Timestamp(0), until: LATER };
         keys.hold(&tenant(), hold).await.unwrap();
-        let refused = erase(&keys, &log, &tenant(), subject, ErasureReason::Person, ERASED).await;
+        let refused = erase(&keys, &log, &shop.books().await, &tenant(), subject, ErasureReason::Person, ERASED).await;
         assert!(matches!(refused, Err(EraseError::Keys(EraseSubjectError::Held { until: LATER, .. }))));
-        assert_eq!((resume(&keys, &log, ERASED).await.unwrap(), announced(&log).await), (0, vec![]));
-        assert_eq!((resume(&keys, &log, LATER).await.unwrap(), announced(&log).await), (1, vec![(subject, LATER)]));
+        assert_eq!(
+            (resume(&keys, &log, &shop.books().await, ERASED).await.unwrap(), announced(&log).await),
+            (0, vec![])
+        );
+        assert_eq!(
+            (resume(&keys, &log, &shop.books().await, LATER).await.unwrap(), announced(&log).await),
+            (1, vec![(subject, LATER)])
+        );
     }
 
     #[tokio::test]

@@ -4,7 +4,8 @@
 //!
 //! - **customers**: whoever has nothing but months that are due is erased, as if they had asked; of others the keys of the months
 //!   that are due are destroyed;
-//! - **quarantine**: the key of each month that is due is destroyed, and its inputs leave the list as redriven ones do;
+//! - **quarantine**: each input of a month that is due is erased, and leaves the list as redriven ones do; so is the key of a month
+//!   under which an earlier version sealed all of its inputs;
 //! - **accesses**: the oldest rows of the access log go, and the rest still verifies.
 //!
 //! Whoever is held ([`store::keys::Hold`]) keeps everything until the hold ends. No amount changes: the ledger knows nobody.
@@ -18,10 +19,12 @@ use ledger::Timestamp;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::db::{Db, DbError};
 use store::keys::{
-    DueKeys, DueMonths, EraseSubjectError, KeyStore, KeyStoreError, Limit, Month, RetentionClass, RetentionDays,
+    DueKeys, DueMonths, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, KeysOf, Limit, Month,
+    RetentionClass, RetentionDays,
 };
 
 use crate::EraseError;
+use crate::inputs::{self, Stores, Wish};
 
 /// How many inputs leave the quarantine in one append.
 const CHUNK: usize = 500;
@@ -114,7 +117,7 @@ pub async fn expire(
     let (mut expired, mut failure) = (Expired::default(), None);
     for limit in keys.retention(&row.tenant).await? {
         let gone = match limit.class {
-            RetentionClass::Customers => expire_customers(keys, log, row, limit.days, now).await,
+            RetentionClass::Customers => expire_customers(Stores { keys, log, db }, row, limit.days, now).await,
             RetentionClass::Quarantine => empty_quarantine(keys, log, db, row, limit.days, now).await,
             RetentionClass::Accesses => purge_accesses(keys, row, limit.days, now).await,
         };
@@ -128,17 +131,25 @@ pub async fn expire(
 
 /// Erases everybody who has nothing but months that are due, and destroys what is due of the others.
 async fn expire_customers(
-    keys: &KeyStore,
-    log: &EventLog,
+    stores: Stores<'_>,
     row: &TenantRow,
     days: RetentionDays,
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
+    let Stores { keys, log, .. } = stores;
     let (mut erased, mut failure) = (0, None);
     let months = due_months(keys, row, days, now).await?;
     loop {
         let before = erased;
-        for subject in keys.due_subjects(&months, now).await? {
+        let due = keys.due_subjects(&months, now).await?;
+        let first_kept = Some(&months.first_kept);
+        let wish = |subject: &SubjectId| Wish {
+            subject: *subject,
+            reason: ErasureReason::Retention,
+            first_kept: first_kept.cloned(),
+        };
+        inputs::reach(stores, &row.tenant, &due.iter().map(wish).collect::<Vec<_>>(), now).await?;
+        for subject in due {
             match expire_subject(keys, log, &row.tenant, subject, days.before(now), now).await {
                 Ok(gone) => erased += u64::from(gone),
                 Err(error) => failure = failure.or(Some(error)),
@@ -180,14 +191,11 @@ async fn due_months(
     days: RetentionDays,
     now: Timestamp,
 ) -> Result<DueMonths, KeyStoreError> {
-    let mut except = Vec::new();
-    for month in months(row.created_at, days.before(now)) {
-        except.extend(keys.quarantine_of(&row.tenant, &month).await?);
-    }
-    Ok(DueMonths { tenant: row.tenant.clone(), first_kept: days.first_month_kept(now), except })
+    let except = keys.quarantine_of(&row.tenant, &months(row.created_at, days.before(now))).await?;
+    Ok(DueMonths { tenant: row.tenant.clone(), first_kept: days.first_month_kept(now), of: KeysOf::People, except })
 }
 
-/// Destroys the keys of months that are due, and then takes their inputs off the list: what a crash leaves listed goes next time.
+/// Destroys the keys of what is due, and then takes it off the list: what a crash leaves listed goes next time. What is held stays.
 async fn empty_quarantine(
     keys: &KeyStore,
     log: &EventLog,
@@ -197,17 +205,44 @@ async fn empty_quarantine(
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
     let (tenant, kept_from) = (&row.tenant, days.before(now));
-    let stale = stale(db, tenant, &Month::of(kept_from)).await?;
-    for month in months(row.created_at, kept_from) {
-        if let Some(subject) = keys.quarantine_of(tenant, &month).await? {
-            expire_subject(keys, log, tenant, subject, kept_from, now).await?;
-        }
+    let mut stale = stale(db, tenant, &Month::of(kept_from)).await?;
+    let held = expire_inputs(Stores { keys, log, db }, row, &stale, days, now).await?;
+    for subject in keys.quarantine_of(tenant, &months(row.created_at, kept_from)).await? {
+        expire_subject(keys, log, tenant, subject, kept_from, now).await?;
     }
+    stale.retain(|input| !held.contains(&input.subject));
     for inputs in stale.chunks(CHUNK) {
         let left = |input: &QuarantineRow| Event::redriven(tenant.clone(), input.event, now).encode();
         log.append(inputs.iter().map(left).collect()).await?;
     }
     Ok(Expired { quarantined: stale.len() as u64, ..Expired::default() })
+}
+
+/// Erases inputs that have a key each: those that are listed and whose time is over, counted from the day they first came, and
+/// those that came to no list, because the log did not take them. Gives the ones that are held.
+async fn expire_inputs(
+    stores: Stores<'_>,
+    row: &TenantRow,
+    stale: &[QuarantineRow],
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<BTreeSet<SubjectId>, RetentionError> {
+    let (tenant, mut held) = (&row.tenant, BTreeSet::new());
+    let first_kept = days.first_month_kept(now);
+    let due = DueMonths { tenant: tenant.clone(), first_kept, of: KeysOf::Inputs, except: Vec::new() };
+    let mut over = stores.keys.inputs_among(tenant, &stale.iter().map(|input| input.subject).collect()).await?;
+    loop {
+        for subject in &over {
+            if !inputs::give_up(stores, tenant, *subject, ErasureReason::Retention, now).await? {
+                held.insert(*subject);
+            }
+        }
+        // Nobody who is held is due, save who has been held since.
+        over = stores.keys.due_subjects(&due, now).await?.into_iter().filter(|one| !held.contains(one)).collect();
+        if over.is_empty() {
+            return Ok(held);
+        }
+    }
 }
 
 async fn purge_accesses(
@@ -239,11 +274,12 @@ async fn stale(db: &Db, tenant: &TenantId, first_kept: &Month) -> Result<Vec<Qua
 }
 
 /// The months from one time on that ended before the month of another.
-fn months(from: Timestamp, until: Timestamp) -> BTreeSet<Month> {
+fn months(from: Timestamp, until: Timestamp) -> Vec<Month> {
     const STEP: usize = 27 * 86_400_000_000;
     let last = Month::of(until);
     // Steps shorter than any month miss none.
-    (from.0..until.0).step_by(STEP).map(|at| Month::of(Timestamp(at))).filter(|month| *month < last).collect()
+    let months = (from.0..until.0).step_by(STEP).map(|at| Month::of(Timestamp(at))).filter(|month| *month < last);
+    months.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use event_log::{EventLog, ReadFrom};
 use events::{Event, Topic};
-use store::db::{DbError, Dialect};
+use store::db::{Db, DbError, Dialect, Durability};
 use store::keys::{ErasureReason, Hold, HoldReason, Reapplied, Stage};
+use store::schema::books_migrations;
 
 use super::*;
 use crate::keys::active;
@@ -185,17 +186,19 @@ async fn who_was_erased_without_the_restored_store_having_known_them_is_gone_as_
 async fn what_is_applied_again_is_announced_again_as_the_same_event() {
     for place in places().await {
         let log = EventLog::open_sqlite(&place.folder.path().join("log.db"), 1).await.unwrap();
+        let schema = books_migrations(Dialect::Sqlite);
+        let books = Db::open_sqlite(&place.folder.path().join("books.db"), Durability::Normal, &schema).await.unwrap();
         let (keys, db) = place.open().await;
         let people = People::new(&keys, 7_000, 3).await;
         back_up(&place, &db).await;
         for (subject, _) in &people.boxes[..2] {
-            privacy::erase(&keys, &log, &shop(), *subject, ErasureReason::Person, after(1)).await.unwrap();
+            privacy::erase(&keys, &log, &books, &shop(), *subject, ErasureReason::Person, after(1)).await.unwrap();
         }
         let before = announced(&log).await;
         put_back(&place, db).await;
         let (keys, _) = open_for_repair(&place).await;
         keys.reapply_erasures(after(2)).await.unwrap();
-        assert_eq!(privacy::resume(&keys, &log, after(3)).await.unwrap(), 2);
+        assert_eq!(privacy::resume(&keys, &log, &books, after(3)).await.unwrap(), 2);
         let mut again = announced(&log).await.split_off(2);
         again.sort_unstable_by_key(|id| before.iter().position(|one| one == id));
         assert_eq!((again, before.len()), (before, 2));

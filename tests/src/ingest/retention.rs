@@ -13,7 +13,7 @@ fn later(days: i64) -> Timestamp {
 }
 
 impl Shop {
-    async fn row(&self) -> TenantRow {
+    pub(super) async fn row(&self) -> TenantRow {
         books::tenants(&self.books).await.unwrap().into_iter().find(|row| row.tenant.as_str() == TENANT).unwrap()
     }
 

@@ -3,7 +3,8 @@
 use commerce::SubjectId;
 use ledger::Timestamp;
 use store::keys::{
-    DueKeys, DueMonths, EraseSubjectError, Erased, ErasureReason, Hold, HoldError, HoldReason, KeyStore, RetentionClass,
+    DueKeys, DueMonths, EraseSubjectError, Erased, ErasureReason, Hold, HoldError, HoldReason, KeyStore, KeysOf,
+    RetentionClass,
 };
 use uuid::Uuid;
 
@@ -73,7 +74,7 @@ async fn time_takes_nothing_of_who_is_held() {
         let (one, two) = (somebody(&keys, "1", after(-850)).await, somebody(&keys, "2", after(-850)).await);
         keys.hold(&shop(), held(one, HoldReason::Legal, after(30))).await.unwrap();
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), except: vec![] };
+        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), of: KeysOf::People, except: vec![] };
         let told = async |day| {
             let subjects = keys.due_subjects(&due, after(day)).await.unwrap();
             (keys.due_keys(&due, after(day)).await.unwrap(), subjects)

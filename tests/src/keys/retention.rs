@@ -1,12 +1,12 @@
 //! Time limits on both databases: months that are due lose their keys, and nothing else does.
 
 use store::keys::{
-    DueKeys, DueMonths, EraseSubjectError, Erased, ErasureReason, IdentityKind, Limit, Month, RetentionClass,
-    RetentionDays,
+    DueKeys, DueMonths, EraseSubjectError, Erased, ErasureReason, IdentityKind, KeysOf, Limit, Month, Remains,
+    RetentionClass, RetentionDays,
 };
 use subject_keys::Opened;
 
-use IdentityKind::Quarantine;
+use IdentityKind::{Input, Quarantine};
 
 use super::{Customer, NOVEMBER, Order, active, after, count, open, person, places, resolve, seal, shop};
 
@@ -29,7 +29,7 @@ async fn keys_end_by_months_and_people_with_their_last_one() {
         let boxes = [seal(&gone, "one"), seal(&back, "two"), seal(&again, "three")];
 
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), except: vec![] };
+        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), of: KeysOf::People, except: vec![] };
         assert_eq!(first_kept, month("2024-11"));
         assert_eq!(keys.due_keys(&due, NOVEMBER).await.unwrap(), DueKeys { keys: 2, subjects: 2 });
         assert_eq!(keys.due_subjects(&due, NOVEMBER).await.unwrap(), [gone_id], "the other has a later month");
@@ -60,7 +60,7 @@ async fn more_keys_than_one_transaction_takes_are_all_destroyed() {
         let people: Vec<_> = old.chain([person(NOVEMBER, &[(Order, "9000")])]).collect();
         keys.resolve(people).await.unwrap();
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), except: vec![] };
+        let due = DueMonths { tenant: shop(), first_kept: first_kept.clone(), of: KeysOf::People, except: vec![] };
         assert_eq!(keys.expire_keys(&due, NOVEMBER).await.unwrap(), 2_300);
         assert_eq!(count(&db, "subject_key WHERE state = 'active'").await, 1);
         assert_eq!(count(&db, "subject_key WHERE state = 'destroyed' AND wrapped IS NULL").await, 2_300);
@@ -133,17 +133,37 @@ async fn whoever_orders_or_is_held_meanwhile_is_not_taken_for_due() {
 #[tokio::test]
 async fn what_waits_in_quarantine_has_a_time_of_its_own() {
     for place in places().await {
-        let (keys, _) = place.open().await;
+        let (keys, db) = place.open().await;
         let at = after(-850);
+        // As earlier versions took it in, by months, and as it is now.
         let keeper = resolve(&keys, person(at, &[(Quarantine, Month::of(at).as_str())])).await.subject();
+        let input = resolve(&keys, person(at, &[(Input, "input-1")])).await.subject();
         let customer = resolve(&keys, person(at, &[(Order, "1")])).await.subject();
-        assert_eq!(keys.quarantine_of(&shop(), &Month::of(at)).await.unwrap(), Some(keeper));
+        let months = [Month::of(at), Month::of(NOVEMBER)];
+        assert_eq!(keys.quarantine_of(&shop(), &months).await.unwrap(), [keeper]);
+        assert_eq!(keys.quarantine_of(&shop(), &[]).await.unwrap(), []);
+        let all = [keeper, input, customer].into();
+        assert_eq!(keys.inputs_among(&shop(), &all).await.unwrap(), [input].into());
+
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = DueMonths { tenant: shop(), first_kept, except: vec![keeper] };
-        assert_eq!(keys.due_subjects(&due, NOVEMBER).await.unwrap(), [customer]);
-        assert_eq!(keys.due_keys(&due, NOVEMBER).await.unwrap(), DueKeys { keys: 1, subjects: 1 });
-        assert_eq!(keys.expire_keys(&due, NOVEMBER).await.unwrap(), 1);
-        assert_eq!(keys.quarantine_of(&shop(), &Month::of(at)).await.unwrap(), Some(keeper));
+        let inputs = DueMonths { tenant: shop(), first_kept, of: KeysOf::Inputs, except: vec![] };
+        let people = DueMonths { of: KeysOf::People, except: vec![keeper], ..inputs.clone() };
+        for (due, whose) in [(&people, customer), (&inputs, input)] {
+            assert_eq!(keys.due_subjects(due, NOVEMBER).await.unwrap(), [whose]);
+            assert_eq!(keys.due_keys(due, NOVEMBER).await.unwrap(), DueKeys { keys: 1, subjects: 1 });
+        }
+        assert_eq!(keys.expire_keys(&people, NOVEMBER).await.unwrap(), 1);
+        assert_eq!(keys.quarantine_of(&shop(), &months).await.unwrap(), [keeper]);
+        assert_eq!(keys.due_subjects(&inputs, NOVEMBER).await.unwrap(), [input]);
+
+        // Erased, it is known again whenever the very same comes, and gets no key in any month.
+        super::erase(&keys, input, NOVEMBER).await;
+        for late in [at, NOVEMBER, after(400)] {
+            let again = resolve(&keys, person(late, &[(Input, "input-1")])).await;
+            assert_eq!((active(&again), again.subject()), (None, input));
+        }
+        assert_eq!(count(&db, "subject_key").await, 3);
+        assert_eq!(keys.remains(&shop(), input).await.unwrap(), Remains::default());
     }
 }
 

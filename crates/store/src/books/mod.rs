@@ -7,6 +7,7 @@ mod audit;
 mod checkpoint;
 mod inventory;
 mod journal;
+mod known;
 mod months;
 mod movements;
 mod on_hand;
@@ -34,6 +35,7 @@ pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,
     positions, relayed, save_heads, save_positions, unrelayed,
 };
+pub use known::{order_names, people_of_all, quarantined_after, quarantined_by_subject};
 pub use months::{BalancesByMonth, MonthKey, balances_by_month, by_month};
 pub use movements::{
     CardPlaces, MovementKey, Movements, delete_movements, movements_before, movements_by_key, movements_by_part,

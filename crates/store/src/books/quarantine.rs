@@ -29,7 +29,7 @@ pub struct QuarantineRow {
     pub problem: String,
     /// When it arrived.
     pub received_at: Timestamp,
-    /// Whose key seals it: a random subject per tenant and month.
+    /// Whose key seals it: a random subject of its own; one per tenant and month where an earlier version took it in.
     pub subject: SubjectId,
     /// The raw body, sealed.
     pub sealed: Vec<u8>,
@@ -95,7 +95,7 @@ pub async fn redriven(tx: &mut Tx, payloads: &BTreeSet<QuarantineKey>) -> Result
 pub async fn quarantined(db: &Db, tenant: &TenantId) -> Result<Vec<QuarantineRow>, DbError> {
     let sql = "SELECT tenant, event, origin, topic, reason, path, problem, received_at, subject, sealed FROM quarantine \
                WHERE tenant = $1 ORDER BY received_at, event";
-    db.query(sql, vec![tenant.as_str().into()]).await?.iter().map(read).collect()
+    db.query(sql, vec![tenant.as_str().into()]).await?.iter().map(quarantine_row).collect()
 }
 
 /// How many of a tenant's payloads are quarantined.
@@ -104,7 +104,7 @@ pub async fn count_quarantined(db: &Db, tenant: &TenantId) -> Result<i64, DbErro
     rows.first().map_or(Ok(0), |row| row.int(0))
 }
 
-fn read(row: &Row) -> Result<QuarantineRow, DbError> {
+pub(super) fn quarantine_row(row: &Row) -> Result<QuarantineRow, DbError> {
     Ok(QuarantineRow {
         tenant: parsed("quarantine.tenant", row.text(0)?)?,
         event: row.text(1)?.parse().map_err(|_| corrupt("quarantine.event"))?,

@@ -175,6 +175,11 @@ impl Purpose {
         Purpose("redrive".to_owned())
     }
 
+    /// Somebody is erased: what they are known by is looked for in input that was not understood.
+    pub fn erasure() -> Purpose {
+        Purpose("erasure".to_owned())
+    }
+
     /// An order is looked up, and nobody said what for.
     pub fn look_up() -> Purpose {
         Purpose("look-up".to_owned())
@@ -323,7 +328,7 @@ mod tests {
         {
             assert_eq!(text.parse::<Purpose>(), Err(NotAPurpose), "{text}");
         }
-        for purpose in [Purpose::redrive(), Purpose::look_up()] {
+        for purpose in [Purpose::redrive(), Purpose::erasure(), Purpose::look_up()] {
             assert_eq!(purpose.as_str().parse(), Ok(purpose.clone()));
         }
     }

@@ -85,7 +85,16 @@ impl KeyStore {
         tenant: &TenantId,
         hints: &[IdentityHint],
     ) -> Result<Option<(SubjectId, SubjectState)>, KeyStoreError> {
-        let Some(key) = self.existing_index_key(tenant).await? else { return Ok(None) };
+        Ok(self.find_subjects(tenant, hints).await?.into_iter().next())
+    }
+
+    /// Who is known by each of these hints that anybody is known by, in their order. Makes nothing.
+    pub(super) async fn find_subjects(
+        &self,
+        tenant: &TenantId,
+        hints: &[IdentityHint],
+    ) -> Result<Vec<(SubjectId, SubjectState)>, KeyStoreError> {
+        let Some(key) = self.existing_index_key(tenant).await? else { return Ok(Vec::new()) };
         let places: Vec<(Place, IdentityKind)> =
             blinded(&key, hints).into_iter().map(|(kind, blind)| ((tenant.clone(), blind), kind)).collect();
         let (store, kinds) = (self.clone(), Arc::new(places.iter().cloned().collect::<Kinds>()));
@@ -94,7 +103,8 @@ impl KeyStore {
             Box::pin(async move { store.standings(tx, &kinds).await.map(|(standings, _)| standings) })
         });
         let found: Standings = found.await?;
-        Ok(places.iter().find_map(|(place, _)| found.get(place)).map(|standing| (standing.subject, standing.state)))
+        let known = places.iter().filter_map(|(place, _)| found.get(place));
+        Ok(known.map(|standing| (standing.subject, standing.state)).collect())
     }
 
     async fn current_keys(&self, rows: &[Row]) -> Result<HashMap<KeyId, Current>, KeyStoreError> {

@@ -268,6 +268,21 @@ impl KeyStore {
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
     }
 
+    /// Whether an erasure is on record whose keys are still there, and no hold keeps it waiting: it would be carried out now.
+    pub async fn erasure_is_due(
+        &self,
+        tenant: &TenantId,
+        subject: SubjectId,
+        now: Timestamp,
+    ) -> Result<bool, KeyStoreError> {
+        let sql = format!(
+            "SELECT 1 FROM erasure e WHERE e.tenant = $1 AND e.subject = $2 AND e.stage = 'requested' AND {}",
+            unheld("e", 3)
+        );
+        let args = vec![tenant.as_str().into(), subject.to_string().into(), now.0.into()];
+        Ok(!self.db.query(&sql, args).await?.is_empty())
+    }
+
     /// The subject's erasure, if one is on record.
     pub async fn erasure_of(&self, tenant: &TenantId, subject: SubjectId) -> Result<Option<Erasure>, KeyStoreError> {
         let sql = "SELECT tenant, subject, reason, stage, requested_at, destroyed_at, epoch FROM erasure \
@@ -433,8 +448,8 @@ pub(super) fn naming() -> String {
 
 /// The kinds of identities that stay, as they are stored.
 pub(super) fn fence_kinds() -> Vec<&'static str> {
-    use IdentityKind::{Customer, Email, Order, OrderRecipient, Phone, Quarantine};
-    let all = [Order, OrderRecipient, Customer, Phone, Email, Quarantine];
+    use IdentityKind::{Customer, Email, Input, Order, OrderRecipient, Phone, Quarantine};
+    let all = [Order, OrderRecipient, Customer, Phone, Email, Quarantine, Input];
     all.into_iter().filter(|kind| kind.is_fence()).map(IdentityKind::as_str).collect()
 }
 
@@ -466,8 +481,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_shops_own_numbers_stay() {
-        assert!(forget_identities().ends_with("kind NOT IN ('order', 'order-recipient', 'customer')"));
+    fn only_the_shops_own_numbers_and_our_own_stay() {
+        assert!(forget_identities().ends_with("kind NOT IN ('order', 'order-recipient', 'customer', 'input')"));
     }
 
     #[test]

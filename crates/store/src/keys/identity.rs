@@ -6,7 +6,8 @@
 //! - The first identity that is known decides; weaker ones that nobody owns are added to that subject. Subjects are never
 //!   merged: an identity that belongs to another subject stays there.
 //! - An erased subject keeps the identities of its orders and its customer id as a *fence*. A person who meets it by an
-//!   order, or by the customer id in a payload from before the erasure, is erased. A later payload with the customer id
+//!   order, or by the customer id in a payload from before the erasure, is erased. So is an input that was not understood,
+//!   whenever the very same comes again. A later payload with the customer id
 //!   is somebody coming back: a new subject, and the customer id remembers until when it stood for the old one.
 
 use std::collections::HashMap;
@@ -52,8 +53,10 @@ pub enum IdentityKind {
     Phone,
     /// An e-mail address.
     Email,
-    /// Whoever is named in input that was not understood.
+    /// Whoever is named in what was not understood of one month. Only versions before [`IdentityKind::Input`] made such.
     Quarantine,
+    /// Whoever is named in one input that was not understood: the id of the event that keeps it.
+    Input,
 }
 
 impl IdentityKind {
@@ -66,16 +69,18 @@ impl IdentityKind {
             IdentityKind::Phone => "phone",
             IdentityKind::Email => "email",
             IdentityKind::Quarantine => "quarantine",
+            IdentityKind::Input => "input",
         }
     }
 
-    /// Whether it stays after an erasure. These are the shop's own numbers; all others would name the person.
+    /// Whether it stays after an erasure. These are the shop's numbers and our own; all others would name the person.
     pub(super) fn is_fence(self) -> bool {
-        self.is_order() || self == IdentityKind::Customer
+        self.is_of_one() || self == IdentityKind::Customer
     }
 
-    fn is_order(self) -> bool {
-        matches!(self, IdentityKind::Order | IdentityKind::OrderRecipient)
+    /// Whether it never stands for anybody else, whatever comes later: an order, or an input, is one and the same for good.
+    fn is_of_one(self) -> bool {
+        matches!(self, IdentityKind::Order | IdentityKind::OrderRecipient | IdentityKind::Input)
     }
 }
 
@@ -185,7 +190,7 @@ impl Standing {
             _ if self.fence.is_some_and(|fence| at <= fence.at) => self.fence.map(Verdict::Erased),
             SubjectState::Active => Some(Verdict::Active(self.subject)),
             SubjectState::Erased { at: erased_at } => {
-                let fenced = self.kind.is_order() || (self.kind.is_fence() && at <= erased_at);
+                let fenced = self.kind.is_of_one() || (self.kind.is_fence() && at <= erased_at);
                 fenced.then_some(Verdict::Erased(Fence { subject: self.subject, at: erased_at }))
             }
         }
@@ -280,7 +285,7 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use IdentityKind::{Customer, Email, Order, Phone};
+    use IdentityKind::{Customer, Email, Input, Order, Phone};
     use uuid::Uuid;
 
     /// Identities are written as kind and letter, subjects as numbers.
@@ -356,6 +361,15 @@ mod tests {
             (40, vec![(Phone, b'p')], new),
         ] {
             assert_eq!(settle(&mut register(), &[person(at, &identities)]), [expected], "{at} {identities:?}");
+        }
+    }
+
+    #[test]
+    fn an_input_that_was_erased_stays_so_whenever_it_comes_again() {
+        for at in [i64::MIN, 40, 50, 51, i64::MAX] {
+            let mut register = known(&[(b'i', erased(Input, 1, 50))]);
+            assert_eq!(settle(&mut register, &[person(at, &[(Input, b'i')])]), [gone(1, 50)], "{at}");
+            assert_eq!((register.new_subjects().len(), register.changed().count()), (0, 0));
         }
     }
 

@@ -34,6 +34,7 @@ mod hold;
 mod identity;
 mod index;
 mod index_pages;
+mod inputs;
 mod keyring;
 mod lock;
 mod presence;
@@ -63,7 +64,8 @@ pub use presence::MissingKey;
 pub use reapply::Reapplied;
 pub use remains::Remains;
 pub use retention::{
-    DueKeys, DueMonths, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass,
+    DueKeys, DueMonths, KeysOf, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError,
+    UnknownRetentionClass,
 };
 pub use root_file::{
     RootFileBeside, RootKeyError, has_root_file, left_beside_root_file, load_or_create_root, parse_root_file,

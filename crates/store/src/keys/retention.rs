@@ -218,11 +218,13 @@ impl KeyStore {
         Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
-    /// The subject under whose key the inputs of that month wait in quarantine, if its key lives.
-    pub async fn quarantine_of(&self, tenant: &TenantId, month: &Month) -> Result<Option<SubjectId>, KeyStoreError> {
-        let hint = IdentityHint { kind: IdentityKind::Quarantine, value: month.as_str().to_owned().into() };
-        let found = self.find_subject(tenant, &[hint]).await?;
-        Ok(found.filter(|(_, state)| *state == SubjectState::Active).map(|(subject, _)| subject))
+    /// The subjects under whose keys versions before this one sealed the inputs of these months, as far as the keys live. A
+    /// constant number of statements.
+    pub async fn quarantine_of(&self, tenant: &TenantId, months: &[Month]) -> Result<Vec<SubjectId>, KeyStoreError> {
+        let hint =
+            |month: &Month| IdentityHint { kind: IdentityKind::Quarantine, value: month.as_str().to_owned().into() };
+        let known = self.find_subjects(tenant, &months.iter().map(hint).collect::<Vec<_>>()).await?;
+        Ok(known.into_iter().filter(|(_, state)| *state == SubjectState::Active).map(|(subject, _)| subject).collect())
     }
 }
 
@@ -252,6 +254,15 @@ async fn expire_in(tx: &mut Tx, due: &DueMonths, at: Timestamp) -> Result<Vec<Ro
     Ok(destroyed)
 }
 
+/// Of whom keys are due: people, or inputs that were not understood, which have a time of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysOf {
+    /// Customers.
+    People,
+    /// Inputs, a key each.
+    Inputs,
+}
+
 /// Which of a tenant's keys are due: of months before one, but for some subjects, which have a time of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueMonths {
@@ -259,7 +270,9 @@ pub struct DueMonths {
     pub tenant: TenantId,
     /// The first month that is kept.
     pub first_kept: Month,
-    /// Whose keys have another time.
+    /// Of whom.
+    pub of: KeysOf,
+    /// Whose keys have another time: those of [`KeyStore::quarantine_of`], of which there is one a month at most.
     pub except: Vec<SubjectId>,
 }
 
@@ -271,14 +284,30 @@ impl DueMonths {
             [] => String::new(),
             places => format!(" AND k.subject NOT IN ({})", places.join(", ")),
         };
-        let unheld = unheld("k", 3);
-        format!("subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {unheld}{except}")
+        let (unheld, of) = (unheld("k", 3), self.of.condition());
+        format!(
+            "subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {unheld} AND {of}{except}"
+        )
     }
 
     fn args(&self, now: Timestamp) -> Vec<Value> {
         let month: Value = self.first_kept.as_str().into();
         let except = self.except.iter().map(|subject| subject.to_string().into());
         [self.tenant.as_str().into(), month, now.0.into()].into_iter().chain(except).collect()
+    }
+}
+
+impl KeysOf {
+    /// In SQL: whether the row `k` is of such a one. The index `identity_by_subject` answers it.
+    fn condition(self) -> String {
+        let exists = match self {
+            KeysOf::People => "NOT EXISTS",
+            KeysOf::Inputs => "EXISTS",
+        };
+        let input = IdentityKind::Input.as_str();
+        format!(
+            "{exists} (SELECT 1 FROM identity i WHERE i.tenant = k.tenant AND i.subject = k.subject AND i.kind = '{input}')"
+        )
     }
 }
 

@@ -21,11 +21,12 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     Platform::require(settings)?;
     let begun = Instant::now();
     let keys = open_keys_for_repair(settings).await?;
-    let untold = forgotten_of_log(&keys, &open_books(settings).await?).await?;
+    let db = open_books(settings).await?;
+    let untold = forgotten_of_log(&keys, &db).await?;
     keys.list_again(untold).await.context("the list of erasures in the keyring cannot be written")?;
     let done = keys.reapply_erasures(now()).await.context("not all erasures are applied: run the command again")?;
     tracing::info!(erasures = done.erasures, keys = done.keys, "applied erasures again");
-    let announced = async { anyhow::Ok(privacy::resume(&keys, &open_log(settings).await?, now()).await?) };
+    let announced = async { anyhow::Ok(privacy::resume(&keys, &open_log(settings).await?, &db, now()).await?) };
     let announced = announced.await.context(
         "the erasures are applied, but not all of them announced: `daybook up` or `daybook privacy` goes on with that",
     )?;

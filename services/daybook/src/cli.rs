@@ -237,7 +237,7 @@ pub(crate) struct ShowOrder {
     /// Show personal data in clear, to whom `daybook privacy permit` lets see it
     #[arg(long, requires_all = ["purpose", "by"])]
     pub(crate) reveal: bool,
-    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes on record
+    /// Why: a word or a ticket, such as `support`, `ticket-812` or `legal-claims/812`; goes on record
     #[arg(long, value_name = "WORD")]
     pub(crate) purpose: Option<store::keys::Purpose>,
     /// Who: a slug such as `support-2`, never a name; goes on record [default: the operator]

@@ -1,6 +1,7 @@
 //! A person's rights, one by one, as the procedures they are: what is asked for, what then happens, and what it is proved by. On both
 //! databases.
 
+mod closure;
 mod consent;
 mod objection;
 mod others;

@@ -108,8 +108,10 @@ pub(crate) enum Tenant {
     /// PostgreSQL roles that may read a merchant's finance views
     #[command(subcommand)]
     Reader(Reader),
-    /// Close a merchant's books for good: nobody enters anything any more
+    /// Close a merchant's account: webhooks are refused, nobody enters anything, and everything personal goes after its time (30 days)
     Close(TenantClose),
+    /// Open an account again, as long as nothing of it has gone
+    Reopen(TenantClose),
     /// Show or set how a merchant keeps its books: accounts, rates, when goods are sold
     Policy(TenantPolicy),
 }

@@ -56,3 +56,36 @@ CREATE TABLE consent (
     said_at    BIGINT NOT NULL,
     PRIMARY KEY (tenant, subject, number)
 ) {strict};
+
+-- A merchant's account that is closed, the last time it was. It can be opened again until what it left behind begins to go.
+-- `closed_by` is operator or shop.
+CREATE TABLE closure (
+    tenant      TEXT   NOT NULL PRIMARY KEY,
+    closed_at   BIGINT NOT NULL,
+    closed_by   TEXT   NOT NULL,
+    reopened_at BIGINT,
+    begun_at    BIGINT,
+    done_at     BIGINT
+) {strict};
+
+-- Every time that what was past its time went, for a tenant: when, by whom, and how much of what.
+CREATE TABLE retention_report (
+    tenant      TEXT   NOT NULL,
+    went_at     BIGINT NOT NULL,
+    went_by     TEXT   NOT NULL,
+    erased      BIGINT NOT NULL,
+    keys        BIGINT NOT NULL,
+    quarantined BIGINT NOT NULL,
+    accesses    BIGINT NOT NULL,
+    secrets     BIGINT NOT NULL,
+    index_rows  BIGINT NOT NULL,
+    failed      BIGINT NOT NULL,
+    PRIMARY KEY (tenant, went_at)
+) {strict};
+
+-- When it last went by itself, and since when a platform that had not run for long waits with it.
+CREATE TABLE retention_schedule (
+    one           BIGINT NOT NULL PRIMARY KEY,
+    last_at       BIGINT,
+    waiting_since BIGINT
+) {strict};

@@ -28,6 +28,7 @@
 mod access;
 mod boxes;
 mod caches;
+mod closure;
 mod consent;
 mod epochs;
 mod erasure;
@@ -38,6 +39,7 @@ mod index_pages;
 mod keyring;
 mod lock;
 mod objection;
+mod passes;
 mod presence;
 mod processing;
 mod reapply;
@@ -58,6 +60,7 @@ pub use access::{
     USUAL_LIMIT, Unusual, hour_of, unusual,
 };
 pub use boxes::{BoxRef, OpenBoxError};
+pub use closure::{ClosedBy, Closure, Reopened};
 pub use consent::{ConsentError, ConsentFact, Said, Wording, accepted, sha256_of, standing};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
@@ -65,6 +68,7 @@ pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
 pub use objection::Objection;
+pub use passes::{NextPass, RetentionReport};
 pub use presence::MissingKey;
 pub use processing::{LegalBasis, Processing, UnknownProcessing};
 pub use reapply::Reapplied;

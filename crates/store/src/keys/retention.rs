@@ -33,11 +33,13 @@ pub enum RetentionClass {
     Quarantine,
     /// The access log, from each opening on.
     Accesses,
+    /// Everything that is personal of an account, from the day it was closed.
+    Closed,
 }
 
 /// The text is no class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a class of personal data: use customers, quarantine or accesses")]
+#[error("not a class of personal data: use customers, quarantine, accesses or closed")]
 pub struct UnknownRetentionClass;
 
 /// A limit that nobody can mean.
@@ -71,23 +73,24 @@ pub struct DueKeys {
 
 impl RetentionClass {
     /// All, in the order in which they are shown.
-    pub const ALL: [RetentionClass; 3] =
-        [RetentionClass::Customers, RetentionClass::Quarantine, RetentionClass::Accesses];
+    pub const ALL: [RetentionClass; 4] =
+        [RetentionClass::Customers, RetentionClass::Quarantine, RetentionClass::Accesses, RetentionClass::Closed];
 
-    /// `customers`, `quarantine` or `accesses`; also the stored form.
+    /// `customers`, `quarantine`, `accesses` or `closed`; also the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             RetentionClass::Customers => "customers",
             RetentionClass::Quarantine => "quarantine",
             RetentionClass::Accesses => "accesses",
+            RetentionClass::Closed => "closed",
         }
     }
 
-    /// The time that the published policies promise: two years from the order, 30 days, 90 days.
+    /// The time that the published policies promise: two years from the order, 30 days, 90 days, 30 days from the closure.
     pub fn usual(self) -> RetentionDays {
         match self {
             RetentionClass::Customers => RetentionDays(730),
-            RetentionClass::Quarantine => RetentionDays(30),
+            RetentionClass::Quarantine | RetentionClass::Closed => RetentionDays(30),
             RetentionClass::Accesses => RetentionDays(90),
         }
     }

@@ -161,6 +161,7 @@ fn from(class: RetentionClass) -> &'static str {
         RetentionClass::Customers => "from the order on, by whole months; sooner when they ask",
         RetentionClass::Quarantine => "from the day it came, by whole months",
         RetentionClass::Accesses => "from each look on",
+        RetentionClass::Closed => "from the closing of the account on: everything personal",
     }
 }
 

@@ -7,7 +7,9 @@ use super::*;
 fn merchant(tenant: &str, senders: &[&'static str]) -> Merchant {
     let own = |class: RetentionClass| match class {
         RetentionClass::Accesses => Limit { class, days: RetentionDays::new(365).unwrap(), own: true },
-        RetentionClass::Customers | RetentionClass::Quarantine => Limit { class, days: class.usual(), own: false },
+        RetentionClass::Customers | RetentionClass::Quarantine | RetentionClass::Closed => {
+            Limit { class, days: class.usual(), own: false }
+        }
     };
     Merchant {
         tenant: tenant.to_owned(),

@@ -2,6 +2,7 @@
 //! databases.
 
 mod closure;
+mod commands;
 mod consent;
 mod objection;
 mod others;

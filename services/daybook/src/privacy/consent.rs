@@ -59,9 +59,9 @@ struct Say {
 struct Give {
     #[command(flatten)]
     said: Say,
-    /// To which wording
+    /// To which wording, by its name
     #[arg(long, value_name = "WORD")]
-    version: Purpose,
+    wording: Purpose,
 }
 
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ struct SetWording {
     processing: Processing,
     /// Its name, such as `2026-11`
     #[arg(long, value_name = "WORD")]
-    version: Purpose,
+    wording: Purpose,
     /// File with the text, as people read it
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
@@ -93,7 +93,7 @@ struct SetWording {
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, asked: &Consent) -> Result<Answer> {
     match &asked.command {
-        ConsentCommand::Give(asked) => say(settings, &asked.said, Some(&asked.version)).await,
+        ConsentCommand::Give(asked) => say(settings, &asked.said, Some(&asked.wording)).await,
         ConsentCommand::Withdraw(asked) => say(settings, asked, None).await,
         ConsentCommand::Show(asked) => show(settings, asked).await,
         ConsentCommand::Wording(asked) => set_wording(settings, asked).await,
@@ -197,7 +197,7 @@ async fn set_wording(settings: &Settings, asked: &SetWording) -> Result<Answer> 
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let wording = Wording {
         processing: asked.processing,
-        version: asked.version.clone(),
+        version: asked.wording.clone(),
         since: now(),
         sha256: sha256_of(&text),
         text,
@@ -209,7 +209,7 @@ async fn set_wording(settings: &Settings, asked: &SetWording) -> Result<Answer> 
         "people of {} are asked for {} as version {} says (SHA-256 {}); consents to earlier wordings {older}\n",
         row.tenant,
         asked.processing.as_str(),
-        asked.version,
+        asked.wording,
         wording.sha256
     );
     Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "wording": wording_json(&wording) }), text))

@@ -47,6 +47,8 @@ mod page;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod stock;

@@ -9,6 +9,7 @@ mod append;
 mod read;
 mod row;
 mod schema;
+mod told;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ impl SqliteLog {
         if self.shared.queue.is_closed() {
             return Err(ReadError::unavailable(Closed));
         }
-        read::high_position(&self.shared.reading).await.map(drop).map_err(ReadError::unavailable)
+        read::high_position(&self.shared.reading).await.map(drop).map_err(told::told).map_err(ReadError::unavailable)
     }
 }
 

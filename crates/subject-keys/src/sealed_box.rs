@@ -79,20 +79,23 @@ pub enum OpenError {
     Tampered,
 }
 
-/// What a caller that looked the key up gets: the content, or the fact that the key was destroyed.
+/// What a caller that looked the key up gets: the content, or the fact that the key was destroyed or may not be used now.
 pub enum Opened {
     /// The content as it was sealed, without its padding.
     Clear(Plaintext),
     /// The subject's key was destroyed: the content is gone for good, as its owner was promised.
     Erased,
+    /// The content is there and is not shown: its owner has had it restricted, or objects to this use of it, or has not consented
+    /// to it.
+    Restricted,
 }
 
 impl Opened {
-    /// The content, if it still exists.
+    /// The content, if it still exists and may be seen.
     pub fn clear(self) -> Option<Plaintext> {
         match self {
             Opened::Clear(content) => Some(content),
-            Opened::Erased => None,
+            Opened::Erased | Opened::Restricted => None,
         }
     }
 }
@@ -103,6 +106,7 @@ impl std::fmt::Debug for Opened {
         f.write_str(match self {
             Opened::Clear(_) => "Clear(<pii>)",
             Opened::Erased => "Erased",
+            Opened::Restricted => "Restricted",
         })
     }
 }
@@ -274,5 +278,6 @@ mod tests {
     fn an_opened_box_never_prints_its_content() {
         assert_eq!(format!("{:?}", Opened::Clear(Plaintext::decrypted_from(b"Bilqis"))), "Clear(<pii>)");
         assert_eq!(format!("{:?}", Opened::Erased), "Erased");
+        assert_eq!(format!("{:?}", Opened::Restricted), "Restricted");
     }
 }

@@ -109,8 +109,10 @@ pub(crate) enum Tenant {
     /// PostgreSQL roles that may read a merchant's finance views
     #[command(subcommand)]
     Reader(Reader),
-    /// Close a merchant's books for good: nobody enters anything any more
+    /// Close a merchant's account: webhooks are refused, nobody enters anything, and everything personal goes after its time (30 days)
     Close(TenantClose),
+    /// Open an account again, as long as nothing of it has gone
+    Reopen(TenantClose),
     /// Show or set how a merchant keeps its books: accounts, rates, when goods are sold
     Policy(TenantPolicy),
 }
@@ -238,7 +240,7 @@ pub(crate) struct ShowOrder {
     /// Show personal data in clear, to whom `daybook privacy permit` lets see it
     #[arg(long, requires_all = ["purpose", "by"])]
     pub(crate) reveal: bool,
-    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes on record
+    /// Why: a word or a ticket, such as `support`, `ticket-812` or `legal-claims/812`; goes on record
     #[arg(long, value_name = "WORD")]
     pub(crate) purpose: Option<store::keys::Purpose>,
     /// Who: a slug such as `support-2`, never a name; goes on record [default: the operator]

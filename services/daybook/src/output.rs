@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "why a command failed is printed, and this is where")]
 
 mod amount;
+mod cell;
 mod progress;
 mod table;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use amount::{amount, count};
+pub(crate) use cell::csv_cell;
 pub(crate) use progress::{Bar, bar_of_bytes, bar_of_items, spinner};
 pub(crate) use table::{Align, Table};
 

@@ -4,8 +4,11 @@
 
 mod accesses;
 mod certificate;
+mod consent;
 mod hold;
 mod reapply;
+mod register;
+mod restriction;
 mod retention;
 
 use anyhow::Result;
@@ -43,6 +46,18 @@ enum PrivacyCommand {
     Release(hold::Release),
     /// Who is held, why, and until when
     Holds(OfTenant),
+    /// Only keep what is known of somebody: nothing of it opens until that is lifted
+    Restrict(restriction::Restrict),
+    /// Lift a restriction; before that, with --told, record that the person was told
+    Lift(restriction::Lift),
+    /// Who is restricted and who objects, why and since when; with a person, also what is over
+    Restrictions(restriction::Restrictions),
+    /// Record that somebody objects to a purpose: nothing opens for it any more
+    Object(restriction::Object),
+    /// What people are asked to consent to, and what they said
+    Consent(consent::Consent),
+    /// The record of processing activities (GDPR Art. 30): from the configuration in force and the code
+    Register(register::Register),
     /// How long what is personal is kept, and what is past its time
     Retention(retention::Retention),
     /// Let a member of staff see people in clear
@@ -83,6 +98,12 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Hold(asked)) => hold::keep(settings, asked).await,
         Some(PrivacyCommand::Release(asked)) => hold::release(settings, asked).await,
         Some(PrivacyCommand::Holds(of)) => hold::list(settings, of).await,
+        Some(PrivacyCommand::Restrict(asked)) => restriction::restrict(settings, asked).await,
+        Some(PrivacyCommand::Lift(asked)) => restriction::lift(settings, asked).await,
+        Some(PrivacyCommand::Restrictions(asked)) => restriction::list(settings, asked).await,
+        Some(PrivacyCommand::Object(asked)) => restriction::object(settings, asked).await,
+        Some(PrivacyCommand::Consent(asked)) => consent::run(settings, asked).await,
+        Some(PrivacyCommand::Register(asked)) => register::run(settings, asked, as_json).await,
         Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,

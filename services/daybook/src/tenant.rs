@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use commerce::{CodGateways, Policy, TenantId};
-use ledger::BusinessZone;
+use ledger::{BusinessZone, Timestamp};
 use secrecy::SecretString;
 use serde::Serialize;
 use store::books::{self, TenantRow};
 use store::db::Db;
+use store::keys::{ClosedBy, Reopened, RetentionClass};
 
 use crate::cli::{OfTenant, Tenant, TenantAdd, TenantClose, TenantSecret};
 use crate::config::Settings;
@@ -48,6 +49,7 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::Secret(asked) => put_secret(settings, asked).await,
         Tenant::Reader(command) => crate::readers::run(settings, command).await,
         Tenant::Close(asked) => close(settings, asked).await,
+        Tenant::Reopen(asked) => reopen(settings, asked).await,
         Tenant::Policy(asked) => policy::run(settings, asked).await,
     }
 }
@@ -144,14 +146,43 @@ async fn list(settings: &Settings) -> Result<Answer> {
     Ok(Answer::new(&serde_json::json!({ "tenants": listed }), table.to_string()))
 }
 
-/// Facts of a closed merchant are still taken, and booked: only people enter nothing any more.
 async fn close(settings: &Settings, asked: &TenantClose) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = find(&platform.db, &parse(&asked.name)?).await?;
-    books::close_tenant(&platform.db, &row.tenant, now()).await?;
+    let closure = privacy::closure::close(&platform.keys, &platform.db, &row.tenant, ClosedBy::Operator, now()).await?;
     let since = books::closed_since(&platform.db, &row.tenant).await?.map(|at| at.to_string());
-    let text = format!("the books of {} are closed since {}\n", row.tenant, since.as_deref().unwrap_or_default());
-    Ok(Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "closed_at": since }), text))
+    let limits = platform.keys.retention(&row.tenant).await?;
+    let days = limits.iter().find(|limit| limit.class == RetentionClass::Closed).map(|limit| limit.days.get());
+    let goes = closure.closed_at.0.saturating_add(i64::from(days.unwrap_or_default()).saturating_mul(86_400_000_000));
+    let goes = Timestamp(goes).to_string();
+    tracing::info!(tenant = %row.tenant, "closed an account");
+    let text = format!(
+        "{0} is closed since {1}: its books take nothing any more, and webhooks are refused\n\
+         everybody in it is erased after {goes}, by `daybook up` or `daybook privacy`; until then `daybook tenant reopen {0}` opens it \
+         again. The books stay, and know nobody\n",
+        row.tenant,
+        since.as_deref().unwrap_or_default()
+    );
+    let json = serde_json::json!({ "tenant": row.tenant.as_str(), "closed_at": since, "erased_after": goes });
+    Ok(Answer::new(&json, text))
+}
+
+async fn reopen(settings: &Settings, asked: &TenantClose) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = find(&platform.db, &parse(&asked.name)?).await?;
+    let now = now();
+    let changed = match platform.keys.reopen(&row.tenant, now).await? {
+        Reopened::Now => true,
+        Reopened::WasOpen => false,
+        Reopened::TooLate => {
+            bail!("too late: what is personal of {} has begun to go, which cannot be undone", row.tenant)
+        }
+    };
+    books::reopen_tenant(&platform.db, &row.tenant, now).await?;
+    tracing::info!(tenant = %row.tenant, changed, "opened an account again");
+    let before = if changed { "" } else { "; it was not closed" };
+    let text = format!("{} is open{before}\n", row.tenant);
+    Ok(Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "open": true, "changed": changed }), text))
 }
 
 async fn put_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {

@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     NotSigned,
     /// The signature or secret is another.
     BadSignature,
+    /// The account is closed. Only whoever has a valid secret is told so.
+    Closed,
     /// We know no such courier.
     UnknownCourier,
     /// Not JSON by its own word.
@@ -53,6 +55,8 @@ impl Refusal {
         match self {
             // One answer for all three, so that it does not tell which tenants exist.
             Refusal::UnknownSender | Refusal::NotSigned | Refusal::BadSignature => StatusCode::UNAUTHORIZED,
+            // Not 401, which a sender would take for a wrong secret, nor 503, after which it would come back.
+            Refusal::Closed => StatusCode::GONE,
             Refusal::UnknownCourier => StatusCode::NOT_FOUND,
             Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -66,6 +70,7 @@ impl Refusal {
     fn detail(self) -> &'static str {
         match self.status() {
             StatusCode::UNAUTHORIZED => "The request is not signed with a secret that is valid here.",
+            StatusCode::GONE => "The account is closed, and takes nothing any more.",
             StatusCode::NOT_FOUND => "There is no such courier.",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "Send application/json.",
             StatusCode::PAYLOAD_TOO_LARGE => "The body is larger than is taken here.",
@@ -80,6 +85,7 @@ impl Refusal {
             Refusal::UnknownSender => "unknown_sender",
             Refusal::NotSigned => "not_signed",
             Refusal::BadSignature => "bad_signature",
+            Refusal::Closed => "closed",
             Refusal::UnknownCourier => "unknown_courier",
             Refusal::NotJson => "not_json",
             Refusal::TooLarge => "too_large",

@@ -32,6 +32,9 @@ pub enum RedriveError {
     /// The tenant or the sender of the row is not one we know.
     #[error("the quarantined input's tenant or origin is unknown here")]
     UnknownOrigin,
+    /// Whoever it is sealed for is restricted, by the id of the month's inputs: `daybook privacy lift` ends that.
+    #[error("the input is restricted, and is not opened until that is lifted")]
+    Restricted,
     /// The database of tenants did not answer.
     #[error(transparent)]
     Tenants(#[from] DbError),
@@ -59,6 +62,7 @@ impl Ingest {
         let tenant = self.shared.tenants.find(&row.tenant).await?.ok_or(RedriveError::UnknownOrigin)?;
         let redriven = match self.opened(row).await? {
             Opened::Erased => Redriven::Erased,
+            Opened::Restricted => return Err(RedriveError::Restricted),
             Opened::Clear(body) => match reading::read(&tenant, &origin, &row.topic, row.received_at, &body) {
                 Ok(drafts) => {
                     let accepted = self.accept_drafts(&row.tenant, &origin, drafts).await?;

@@ -31,6 +31,9 @@ const TRIGGERED_AT: [&str; 2] = ["x-shopify-triggered-at", "shopify-triggered-at
 const WEBHOOK_ID: [&str; 2] = ["x-shopify-webhook-id", "shopify-webhook-id"];
 const EVENT_ID: [&str; 2] = ["x-shopify-event-id", "shopify-event-id"];
 
+/// Topics by which a shop passes on what people, and it itself, may ask for. Taken of a closed account too.
+const PRIVACY_TOPICS: [&str; 3] = ["customers/data_request", "customers/redact", "shop/redact"];
+
 /// Where a courier's secret stands: as it is here, or as a bearer token.
 const COURIER_SECRET: &str = "x-webhook-secret";
 
@@ -97,6 +100,10 @@ impl Ingest {
         let sender = self.sender(tenant, Source::SHOPIFY.as_str()).await?;
         let secret = signature::signer(&sender.secrets, given.as_bytes(), &body).ok_or(Refusal::BadSignature)?;
         let topic = reading::topic(shopify_header(&head.headers, TOPIC));
+        // What a shop says about people is taken as long as it can be proved to come from there: it is the law.
+        if !PRIVACY_TOPICS.contains(&topic.as_str()) {
+            self.require_open(&sender.tenant.tenant).await?;
+        }
         let id = |name| shopify_header(&head.headers, name).and_then(|text| Uuid::parse_str(text).ok());
         let (webhook, event) = (id(WEBHOOK_ID), id(EVENT_ID));
         tracing::debug!(tenant = sender.tenant.tenant.as_str(), topic, ?webhook, ?event, "an authentic webhook");
@@ -114,6 +121,7 @@ impl Ingest {
         // The secret does not depend on the body, so nothing is read for whoever does not have it.
         let given = courier_secret(&head.headers).ok_or(Refusal::NotSigned)?;
         let secret = signature::holder(&sender.secrets, given).ok_or(Refusal::BadSignature)?;
+        self.require_open(&sender.tenant.tenant).await?;
         let mut place = self.shared.limits.enter().ok_or(Refusal::Overloaded)?;
         let body = self.whole(body, &mut place).await?;
         let delivery = Delivery { origin, topic: String::new(), received_at, at: received_at, secret, body };
@@ -126,6 +134,14 @@ impl Ingest {
         let secrets = self.shared.keys.secrets(&id, sender).await.map_err(|error| unavailable(&error))?;
         let tenant = known.filter(|_| !secrets.is_empty()).ok_or(Refusal::UnknownSender)?;
         Ok(Sender { tenant, secrets })
+    }
+
+    /// Refuses what is sent to a closed account.
+    async fn require_open(&self, tenant: &TenantId) -> Result<(), Refusal> {
+        match self.shared.keys.is_closed(tenant).await.map_err(|error| unavailable(&error))? {
+            true => Err(Refusal::Closed),
+            false => Ok(()),
+        }
     }
 
     /// What the head of a request shows, before any of its body is read.

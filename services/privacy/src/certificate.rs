@@ -210,6 +210,13 @@ pub struct Check {
     pub holds: bool,
 }
 
+/// What a certificate says, in a place that knows nothing of its erasure.
+pub fn unknown_here() -> Vec<Check> {
+    let found = "no erasure of that subject is on record here: it was made on another platform, or this key store and its keyring were \
+                 put back to a state from before it; nothing it says can be confirmed here";
+    vec![Check { claim: "its erasure is known here", found: found.to_owned(), holds: false }]
+}
+
 /// Compares what was certified with what is found now.
 pub fn re_check(stated: &Statement, found: &Found, now: Timestamp) -> Vec<Check> {
     let Erasure { tenant, subject, stage, destroyed_at, .. } = &found.erasure;

@@ -323,7 +323,7 @@ impl Search<'_> {
         let opened = self.stores.keys.open_many(&boxes.collect::<Vec<_>>(), &by).await.map_err(of_keys)?;
         let read = |opened| match opened {
             Ok(Opened::Clear(details)) => serde_json::from_slice(&details).ok(),
-            Ok(Opened::Erased) | Err(_) => None,
+            Ok(Opened::Erased | Opened::Restricted) | Err(_) => None,
         };
         Ok(opened.into_iter().map(read).collect())
     }
@@ -361,7 +361,7 @@ impl Search<'_> {
                 // The very same came again after it was erased, and before the list had lost it.
                 Err(_) if input.listed && input.row.sealed.is_empty() => gone.push(input.row.event),
                 // Not listed, or damaged: reading it again says so.
-                Ok(Opened::Erased) | Err(_) => {}
+                Ok(Opened::Erased | Opened::Restricted) | Err(_) => {}
             }
         }
         let (reached, destroyed) = self.destroy(&found).await?;

@@ -12,8 +12,10 @@
 //! it twice is saying it once.
 
 pub mod certificate;
+pub mod closure;
 mod epochs;
 mod inputs;
+mod pass;
 pub mod retention;
 mod traces;
 mod watch;
@@ -32,10 +34,7 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{
-    EraseSubjectError, Erased, Erasure, ErasureReason, KeyStore, KeyStoreError, Moved, PASS_WITHIN, RetentionClass,
-    Stage,
-};
+use store::keys::{EraseSubjectError, Erased, Erasure, ErasureReason, KeyStore, KeyStoreError, Moved, Stage};
 use tokio_util::sync::CancellationToken;
 
 use inputs::{Stores, Wish};
@@ -239,51 +238,11 @@ pub enum RedactionError {
 /// Finishes unfinished erasures, answers shops' requests for erasure, warns of unusual access, keeps the key epochs and the
 /// time limits, now and every so often, until it is told to stop.
 pub async fn run(config: Config, shutdown: CancellationToken) {
-    tokio::join!(erase_often(&config, &shutdown), rotate_often(&config, &shutdown), expire_often(&config, &shutdown));
-}
-
-/// How often what is past its time goes. Limits are days.
-const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
-
-async fn expire_often(config: &Config, shutdown: &CancellationToken) {
-    // Not at once: what waited while nothing ran is taken in first, and whoever restored an old state enters its holds again.
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + EXPIRE_EVERY, EXPIRE_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        match config.keys.may_expire(now(), false).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let days = PASS_WITHIN;
-                tracing::error!(
-                    days,
-                    "nothing went that is past its time: it last did longer ago than this many days; if the \
-                                       clock is right, run `daybook privacy retention apply --yes`"
-                );
-                continue;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "what is past its time has not gone; trying again");
-                continue;
-            }
-        }
-        let tenants = match books::tenants(&config.db).await {
-            Ok(tenants) => tenants,
-            Err(error) => {
-                tracing::warn!(%error, "what is past its time has not gone; trying again");
-                continue;
-            }
-        };
-        for row in tenants {
-            // One that fails does not hold up the others.
-            match retention::expire(&config.keys, &config.log, &config.db, &row, now()).await {
-                Ok(gone) if gone == retention::Expired::default() => {}
-                Ok(retention::Expired { erased, keys, quarantined, accesses }) => {
-                    tracing::info!(tenant = %row.tenant, erased, keys, quarantined, accesses, "what was past its time is gone");
-                }
-                Err(error) => tracing::warn!(tenant = %row.tenant, %error, "not all that is past its time has gone"),
-            }
-        }
-    }
+    tokio::join!(
+        erase_often(&config, &shutdown),
+        rotate_often(&config, &shutdown),
+        pass::expire_often(&config, &shutdown)
+    );
 }
 
 /// How often the epochs are looked after. They last hours and days.
@@ -319,6 +278,11 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),
             Err(error) => tracing::warn!(%error, "requests for erasure are waiting; trying again"),
+        }
+        match closure::answer_shops(&config.keys, &config.db, now()).await {
+            Ok(0) => {}
+            Ok(closed) => tracing::info!(closed, "closed accounts whose shop asked for it"),
+            Err(error) => tracing::warn!(%error, "accounts are not closed as they should be; trying again"),
         }
         match watch.look(&config.keys, now()).await {
             Ok(unusual) => unusual.iter().for_each(watch::warn),

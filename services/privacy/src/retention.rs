@@ -1,4 +1,4 @@
-//! Time limits, kept: what is past its time goes, by itself and every hour, and going twice takes nothing more.
+//! Time limits, kept: what is past its time goes, by itself and every hour (see `store::keys::NextPass` for when exactly), and going twice takes nothing more.
 //!
 //! For each tenant and class, as [`store::keys::RetentionClass`] names them:
 //!
@@ -6,7 +6,8 @@
 //!   that are due are destroyed;
 //! - **quarantine**: each input of a month that is due is erased, and leaves the list as redriven ones do; so is the key of a month
 //!   under which an earlier version sealed all of its inputs;
-//! - **accesses**: the oldest rows of the access log go, and the rest still verifies.
+//! - **accesses**: the oldest rows of the access log go, and the rest still verifies;
+//! - **closed**: everything personal of an account that was closed so long ago ([`closure`](crate::closure)).
 //!
 //! Whoever is held ([`store::keys::Hold`]) keeps everything until the hold ends. No amount changes: the ledger knows nobody.
 
@@ -19,12 +20,12 @@ use ledger::Timestamp;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::db::{Db, DbError};
 use store::keys::{
-    DueKeys, DueMonths, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, KeysOf, Limit, Month,
-    RetentionClass, RetentionDays,
+    Actor, DueKeys, DueMonths, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, KeysOf, Limit, Month,
+    RetentionClass, RetentionDays, RetentionReport,
 };
 
-use crate::EraseError;
 use crate::inputs::{self, Stores, Wish};
+use crate::{EraseError, closure};
 
 /// How many inputs leave the quarantine in one append.
 const CHUNK: usize = 500;
@@ -38,6 +39,8 @@ pub struct Due {
     pub quarantined: u64,
     /// Rows of the access log.
     pub accesses: u64,
+    /// People of an account that was closed.
+    pub closed: u64,
 }
 
 /// What went for one tenant.
@@ -51,6 +54,10 @@ pub struct Expired {
     pub quarantined: u64,
     /// Rows of the access log.
     pub accesses: u64,
+    /// Webhook secrets of an account that was closed.
+    pub secrets: u64,
+    /// Rows of its index.
+    pub index_rows: u64,
 }
 
 /// Why not everything went. What went is gone; the next call goes on.
@@ -74,10 +81,11 @@ pub enum RetentionError {
 pub async fn due(keys: &KeyStore, db: &Db, row: &TenantRow, now: Timestamp) -> Result<Due, RetentionError> {
     let mut due = Due::default();
     for limit in keys.retention(&row.tenant).await? {
-        let Due { keys, quarantined, accesses } = due_under(keys, db, row, limit, now).await?;
+        let Due { keys, quarantined, accesses, closed } = due_under(keys, db, row, limit, now).await?;
         due.keys = DueKeys { keys: due.keys.keys + keys.keys, subjects: due.keys.subjects + keys.subjects };
         due.quarantined += quarantined;
         due.accesses += accesses;
+        due.closed += closed;
     }
     Ok(due)
 }
@@ -103,7 +111,34 @@ pub async fn due_under(
         RetentionClass::Accesses => {
             Due { accesses: keys.due_accesses(tenant, limit.days.before(now)).await?, ..Due::default() }
         }
+        RetentionClass::Closed => Due { closed: closure::due(keys, tenant, limit.days, now).await?, ..Due::default() },
     })
+}
+
+/// Does what is due now, for one tenant, and stores the report of it: by whom, and how much of what.
+pub async fn expire_and_report(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    row: &TenantRow,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Expired, RetentionError> {
+    let (gone, failure) = go(keys, log, db, row, now).await?;
+    let Expired { erased, keys: expired, quarantined, accesses, secrets, index_rows } = gone;
+    let report = RetentionReport {
+        at: now,
+        by: by.name().to_owned(),
+        erased,
+        keys: expired,
+        quarantined,
+        accesses,
+        secrets,
+        index_rows,
+        failed: failure.is_some(),
+    };
+    keys.report_pass(&row.tenant, report).await?;
+    failure.map_or(Ok(gone), Err)
 }
 
 /// Does what is due now, for one tenant. One class that fails does not hold up the others; the first failure is told in the end.
@@ -114,19 +149,32 @@ pub async fn expire(
     row: &TenantRow,
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
+    let (gone, failure) = go(keys, log, db, row, now).await?;
+    failure.map_or(Ok(gone), Err)
+}
+
+/// What went, and what first failed.
+async fn go(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    row: &TenantRow,
+    now: Timestamp,
+) -> Result<(Expired, Option<RetentionError>), RetentionError> {
     let (mut expired, mut failure) = (Expired::default(), None);
     for limit in keys.retention(&row.tenant).await? {
         let gone = match limit.class {
             RetentionClass::Customers => expire_customers(Stores { keys, log, db }, row, limit.days, now).await,
             RetentionClass::Quarantine => empty_quarantine(keys, log, db, row, limit.days, now).await,
             RetentionClass::Accesses => purge_accesses(keys, row, limit.days, now).await,
+            RetentionClass::Closed => closure::end(keys, log, db, row, limit.days, now).await,
         };
         match gone {
             Ok(gone) => expired = expired.and(gone),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    failure.map_or(Ok(expired), Err)
+    Ok((expired, failure))
 }
 
 /// Erases everybody who has nothing but months that are due, and destroys what is due of the others.
@@ -211,11 +259,22 @@ async fn empty_quarantine(
         expire_subject(keys, log, tenant, subject, kept_from, now).await?;
     }
     stale.retain(|input| !held.contains(&input.subject));
-    for inputs in stale.chunks(CHUNK) {
+    let quarantined = leave_quarantine(log, tenant, stale, now).await?;
+    Ok(Expired { quarantined, ..Expired::default() })
+}
+
+/// Takes inputs off the list, as redriven ones leave it; gives how many.
+pub(crate) async fn leave_quarantine(
+    log: &EventLog,
+    tenant: &TenantId,
+    inputs: Vec<QuarantineRow>,
+    now: Timestamp,
+) -> Result<u64, AppendError> {
+    for some in inputs.chunks(CHUNK) {
         let left = |input: &QuarantineRow| Event::redriven(tenant.clone(), input.event, now).encode();
-        log.append(inputs.iter().map(left).collect()).await?;
+        log.append(some.iter().map(left).collect()).await?;
     }
-    Ok(Expired { quarantined: stale.len() as u64, ..Expired::default() })
+    Ok(inputs.len() as u64)
 }
 
 /// Erases inputs that have a key each: those that are listed and whose time is over, counted from the day they first came, and
@@ -262,6 +321,8 @@ impl Expired {
             keys: self.keys + more.keys,
             quarantined: self.quarantined + more.quarantined,
             accesses: self.accesses + more.accesses,
+            secrets: self.secrets + more.secrets,
+            index_rows: self.index_rows + more.index_rows,
         }
     }
 }

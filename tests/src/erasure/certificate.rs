@@ -10,6 +10,7 @@ use testkit::Daybook;
 
 use super::{LONG, Platform, traces};
 use crate::audit::auditor;
+use crate::backend::Kind;
 
 /// A key for certificates, and a place for them.
 pub(super) struct Officer {
@@ -74,6 +75,7 @@ impl Officer {
         let (code, told) = self.verify(platform, &forged).await;
         assert!(code == Some(1) && told.contains("signature does not match"), "{told}");
         self.notices_what_came_back(platform, &file, &written).await;
+        self.does_not_hold_elsewhere(&file).await;
     }
 
     /// What the person can do with it, who has no platform.
@@ -83,6 +85,15 @@ impl Officer {
         let ran = ran.unwrap();
         let told = String::from_utf8(ran.stdout).unwrap();
         assert!(ran.status.code() == expected && told.contains(says), "{told}");
+    }
+
+    /// On a platform that has never heard of it.
+    async fn does_not_hold_elsewhere(&self, file: &Path) {
+        let elsewhere = Platform::fresh(Kind::Embedded).await;
+        elsewhere.add_tenant().await;
+        let (code, told) = self.verify(&elsewhere, file).await;
+        assert!(code == Some(1) && told.contains("no erasure of that subject is on record here"), "{told}");
+        assert!(told.contains("does not hold"), "{told}");
     }
 
     async fn notices_what_came_back(&self, platform: &Platform, file: &Path, written: &str) {

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, SqlStr};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::row::{encode_headers, topic_number};
+use super::told::told;
 use super::{partition_of, read};
 use crate::error::{AppendError, Cause};
 use crate::position::Position;
@@ -61,7 +62,7 @@ fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
 
 /// Gives each caller its own positions, or all of them the one error. A caller that has gone does not matter.
 fn answer(outcome: Result<Vec<Position>, sqlx::Error>, sizes: &[usize], replies: Vec<oneshot::Sender<Answer>>) {
-    let outcome = outcome.map(Vec::into_iter).map_err(|error| Arc::new(error) as Cause);
+    let outcome = outcome.map(Vec::into_iter).map_err(|error| Arc::new(told(error)) as Cause);
     match outcome {
         Ok(mut positions) => {
             for (reply, &size) in replies.into_iter().zip(sizes) {

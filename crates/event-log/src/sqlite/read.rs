@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::row::{self, natural, topic_number};
+use super::told::told;
 use crate::MAX_BATCH_BYTES;
 use crate::error::ReadError;
 use crate::position::{Batch, Item, Position, ReadFrom};
@@ -50,7 +51,7 @@ impl SqliteReader {
         loop {
             // What is announced from here on wakes the wait below, so nothing committed after the look is missed.
             self.committed.mark_unchanged();
-            let (items, at_end) = self.look(max).await.map_err(ReadError::unavailable)?;
+            let (items, at_end) = self.look(max).await.map_err(told).map_err(ReadError::unavailable)?;
             let now = Instant::now();
             if !items.is_empty() || now >= deadline {
                 return Ok(items.into_iter().collect());
@@ -159,8 +160,8 @@ async fn before_first_wanted(pool: &SqlitePool, next: &BTreeMap<(Topic, u32), u6
 }
 
 pub(super) async fn end_offsets(pool: &SqlitePool, places: &[(Topic, u32)]) -> Result<Vec<u64>, ReadError> {
-    let mut connection = pool.acquire().await.map_err(ReadError::unavailable)?;
-    ends(&mut connection, places).await.map_err(ReadError::unavailable)
+    let mut connection = pool.acquire().await.map_err(told).map_err(ReadError::unavailable)?;
+    ends(&mut connection, places).await.map_err(told).map_err(ReadError::unavailable)
 }
 
 /// The next offset of each of those partitions, in the order asked: one statement, one look into the index for each.

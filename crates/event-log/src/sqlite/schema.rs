@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::Instant;
 
+use super::told::told;
 use crate::MAX_PARTITIONS;
 use crate::error::OpenLogError;
 
@@ -51,8 +52,8 @@ pub(super) async fn create_or_open(path: &Path, partitions: u32) -> Result<(Sqli
     if !(1..=MAX_PARTITIONS).contains(&partitions) {
         return Err(OpenLogError::Partitions { max: MAX_PARTITIONS });
     }
-    let mut connection = connect(path).await.map_err(OpenLogError::unavailable)?;
-    let created = create(&mut connection, partitions).await.map_err(OpenLogError::unavailable)?;
+    let mut connection = connect(path).await.map_err(told).map_err(OpenLogError::unavailable)?;
+    let created = create(&mut connection, partitions).await.map_err(told).map_err(OpenLogError::unavailable)?;
     match created {
         (FORMAT, partitions) => Ok((connection, partitions)),
         (found, _) => Err(OpenLogError::Format { found, known: FORMAT }),

@@ -45,7 +45,7 @@ pub use on_hand::{OnHand, on_hand};
 pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
-    save_erased, save_people, save_requests,
+    save_erased, save_people, save_requests, shop_redactions,
 };
 pub use quarantine::{
     QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,
@@ -62,7 +62,8 @@ pub use scan::{
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{
-    TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, save_approval_limit, take_turn, vouchers,
+    TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, reopen_tenant, save_approval_limit,
+    take_turn, vouchers,
 };
 
 use serde::Serialize;

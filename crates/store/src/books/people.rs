@@ -168,6 +168,13 @@ pub async fn redactions_waiting(db: &Db) -> Result<Vec<(TenantId, SubjectId)>, D
     rows.iter().map(|row| Ok((parsed("privacy_request.tenant", row.text(0)?)?, subject(row.text(1)?)?))).collect()
 }
 
+/// Accounts whose shop has sent that everything of them is to go, and when it last did.
+pub async fn shop_redactions(db: &Db) -> Result<Vec<(TenantId, Timestamp)>, DbError> {
+    let sql = "SELECT tenant, MAX(requested_at) FROM privacy_request WHERE kind = 'shop_redact' GROUP BY tenant ORDER BY tenant";
+    let rows = db.query(sql, vec![]).await?;
+    rows.iter().map(|row| Ok((parsed("privacy_request.tenant", row.text(0)?)?, Timestamp(row.int(1)?)))).collect()
+}
+
 pub(super) fn person_row(row: &Row) -> Result<PersonRow, DbError> {
     let key = PersonKey {
         tenant: parsed("person.tenant", row.text(0)?)?,

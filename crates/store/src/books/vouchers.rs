@@ -95,7 +95,18 @@ pub async fn closed_since(db: &Db, tenant: &TenantId) -> Result<Option<Timestamp
     found.first().map(|row| row.int(0).map(Timestamp)).transpose()
 }
 
-/// Closes a tenant for good. Whoever was closed before stays so since then.
+/// Opens a tenant that was closed up to that time. Nothing if it is open.
+pub async fn reopen_tenant(db: &Db, tenant: &TenantId, at: Timestamp) -> Result<(), DbError> {
+    let tenant = tenant.to_string();
+    db.run_tx("reopen-tenant", move |tx| {
+        let args = vec![tenant.as_str().into(), at.0.into()];
+        let sql = "DELETE FROM tenant_closed WHERE tenant = $1 AND closed_at <= $2";
+        Box::pin(async move { tx.execute(sql, args).await.map(|_| ()) })
+    })
+    .await
+}
+
+/// Closes a tenant. Whoever was closed before stays so since then.
 pub async fn close_tenant(db: &Db, tenant: &TenantId, at: Timestamp) -> Result<(), DbError> {
     let tenant = tenant.to_string();
     db.run_tx("close-tenant", move |tx| {

@@ -82,7 +82,7 @@ pub enum Outage {
     #[error("statement timed out")]
     StatementTimedOut,
     /// The disk is full or failing.
-    #[error("storage failed")]
+    #[error("the disk is full or failing")]
     Storage,
     /// This process is shutting down.
     #[error("shutting down")]

@@ -3,13 +3,15 @@
 //! [`AccessBy`] is what an opening has to say for itself; [`KeyStore::open_many`](super::KeyStore::open_many) takes nothing
 //! without it. In **one transaction** it reads the keys as they are, writes one row for each subject of whom something can
 //! be opened, and only when that is committed are boxes decrypted. What cannot be opened (an erased person's box, one of
-//! somebody else) is on nobody's record; a box that turns out damaged is, because that shows only in decrypting. An opening
+//! somebody else) is on nobody's record; a box that turns out damaged is, because that shows only in decrypting. What stays shut
+//! because the person has had it restricted, objects or did not consent (`allowed`) is on record as a look that was refused. An opening
 //! whose commit stayed unknown opens nothing and may be on record.
 //!
 //! The rows of a tenant are numbered without gaps and chained ([`chain`]). They name nobody: subjects are random ids, actors
 //! and purposes are slugs, labels and fields are words of this program. They are not on the log, because their time is over
 //! after some months, and a topic is kept for good.
 
+mod allowed;
 mod chain;
 mod permit;
 mod report;
@@ -20,7 +22,7 @@ pub use permit::Permitted;
 pub use report::Access;
 pub use unusual::{HourCount, Rule, USUAL_LIMIT, Unusual, hour_of, unusual};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -30,7 +32,10 @@ use ledger::Timestamp;
 use subject_keys::{IndexKey, KeyId};
 use uuid::Uuid;
 
+use allowed::Whose;
+
 use super::boxes::key_rows;
+use super::processing::Processing;
 use super::resolve::{subject, tenant};
 use super::subject_key::{key_id, living};
 use super::tables::ACCESS;
@@ -154,6 +159,9 @@ impl Field {
 
 /// Why a box is opened: one word or ticket such as `support` or `ticket-812`, of up to 40 ASCII letters, digits and `-_#/.`
 /// that begins with a letter, a digit or `#`. At most nine digits, so that it is no phone number.
+///
+/// One that is the name of a [`Processing`], or begins with it and a slash as `legal-claims/court-7` does, serves that; `redrive`
+/// serves operations, and every other word support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purpose(String);
 
@@ -168,6 +176,21 @@ impl Purpose {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The purpose that is the name of what it serves.
+    pub fn of(processing: Processing) -> Purpose {
+        Purpose(processing.as_str().to_owned())
+    }
+
+    /// What it serves.
+    pub fn processing(&self) -> Processing {
+        let word = self.0.split('/').next().unwrap_or_default();
+        match word {
+            "redrive" => Processing::Operations,
+            "erasure" => Processing::OwnRequest,
+            _ => word.parse().unwrap_or(Processing::Support),
+        }
     }
 
     /// Input that was not understood is read again.
@@ -225,10 +248,18 @@ struct Opening {
     chains: HashMap<TenantId, Arc<IndexKey>>,
 }
 
+/// An opening that is on record.
+pub(super) struct OnRecord {
+    /// The keys' rows.
+    pub(super) keys: Vec<Row>,
+    /// Whose boxes stay shut.
+    pub(super) shut: HashSet<Whose>,
+}
+
 impl KeyStore {
-    /// The keys' rows of what is asked for, as they are now. When it answers, everything that they open is on record; when it
-    /// refuses to show people in clear, that it did.
-    pub(super) async fn on_record(&self, asked: Vec<Asked>, by: &AccessBy) -> Result<Vec<Row>, KeyStoreError> {
+    /// The keys' rows of what is asked for, as they are now, and whose boxes stay shut. When it answers, everything that they open
+    /// is on record, and what stays shut; when it refuses to show people in clear, that it did.
+    pub(super) async fn on_record(&self, asked: Vec<Asked>, by: &AccessBy) -> Result<OnRecord, KeyStoreError> {
         let mut chains = HashMap::new();
         for tenant in asked.iter().map(|one| one.tenant.clone()).collect::<BTreeSet<_>>() {
             if let Some(key) = self.existing_index_key(&tenant).await? {
@@ -248,17 +279,23 @@ impl KeyStore {
 
 impl Opening {
     /// Nothing if it is not permitted.
-    async fn record(&self, tx: &mut Tx, dialect: Dialect) -> Result<Option<Vec<Row>>, KeyStoreError> {
+    async fn record(&self, tx: &mut Tx, dialect: Dialect) -> Result<Option<OnRecord>, KeyStoreError> {
         let tenants: BTreeSet<&TenantId> = self.asked.iter().map(|one| &one.tenant).collect();
         lock::access(tx, dialect, tenants.iter().copied()).await?;
         let permitted = permit::is_given(tx, &self.by, &tenants).await?;
-        let shown = if permitted { self.by.shown.as_str() } else { REFUSED };
         let keys = key_rows(tx, dialect, self.asked.iter().map(|one| one.key)).await?;
         let touched = self.touched(&keys)?;
+        let people: Vec<Whose> = touched.keys().map(|(tenant, subject)| ((*tenant).clone(), *subject)).collect();
+        let shut = allowed::shut(tx, &self.by, &people).await?;
         let mut chains = chain::load(tx, touched.keys().map(|(tenant, _)| *tenant), &self.chains).await?;
         let mut rows = Rows::new(&ACCESS);
         for ((tenant, subject), touched) in touched {
             let chain = chains.get_mut(tenant).ok_or_else(|| corrupt("an access log has no chain"))?;
+            let shown = match (permitted, shut.get(&(tenant.clone(), subject))) {
+                (false, _) => REFUSED,
+                (true, Some(shut)) => shut.as_str(),
+                (true, None) => self.by.shown.as_str(),
+            };
             rows.push(chain.append(self.cells(tenant, subject, &touched, shown, chain.next()?)));
         }
         // A row that is there already would be kept, and this opening would be on no record.
@@ -266,7 +303,7 @@ impl Opening {
             return Err(corrupt("the access log goes on behind its end").into());
         }
         chain::save(tx, chains.values()).await?;
-        Ok(permitted.then_some(keys))
+        Ok(permitted.then(|| OnRecord { keys, shut: shut.into_keys().collect() }))
     }
 
     /// Of whom something opens: boxes of those who own the keys they name, of keys that live.
@@ -328,8 +365,27 @@ mod tests {
         {
             assert_eq!(text.parse::<Purpose>(), Err(NotAPurpose), "{text}");
         }
-        for purpose in [Purpose::redrive(), Purpose::erasure(), Purpose::look_up()] {
+        let own = Processing::ALL.map(Purpose::of);
+        for purpose in [Purpose::redrive(), Purpose::erasure(), Purpose::look_up()].iter().chain(&own) {
             assert_eq!(purpose.as_str().parse(), Ok(purpose.clone()));
+        }
+    }
+
+    #[test]
+    fn a_purpose_says_by_its_beginning_what_it_serves() {
+        for (text, serves) in [
+            ("marketing", Processing::Marketing),
+            ("legal-claims/court-7", Processing::LegalClaims),
+            ("own-request/812", Processing::OwnRequest),
+            ("redrive", Processing::Operations),
+            ("look-up", Processing::Support),
+            ("ticket-812", Processing::Support),
+            ("marketing-2", Processing::Support),
+        ] {
+            assert_eq!(text.parse::<Purpose>().unwrap().processing(), serves, "{text}");
+        }
+        for one in Processing::ALL {
+            assert_eq!(Purpose::of(one).processing(), one);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reading: opening sealed boxes, and finding a subject by what they are known by.
 //!
-//! One transaction of at most six statements for any number of boxes. It reads the keys' rows as they are now, so what was
-//! erased in another process is erased here, and it puts on record who opens what (see [`access`](super::access)).
+//! One transaction of at most ten statements for any number of boxes. It reads the keys' rows as they are now, so what was
+//! erased or restricted in another process is so here, and it puts on record who opens what (see [`access`](super::access)).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use commerce::{SubjectId, TenantId};
 use subject_keys::{BoxContext, KeyId, OpenError, Opened, PreparedKey, sealed_key_id};
 use uuid::Uuid;
 
-use super::access::{AccessBy, Asked};
+use super::access::{AccessBy, Asked, OnRecord};
 use super::identity::{IdentityHint, IdentityKind, Place, SubjectState};
 use super::index::blinded;
 use super::resolve::{Kinds, Standings, subject, tenant};
@@ -33,7 +33,7 @@ pub struct BoxRef<'a> {
     pub sealed: &'a [u8],
 }
 
-/// Why a box did not open. An erased person is no error but [`Opened::Erased`].
+/// Why a box did not open. An erased person is no error but [`Opened::Erased`], a restricted one [`Opened::Restricted`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenBoxError {
     /// The box was damaged, forged, or put where it does not belong.
@@ -50,11 +50,19 @@ pub enum OpenBoxError {
     Store(#[from] KeyStoreError),
 }
 
-/// A key as it stands now; no key when it was destroyed.
+/// A key as it stands now.
 struct Current {
     tenant: TenantId,
     subject: SubjectId,
-    key: Option<Arc<PreparedKey>>,
+    key: Held,
+}
+
+/// What there is of a key.
+enum Held {
+    Living(Arc<PreparedKey>),
+    /// Alive, and not to be used for what is asked.
+    Shut,
+    Destroyed,
 }
 
 impl KeyStore {
@@ -107,22 +115,24 @@ impl KeyStore {
         Ok(known.map(|standing| (standing.subject, standing.state)).collect())
     }
 
-    async fn current_keys(&self, rows: &[Row]) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
-        let mut keys = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let (id, current) = self.current(row).await?;
+    async fn current_keys(&self, recorded: &OnRecord) -> Result<HashMap<KeyId, Current>, KeyStoreError> {
+        let mut keys = HashMap::with_capacity(recorded.keys.len());
+        for row in &recorded.keys {
+            let (id, current) = self.current(row, recorded).await?;
             keys.insert(id, current);
         }
         Ok(keys)
     }
 
-    async fn current(&self, row: &Row) -> Result<(KeyId, Current), KeyStoreError> {
-        let id = key_id(row.text(0)?)?;
+    async fn current(&self, row: &Row, recorded: &OnRecord) -> Result<(KeyId, Current), KeyStoreError> {
+        let (id, owner) = (key_id(row.text(0)?)?, (tenant(row.text(1)?)?, subject(row.text(2)?)?));
         let key = match living(row.text(3)?, row.opt_blob(4)?)? {
-            Some(wrapped) => Some(self.unwrapped(row, id, wrapped).await?),
-            None => None,
+            Some(_) if recorded.shut.contains(&owner) => Held::Shut,
+            Some(wrapped) => Held::Living(self.unwrapped(row, id, wrapped).await?),
+            None => Held::Destroyed,
         };
-        Ok((id, Current { tenant: tenant(row.text(1)?)?, subject: subject(row.text(2)?)?, key }))
+        let (tenant, subject) = owner;
+        Ok((id, Current { tenant, subject, key }))
     }
 
     async fn unwrapped(&self, row: &Row, id: KeyId, wrapped: &[u8]) -> Result<Arc<PreparedKey>, KeyStoreError> {
@@ -170,7 +180,11 @@ fn open_with(keys: &HashMap<KeyId, Current>, one: &BoxRef<'_>) -> Result<Opened,
     if current.tenant != *one.tenant || current.subject != one.subject {
         return Err(OpenBoxError::NotTheirs);
     }
-    let Some(key) = &current.key else { return Ok(Opened::Erased) };
+    let key = match &current.key {
+        Held::Living(key) => key,
+        Held::Shut => return Ok(Opened::Restricted),
+        Held::Destroyed => return Ok(Opened::Erased),
+    };
     let context =
         BoxContext { tenant: one.tenant.as_str(), subject: one.subject.0, event: one.event, label: one.label };
     Ok(Opened::Clear(key.open(id, &context, one.sealed)?))

@@ -17,7 +17,7 @@ use subject_keys::{IndexKey, IndexPageKey, PreparedKey};
 use uuid::Uuid;
 
 use super::epochs::Epochs;
-use super::secrets;
+use super::{closure, secrets};
 
 /// How long a key that ends is given out after it was unwrapped.
 pub(super) const KEYS_LIVE: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub(super) struct Caches {
     pub(super) index_keys: Cache<TenantId, Arc<IndexKey>>,
     pub(super) index_pages: Cache<i64, Arc<IndexPageKey>>,
     pub(super) secrets: Cache<(TenantId, String), Arc<[SecretString]>>,
+    pub(super) closed: Cache<TenantId, bool>,
 }
 
 impl Caches {
@@ -44,6 +45,7 @@ impl Caches {
             index_keys: Cache::new(INDEX_KEYS_LIVE, 10_000),
             index_pages: Cache::new(KEYS_LIVE, 50_000),
             secrets: Cache::new(secrets::FRESH, 10_000),
+            closed: Cache::new(closure::FRESH, 10_000),
         }
     }
 
@@ -52,6 +54,7 @@ impl Caches {
         self.index_keys.sweep();
         self.index_pages.sweep();
         self.secrets.sweep();
+        self.closed.sweep();
     }
 }
 
@@ -94,6 +97,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
 
     pub(super) fn invalidate(&self, key: &K) {
         self.held().remove(key);
+    }
+
+    pub(super) fn forget(&self, which: impl Fn(&K) -> bool) {
+        self.held().retain(|key, _| !which(key));
     }
 
     pub(super) fn sweep(&self) {

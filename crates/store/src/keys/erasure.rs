@@ -17,6 +17,7 @@ use super::hold::{HoldReason, held_until, unheld};
 use super::identity::{IdentityKind, Month, SubjectState};
 use super::keyring::Keyring;
 use super::resolve::{subject, subject_state, tenant};
+use super::restriction::is_restricted;
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
 use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock};
@@ -185,7 +186,7 @@ impl KeyStore {
     }
 
     /// Records that this subject is to be erased because nothing of theirs is of a time from `kept_from` on. False, and nothing
-    /// is on record, if that is not so, or somebody holds them. Should they order before they are destroyed, the record is
+    /// is on record, if that is not so, or somebody holds them, or they are restricted. Should they order before they are destroyed, the record is
     /// withdrawn ([`EraseSubjectError::NotDue`]); should they come back afterwards, they are somebody new with whatever is of a
     /// time from `kept_from` on.
     pub async fn request_expiry(
@@ -314,7 +315,7 @@ async fn request_in(
     })
 }
 
-/// False if somebody is held, or has a key of a month that is kept, or a wish of theirs is on record already.
+/// False if somebody is held or restricted, or has a key of a month that is kept, or a wish of theirs is on record already.
 async fn request_expiry_in(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -326,6 +327,7 @@ async fn request_expiry_in(
     lock::tenants(tx, dialect, [tenant]).await?;
     let due = state_of(tx, tenant, subject).await? == SubjectState::Active
         && held_until(tx, tenant, subject, at).await?.is_none()
+        && !is_restricted(tx, tenant, subject, at).await?
         && is_over(tx, tenant, subject, &Month::of(kept_from)).await?;
     if !due {
         return Ok(false);

@@ -28,6 +28,8 @@
 mod access;
 mod boxes;
 mod caches;
+mod closure;
+mod consent;
 mod epochs;
 mod erasure;
 mod hold;
@@ -37,10 +39,14 @@ mod index_pages;
 mod inputs;
 mod keyring;
 mod lock;
+mod objection;
+mod passes;
 mod presence;
+mod processing;
 mod reapply;
 mod remains;
 mod resolve;
+mod restriction;
 mod retention;
 mod root_file;
 mod rotation;
@@ -55,14 +61,22 @@ pub use access::{
     USUAL_LIMIT, Unusual, hour_of, unusual,
 };
 pub use boxes::{BoxRef, OpenBoxError};
+pub use closure::{ClosedBy, Closure, Reopened};
+pub use consent::{ConsentError, ConsentFact, Said, Wording, accepted, sha256_of, standing};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
 pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};
+pub use objection::Objection;
+pub use passes::{NextPass, RetentionReport};
 pub use presence::MissingKey;
+pub use processing::{LegalBasis, Processing, UnknownProcessing};
 pub use reapply::Reapplied;
 pub use remains::Remains;
+pub use restriction::{
+    Channel, RestrictError, Restriction, RestrictionReason, Told, UnknownChannel, UnknownRestrictionReason,
+};
 pub use retention::{
     DueKeys, DueMonths, KeysOf, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError,
     UnknownRetentionClass,

@@ -86,6 +86,7 @@ impl KeyStore {
             done.begun = self.begin_epoch(at, None).await?;
             // Finds nothing any more, and remembers how far that is so.
             self.forgotten_erasures().await?;
+            self.hold_back(at).await?;
         }
         // Also when nothing was left to do: a crash or a reader may have come between the two.
         self.db.forget_wal().await?;

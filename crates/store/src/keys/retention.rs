@@ -13,6 +13,7 @@ use super::erasure::mark_lossy;
 use super::hold::unheld;
 use super::identity::{IdentityHint, IdentityKind, Month, SubjectState};
 use super::resolve::subject;
+use super::restriction::unrestricted;
 use super::subject_key::key_id;
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
@@ -32,11 +33,13 @@ pub enum RetentionClass {
     Quarantine,
     /// The access log, from each opening on.
     Accesses,
+    /// Everything that is personal of an account, from the day it was closed.
+    Closed,
 }
 
 /// The text is no class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a class of personal data: use customers, quarantine or accesses")]
+#[error("not a class of personal data: use customers, quarantine, accesses or closed")]
 pub struct UnknownRetentionClass;
 
 /// A limit that nobody can mean.
@@ -70,23 +73,24 @@ pub struct DueKeys {
 
 impl RetentionClass {
     /// All, in the order in which they are shown.
-    pub const ALL: [RetentionClass; 3] =
-        [RetentionClass::Customers, RetentionClass::Quarantine, RetentionClass::Accesses];
+    pub const ALL: [RetentionClass; 4] =
+        [RetentionClass::Customers, RetentionClass::Quarantine, RetentionClass::Accesses, RetentionClass::Closed];
 
-    /// `customers`, `quarantine` or `accesses`; also the stored form.
+    /// `customers`, `quarantine`, `accesses` or `closed`; also the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             RetentionClass::Customers => "customers",
             RetentionClass::Quarantine => "quarantine",
             RetentionClass::Accesses => "accesses",
+            RetentionClass::Closed => "closed",
         }
     }
 
-    /// The time that the published policies promise: two years from the order, 30 days, 90 days.
+    /// The time that the published policies promise: two years from the order, 30 days, 90 days, 30 days from the closure.
     pub fn usual(self) -> RetentionDays {
         match self {
             RetentionClass::Customers => RetentionDays(730),
-            RetentionClass::Quarantine => RetentionDays(30),
+            RetentionClass::Quarantine | RetentionClass::Closed => RetentionDays(30),
             RetentionClass::Accesses => RetentionDays(90),
         }
     }
@@ -156,7 +160,7 @@ impl KeyStore {
         Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
-    /// Counts the keys that are due, of whom nothing holds now.
+    /// Counts the keys that are due, of whom nothing holds or restricts now.
     pub async fn due_keys(&self, due: &DueMonths, now: Timestamp) -> Result<DueKeys, KeyStoreError> {
         let sql = format!("SELECT COUNT(*), COUNT(DISTINCT k.subject) FROM {}", due.rows());
         let rows = self.db.query(&sql, due.args(now)).await?;
@@ -164,7 +168,7 @@ impl KeyStore {
         Ok(DueKeys { keys: row.int(0)?.unsigned_abs(), subjects: row.int(1)?.unsigned_abs() })
     }
 
-    /// Subjects who have keys that are due and no others, and whom nothing holds now; some of them.
+    /// Subjects who have keys that are due and no others, and whom nothing holds or restricts now; some of them.
     pub async fn due_subjects(&self, due: &DueMonths, now: Timestamp) -> Result<Vec<SubjectId>, KeyStoreError> {
         let sql = format!(
             "SELECT DISTINCT k.subject FROM {} AND NOT EXISTS \
@@ -176,7 +180,7 @@ impl KeyStore {
         Ok(rows.iter().map(|row| subject(row.text(0)?)).collect::<Result<_, DbError>>()?)
     }
 
-    /// Destroys the keys that are due, of whomever nothing holds; gives how many. The subjects live on under their other keys.
+    /// Destroys the keys that are due, of whomever nothing holds or restricts; gives how many. The subjects live on under their other keys.
     /// Interrupted, it goes on when it is called again.
     pub async fn expire_keys(&self, due: &DueMonths, at: Timestamp) -> Result<u64, KeyStoreError> {
         let mut expired = 0;
@@ -277,16 +281,17 @@ pub struct DueMonths {
 }
 
 impl DueMonths {
-    /// In SQL: rows `k` of living keys that are due, of whom nothing holds.
+    /// In SQL: rows `k` of living keys that are due, of whom nothing holds and who are not restricted.
     fn rows(&self) -> String {
         let places: Vec<String> = (4..4 + self.except.len()).map(|place| format!("${place}")).collect();
         let except = match places.as_slice() {
             [] => String::new(),
             places => format!(" AND k.subject NOT IN ({})", places.join(", ")),
         };
-        let (unheld, of) = (unheld("k", 3), self.of.condition());
+        let (unheld, unrestricted, of) = (unheld("k", 3), unrestricted("k", 3), self.of.condition());
         format!(
-            "subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' AND {unheld} AND {of}{except}"
+            "subject_key k WHERE k.tenant = $1 AND k.month < $2 AND k.state = 'active' \
+             AND {unheld} AND {unrestricted} AND {of}{except}"
         )
     }
 

@@ -264,3 +264,54 @@ pub(super) static MAY_REVEAL: Table = Table {
     name: "may_reveal",
     columns: &[Column::key("tenant", Text), Column::key("staff", Text), Column::keep("since", Int)],
 };
+
+/// Read only, by subject.
+pub(super) static RESTRICTION: Table = Table {
+    name: "restriction",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("reason", Text),
+        Column::key("since", Int),
+        Column::keep("until", Int),
+        Column::keep("told_at", Int),
+        Column::keep("lifted_at", Int),
+    ],
+};
+
+/// Read only, by subject.
+pub(super) static OBJECTION: Table = Table {
+    name: "objection",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("processing", Text),
+        Column::key("since", Int),
+        Column::keep("ended_at", Int),
+    ],
+};
+
+/// Read only, by subject.
+pub(super) static CONSENT: Table = Table {
+    name: "consent",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("number", Int),
+        Column::keep("processing", Text),
+        Column::keep("wording", Text),
+    ],
+};
+
+/// Read only, by purpose.
+pub(super) static CONSENT_WORDING: Table = Table {
+    name: "consent_wording",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("processing", Text),
+        Column::key("version", Text),
+        Column::keep("since", Int),
+        Column::keep("sha256", Text),
+        Column::keep("keeps_older", Int),
+    ],
+};

@@ -68,6 +68,9 @@ pub(crate) struct Flags {
     /// Days for which a backup of the key store can be restored; then its epoch is destroyed and nothing in it opens; counts for epochs that begin afterwards; 0 keeps none [default: 30]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) backup_days: Option<String>,
+    /// Where the servers are, such as `Pakistan`: for the register of processing [default: not stated]
+    #[arg(long, global = true, value_name = "PLACE", hide_short_help = true)]
+    pub(crate) location: Option<String>,
     /// Log filter, such as `info` or `warn,ingest=debug`
     #[arg(long, global = true, value_name = "FILTER", hide_short_help = true)]
     pub(crate) log: Option<String>,
@@ -101,6 +104,7 @@ const KEYS: [(&str, bool); 19] = [
     ("keyring", false),
     ("epoch_hours", true),
     ("backup_days", true),
+    ("location", false),
     ("log", false),
     ("log_format", false),
     ("workers", true),
@@ -230,6 +234,7 @@ impl Flags {
             "keyring" => &self.keyring,
             "epoch_hours" => &self.epoch_hours,
             "backup_days" => &self.backup_days,
+            "location" => &self.location,
             "log" => &self.log,
             "log_format" => &self.log_format,
             "workers" => &self.workers,

@@ -11,7 +11,7 @@ use store::keys::{Access, KeyStore, Unusual, hour_of, unusual};
 use crate::cli::{OfTenant, Whom};
 use crate::config::Settings;
 use crate::erase::subject_of;
-use crate::output::{Align, Answer, Table, plural};
+use crate::output::{Align, Answer, Table, csv_cell, plural};
 use crate::platform::{Platform, now};
 use crate::tenant;
 
@@ -135,17 +135,10 @@ fn csv(all: &[Shown]) -> String {
             &fields,
             &one.shown,
         ];
-        text.push_str(&cells.map(|text| cell(text)).join(","));
+        text.push_str(&cells.map(|text| csv_cell(text)).join(","));
         text.push('\n');
     }
     text
-}
-
-/// A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 async fn unusual_hours(keys: &KeyStore, row: &TenantRow) -> Result<Answer> {
@@ -198,24 +191,4 @@ pub(crate) async fn invariant(platform: &Platform) -> Result<Invariant> {
     }
     let figures = plural(rows, "opening on record", "openings on record");
     Ok(Invariant { name: "the access log is unbroken", figures, findings })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (text, expected) in [
-            ("support", "support"),
-            ("=1+1", "'=1+1"),
-            ("+92", "'+92"),
-            ("-a", "'-a"),
-            ("@a", "'@a"),
-            ("a,b", "\"a,b\""),
-            ("=\"a\"", "\"'=\"\"a\"\"\""),
-        ] {
-            assert_eq!(cell(text), expected);
-        }
-    }
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use privacy::retention::{self, Due, Expired};
 use serde_json::json;
-use store::keys::{Limit, RetentionClass, RetentionDays};
+use store::keys::{Actor, Limit, RetentionClass, RetentionDays, RetentionReport};
 
 use crate::cli::OfTenant;
 use crate::config::Settings;
@@ -24,13 +24,15 @@ enum RetentionCommand {
     Show(OfTenant),
     /// Set how long a class is kept; `daybook up` and `daybook privacy` destroy what is past it, for good and without asking
     Set(Set),
-    /// Destroy now, for good, what is past its time, as `daybook up` and `daybook privacy` do every hour
+    /// Destroy now, for good, what is past its time, as `daybook up` and `daybook privacy` do an hour after the last time
     Apply(Apply),
+    /// What went, and when, and by whom
+    Report(Report),
 }
 
 #[derive(Debug, Args)]
 struct Set {
-    /// `customers` (from the order on), `quarantine` or `accesses`
+    /// `customers` (from the order on), `quarantine`, `accesses` or `closed` (everything, from the closing of the account on)
     class: RetentionClass,
     /// How many days, 7 to 3653; `usual` for what the published policies promise. Customers and quarantine go by whole months,
     /// when the last of the month is as old
@@ -47,6 +49,18 @@ struct Apply {
     /// Go ahead
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+#[derive(Debug, Args)]
+struct Report {
+    /// How many times, the latest first
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    latest: u32,
+    /// Also the times when nothing went
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     of: OfTenant,
 }
@@ -78,6 +92,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Retention) -> Result<Answer
         RetentionCommand::Show(of) => show(settings, of).await,
         RetentionCommand::Set(asked) => set(settings, asked).await,
         RetentionCommand::Apply(asked) => apply(settings, asked).await,
+        RetentionCommand::Report(asked) => report(settings, asked).await,
     }
 }
 
@@ -113,6 +128,7 @@ fn due_of(class: RetentionClass, due: &Due) -> String {
         }
         RetentionClass::Quarantine => plural(due.quarantined, "input", "inputs"),
         RetentionClass::Accesses => plural(due.accesses, "opening", "openings"),
+        RetentionClass::Closed => plural(due.closed, "person", "people"),
     }
 }
 
@@ -121,6 +137,7 @@ fn count_of(class: RetentionClass, due: &Due) -> u64 {
         RetentionClass::Customers => due.keys.keys,
         RetentionClass::Quarantine => due.quarantined,
         RetentionClass::Accesses => due.accesses,
+        RetentionClass::Closed => due.closed,
     }
 }
 
@@ -141,10 +158,16 @@ async fn set(settings: &Settings, asked: &Set) -> Result<Answer> {
     let limits = platform.keys.retention(&row.tenant).await?;
     let shortens = limits.iter().any(|one| one.class == asked.class && one.days.get() > days.get());
     if shortens && count_of(asked.class, &due) > 0 && !asked.yes {
-        bail!("{} would be destroyed for good within the hour: add --yes to go ahead", due_of(asked.class, &due));
+        bail!(
+            "{} would be destroyed for good, within the hour where `daybook up` or `daybook privacy` runs: add --yes to go ahead",
+            due_of(asked.class, &due)
+        );
     }
     platform.keys.set_retention(&row.tenant, asked.class, own).await?;
-    let whole = if asked.class == RetentionClass::Accesses { "" } else { ", and until all of their month is as old" };
+    let whole = match asked.class {
+        RetentionClass::Customers | RetentionClass::Quarantine => ", and until all of their month is as old",
+        RetentionClass::Accesses | RetentionClass::Closed => "",
+    };
     let text = format!("{} of {} are kept for {} days{whole}\n", asked.class.as_str(), row.tenant, days.get());
     let json = json!({ "tenant": row.tenant.as_str(), "class": asked.class.as_str(), "days": days.get(), "own": own.is_some() });
     Ok(Answer::new(&json, text))
@@ -157,10 +180,19 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
         bail!("what goes cannot be brought back: see `daybook privacy retention show`, and add --yes to go ahead");
     }
     platform.keys.may_expire(now(), true).await?;
-    let gone = retention::expire(&platform.keys, &platform.log, &platform.db, &row, now()).await?;
-    let Expired { erased, keys, quarantined, accesses } = gone;
+    let Platform { log, db, keys } = &platform;
+    let gone = retention::expire_and_report(keys, log, db, &row, &Actor::Operator, now()).await?;
+    let Expired { erased, keys, quarantined, accesses, secrets, index_rows } = gone;
+    let closed = match (secrets, index_rows) {
+        (0, 0) => String::new(),
+        _ => format!(
+            "; {} and {} of a closed account",
+            plural(secrets, "secret", "secrets"),
+            plural(index_rows, "index row", "index rows")
+        ),
+    };
     let text = format!(
-        "{} erased; {} of others destroyed; {} out of quarantine; {} off the access log\n",
+        "{} erased; {} of others destroyed; {} out of quarantine; {} off the access log{closed}\n",
         plural(erased, "person", "people"),
         plural(keys, "key", "keys"),
         plural(quarantined, "input", "inputs"),
@@ -168,6 +200,62 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
     );
     let json = json!({
         "tenant": row.tenant.as_str(), "erased": erased, "keys": keys, "quarantined": quarantined, "accesses": accesses,
+        "secrets": secrets, "index_rows": index_rows,
     });
     Ok(Answer::new(&json, text))
+}
+
+async fn report(settings: &Settings, asked: &Report) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    let most = if asked.all { asked.latest } else { u32::MAX };
+    let mut all = platform.keys.retention_reports(&row.tenant, most).await?;
+    all.retain(|one| asked.all || one.failed || total(one) > 0);
+    all.truncate(asked.latest as usize);
+    let mut table = Table::new([
+        (Align::Left, "when"),
+        (Align::Left, "by"),
+        (Align::Right, "people"),
+        (Align::Right, "keys"),
+        (Align::Right, "inputs"),
+        (Align::Right, "openings"),
+        (Align::Right, "secrets"),
+        (Align::Right, "index rows"),
+        (Align::Left, ""),
+    ]);
+    for one in &all {
+        let counts = counts(one).map(|count| count.to_string());
+        let [erased, keys, quarantined, accesses, secrets, index_rows] = counts;
+        let failed = if one.failed { "not all of it" } else { "" }.to_owned();
+        table.row([
+            one.at.to_string(),
+            one.by.clone(),
+            erased,
+            keys,
+            quarantined,
+            accesses,
+            secrets,
+            index_rows,
+            failed,
+        ]);
+    }
+    let text = if all.is_empty() { "nothing has gone yet\n".to_owned() } else { table.to_string() };
+    let listed: Vec<_> = all.iter().map(report_json).collect();
+    Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "reports": listed }), text))
+}
+
+fn counts(one: &RetentionReport) -> [u64; 6] {
+    [one.erased, one.keys, one.quarantined, one.accesses, one.secrets, one.index_rows]
+}
+
+fn total(one: &RetentionReport) -> u64 {
+    counts(one).into_iter().fold(0, u64::saturating_add)
+}
+
+fn report_json(one: &RetentionReport) -> serde_json::Value {
+    let [erased, keys, quarantined, accesses, secrets, index_rows] = counts(one);
+    json!({
+        "at": one.at.to_string(), "by": one.by, "erased": erased, "keys": keys, "quarantined": quarantined,
+        "accesses": accesses, "secrets": secrets, "index_rows": index_rows, "failed": one.failed,
+    })
 }

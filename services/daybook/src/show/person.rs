@@ -4,7 +4,7 @@ use anyhow::Result;
 use connectors::Details;
 use serde::Serialize;
 use store::books::PersonRow;
-use store::keys::{AccessBy, BoxRef, KeyStore, Shown};
+use store::keys::{AccessBy, BoxRef, KeyStore, OpenBoxError, Shown};
 use subject_keys::Opened;
 
 use crate::output::{Align, Table, plural};
@@ -18,7 +18,7 @@ pub(crate) struct Who {
     pub(crate) role: String,
     /// The random id of the data subject.
     pub(crate) subject: String,
-    /// `masked`, `clear`, `erased` or `unreadable`.
+    /// `masked`, `clear`, `erased`, `restricted`, `no-key` or `unreadable`.
     pub(crate) state: &'static str,
     /// Name.
     pub(crate) name: Option<String>,
@@ -42,15 +42,25 @@ pub(crate) async fn open(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> 
     for row in rows {
         let answer = opened.next();
         people.push(match (&row.sealed, answer) {
-            (None, _) | (_, Some(Ok(Opened::Erased))) => nobody(row, "erased"),
-            (Some(_), Some(Ok(Opened::Clear(content)))) => match serde_json::from_slice::<Details>(&content) {
-                Ok(details) => somebody(row, &details, by.shown),
-                Err(_) => nobody(row, "unreadable"),
-            },
-            (Some(_), _) => nobody(row, "unreadable"),
+            (None, _) => nobody(row, "erased"),
+            (Some(_), Some(Ok(opened))) => seen(row, opened, by.shown),
+            (Some(_), Some(Err(OpenBoxError::NoSuchKey))) => nobody(row, "no-key"),
+            (Some(_), Some(Err(_)) | None) => nobody(row, "unreadable"),
         });
     }
     Ok(people)
+}
+
+/// A person as their opened box has them.
+fn seen(row: &PersonRow, opened: Opened, how: Shown) -> Who {
+    match opened {
+        Opened::Erased => nobody(row, "erased"),
+        Opened::Restricted => nobody(row, "restricted"),
+        Opened::Clear(content) => match serde_json::from_slice::<Details>(&content) {
+            Ok(details) => somebody(row, &details, how),
+            Err(_) => nobody(row, "unreadable"),
+        },
+    }
 }
 
 fn box_of<'a>(row: &'a PersonRow, sealed: &'a [u8]) -> BoxRef<'a> {
@@ -115,12 +125,18 @@ fn mask_email(text: &str) -> String {
     }
 }
 
+/// What is said of somebody who came after the state that the key store was restored from.
+const NO_KEY: &str = "(their key is not in this key store, which is from before them: restore a newer backup of it; if there is \
+                      none, these details are lost, and no amount is)";
+
 /// People for people.
 pub(crate) fn who_text(people: &[Who]) -> Table {
     let mut table = Table::plain([Align::Left, Align::Left, Align::Left, Align::Left]).indented(2);
     for who in people {
         let line = match who.state {
             "erased" => ["*erased*".to_owned(), String::new(), String::new()],
+            "restricted" => ["*restricted*".to_owned(), String::new(), String::new()],
+            "no-key" => [NO_KEY.to_owned(), String::new(), String::new()],
             "unreadable" => ["(cannot be opened: run `daybook verify`)".to_owned(), String::new(), String::new()],
             _ => {
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();

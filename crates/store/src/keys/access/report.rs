@@ -31,7 +31,8 @@ pub struct Access {
     pub labels: Vec<String>,
     /// Which details were read: the names of [`Field`](super::Field).
     pub fields: Vec<String>,
-    /// `masked`, `clear` or `processed`.
+    /// `masked`, `clear` or `processed`; of a look at which nothing was shown, why: `refused` (not permitted), `restricted`, `objected`
+    /// or `no-consent`.
     pub shown: String,
     /// How many boxes.
     pub boxes: i64,

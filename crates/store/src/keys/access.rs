@@ -31,6 +31,7 @@ use subject_keys::{IndexKey, KeyId};
 use uuid::Uuid;
 
 use super::boxes::key_rows;
+use super::requests::RequestKind;
 use super::resolve::{subject, tenant};
 use super::subject_key::{key_id, living};
 use super::tables::ACCESS;
@@ -125,7 +126,7 @@ pub enum Field {
     Email,
     /// Street, town, postcode.
     Address,
-    /// What the person typed: notes, tags.
+    /// What the person typed: notes, tags, what they wrote with a request.
     Typed,
     /// IP address and browser.
     Device,
@@ -173,6 +174,11 @@ impl Purpose {
     /// Input that was not understood is read again.
     pub fn redrive() -> Purpose {
         Purpose("redrive".to_owned())
+    }
+
+    /// Somebody's request about their data is worked on: `request/access`.
+    pub fn request(kind: RequestKind) -> Purpose {
+        Purpose(format!("request/{}", kind.as_str()))
     }
 
     /// An order is looked up, and nobody said what for.

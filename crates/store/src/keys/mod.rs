@@ -39,6 +39,7 @@ mod lock;
 mod presence;
 mod reapply;
 mod remains;
+mod requests;
 mod resolve;
 mod retention;
 mod root_file;
@@ -62,6 +63,10 @@ pub use keyring::{Keyring, KeyringError};
 pub use presence::MissingKey;
 pub use reapply::Reapplied;
 pub use remains::Remains;
+pub use requests::{
+    Channel, Deadline, Filed, MOST_WORDS, NewRequest, NotAllowed, Request, RequestError, RequestKind, RequestState,
+    Step, Taken, Terms, UnknownRequestKind, Urgency, Verification, WaitingErasure, Words,
+};
 pub use retention::{
     DueKeys, DueMonths, Limit, PASS_WITHIN, RetentionClass, RetentionDays, RetentionDaysError, UnknownRetentionClass,
 };

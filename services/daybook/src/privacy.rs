@@ -6,7 +6,9 @@ mod accesses;
 mod certificate;
 mod hold;
 mod reapply;
+mod request;
 mod retention;
+mod slug;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -43,6 +45,9 @@ enum PrivacyCommand {
     Release(hold::Release),
     /// Who is held, why, and until when
     Holds(OfTenant),
+    /// What people ask for about their data, from the day it comes to its outcome
+    #[command(subcommand)]
+    Request(request::RequestCommand),
     /// How long what is personal is kept, and what is past its time
     Retention(retention::Retention),
     /// Let a member of staff see people in clear
@@ -60,6 +65,7 @@ enum PrivacyCommand {
 #[derive(Debug, Args)]
 struct OfStaff {
     /// Who: a slug such as `support-2`, never a name
+    #[arg(value_parser = slug::staff)]
     staff: StaffId,
     #[command(flatten)]
     of: OfTenant,
@@ -83,6 +89,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Hold(asked)) => hold::keep(settings, asked).await,
         Some(PrivacyCommand::Release(asked)) => hold::release(settings, asked).await,
         Some(PrivacyCommand::Holds(of)) => hold::list(settings, of).await,
+        Some(PrivacyCommand::Request(asked)) => request::run(settings, asked).await,
         Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,

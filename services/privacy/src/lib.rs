@@ -12,6 +12,7 @@
 
 pub mod certificate;
 mod epochs;
+pub mod requests;
 pub mod retention;
 mod watch;
 
@@ -221,6 +222,7 @@ async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
 
 async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut watch = Watch::default();
+    let mut deadlines = requests::Deadlines::default();
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -229,6 +231,8 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
             Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
             Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
         }
+        // Before shops' wishes are answered: each has its record first.
+        requests::attend(config, &mut deadlines, now()).await;
         match answer_redactions(&config.keys, &config.log, &config.db, now()).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),

@@ -5,6 +5,7 @@ mod people;
 mod real;
 mod redrive;
 mod refusals;
+mod requests;
 mod retention;
 mod shop;
 mod trouble;

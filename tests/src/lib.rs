@@ -45,6 +45,8 @@ mod page;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod stock;

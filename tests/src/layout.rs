@@ -17,7 +17,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("testkit", &[]),
     ("audit", &["ledger", "events"]),
     ("processor", &["ledger", "commerce", "events", "event-log", "store"]),
-    ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "audit"]),
+    ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit"]),
     ("ingest", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors"]),
     ("api", &["ledger", "commerce", "subject-keys", "events", "store"]),
     (
@@ -55,6 +55,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("figment", &["daybook"]),
     ("askama", &["api"]),
     ("csv", &["connectors"]),
+    ("zip", &["privacy"]),
     ("iso_currency", &["ledger"]),
     ("chrono-tz", &["ledger"]),
 ];

@@ -10,8 +10,10 @@
 //! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
 //! it twice is saying it once.
 
+pub mod archive;
 pub mod certificate;
 mod epochs;
+pub mod person;
 pub mod requests;
 pub mod retention;
 mod watch;

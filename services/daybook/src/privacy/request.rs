@@ -1,5 +1,6 @@
 //! `daybook privacy request`: what people ask for about their data, from the day it comes to its outcome.
 
+mod archive;
 mod shown;
 
 use std::io::Read;
@@ -48,6 +49,8 @@ pub(crate) enum RequestCommand {
     Complete(Complete),
     /// Close a request that the person has taken back
     Withdraw(OneBy),
+    /// Write what is held about who asks into one encrypted file, for them; its passphrase is shown once
+    Archive(archive::Archive),
     /// Whether it takes two people to have somebody erased on request, from now on
     TwoPeople(TwoPeople),
 }
@@ -146,6 +149,7 @@ pub(crate) async fn run(settings: &Settings, asked: &RequestCommand) -> Result<A
         RequestCommand::Refuse(asked) => step(&platform, &asked.one, Step::Refuse(asked.reason.clone())).await,
         RequestCommand::Complete(asked) => complete(settings, &platform, asked).await,
         RequestCommand::Withdraw(asked) => step(&platform, asked, Step::Withdraw).await,
+        RequestCommand::Archive(asked) => archive::run(&platform, asked).await,
         RequestCommand::TwoPeople(asked) => two_people(&platform, asked).await,
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn reason(text: &str) -> Result<Reason, String> {
         .map_err(|_| "use a slug such as `not-the-buyer`: lower-case letters, digits and hyphens, up to 80".to_owned())
 }
 
-fn refuse_phone(text: &str) -> Result<(), String> {
+/// Refuses what may hold a phone number.
+pub(crate) fn refuse_phone(text: &str) -> Result<(), String> {
     let longest = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
     match longest >= PHONE_LIKE {
         true => {

@@ -19,7 +19,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("processor", &["ledger", "commerce", "events", "event-log", "store"]),
     ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit"]),
     ("ingest", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors"]),
-    ("api", &["ledger", "commerce", "subject-keys", "events", "store"]),
+    ("api", &["ledger", "commerce", "subject-keys", "events", "store", "privacy"]),
     (
         "daybook",
         &[

@@ -4,6 +4,7 @@
 
 mod accesses;
 mod certificate;
+mod codes;
 mod hold;
 mod reapply;
 mod request;
@@ -23,6 +24,7 @@ use crate::roles::{self, Role};
 use crate::tenant;
 
 pub(crate) use accesses::invariant;
+pub(crate) use codes::self_service;
 pub(crate) use reapply::{forgotten_of_log, invariant as erased_stay_erased};
 
 #[derive(Debug, Args)]
@@ -50,6 +52,8 @@ enum PrivacyCommand {
     Request(request::RequestCommand),
     /// How long what is personal is kept, and what is past its time
     Retention(retention::Retention),
+    /// One-time codes that wait to be sent to people who asked to see their data
+    Codes(codes::Codes),
     /// Let a member of staff see people in clear
     Permit(OfStaff),
     /// Take that back
@@ -91,6 +95,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Holds(of)) => hold::list(settings, of).await,
         Some(PrivacyCommand::Request(asked)) => request::run(settings, asked).await,
         Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
+        Some(PrivacyCommand::Codes(asked)) => codes::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
         Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,

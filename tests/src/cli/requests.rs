@@ -71,3 +71,36 @@ async fn a_request_from_the_letter_to_its_outcome() {
     assert_eq!(run(&["two-people", "off"]).await.json()["two_people"], false);
     assert_eq!(run(&["two-people"]).await.json()["two_people"], false);
 }
+
+#[tokio::test]
+async fn a_person_is_handed_what_is_held_about_them() {
+    let (data, files) = (scratch(), scratch());
+    let data = data.path();
+    let workload = orders_as_files(files.path(), 5);
+    let buyer = customer(&workload);
+    let order = buyer.order_id.to_string();
+    daybook(data, &["tenant", "add", "kohsar"]).await.text();
+    daybook(data, &["import", "shopify-orders", files.path().to_str().unwrap()]).await.text();
+    let run = async |args: &[&str]| daybook(data, &[&["privacy", "request"], args, &["--json"]].concat()).await;
+    let filed = run(&["file", "--kind", "access", "--order", &order, "--by", "support-1"]).await.json();
+    let id = filed["request"].as_str().unwrap().to_owned();
+    let to = files.path().join("for-them.zip.age");
+    let archive = ["archive", &id, "--to", to.to_str().unwrap(), "--by", "support-1"];
+    assert!(run(&archive).await.err.contains("verify it first"));
+    run(&["verify", &id, "--by", "support-1"]).await.json();
+    assert!(run(&archive).await.err.contains("privacy permit support-1"));
+    assert!(!to.exists(), "nothing is written before it is permitted");
+    daybook(data, &["privacy", "permit", "support-1"]).await.text();
+    let phone = files.path().join("03001234567.age");
+    assert!(run(&["archive", &id, "--to", phone.to_str().unwrap(), "--by", "support-1"]).await.err.contains("phone"));
+
+    let made = run(&archive).await.json();
+    assert!(made["passphrase"].as_str().unwrap().len() >= 26, "{made}");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+    let bytes = std::fs::read(&to).unwrap();
+    assert!(bytes.starts_with(b"age-encryption.org/v1"), "what everybody's programs open");
+    assert!(run(&archive).await.err.contains("there already"), "nothing is written over");
+    let done = run(&["complete", &id, "--by", "support-1"]).await.json();
+    assert_eq!(done["detail"], "archive-handed-over");
+}

@@ -46,3 +46,26 @@ CREATE TABLE request_rule (
     tenant     TEXT   NOT NULL PRIMARY KEY,
     two_people BIGINT NOT NULL
 ) {strict};
+
+-- People who show on the merchant's page who they are. The code that is sent to them lies nowhere: it follows from `visit` and the
+-- tenant's index key. `subject` and `order_id` are NULL where order and phone number did not belong together: the row is there all the
+-- same, so that nobody learns which it was.
+CREATE TABLE visit_code (
+    tenant     TEXT   NOT NULL,
+    visit      TEXT   NOT NULL,
+    subject    TEXT,
+    order_id   TEXT,
+    tries      BIGINT NOT NULL,
+    made_at    BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, visit)
+) {strict};
+
+-- Sessions of those who did. `mark` is an HMAC of what the browser holds.
+CREATE TABLE visit_session (
+    tenant     TEXT   NOT NULL,
+    mark       {blob} NOT NULL,
+    subject    TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, mark)
+) {strict};

@@ -176,6 +176,11 @@ impl Purpose {
         Purpose("redrive".to_owned())
     }
 
+    /// A person looks at what is held about them, on the merchant's page.
+    pub fn self_service() -> Purpose {
+        Purpose("self-service".to_owned())
+    }
+
     /// Somebody's request about their data is worked on: `request/access`.
     pub fn request(kind: RequestKind) -> Purpose {
         Purpose(format!("request/{}", kind.as_str()))

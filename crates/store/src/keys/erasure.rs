@@ -19,7 +19,7 @@ use super::keyring::Keyring;
 use super::resolve::{subject, subject_state, tenant};
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
-use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock, requests};
+use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock, requests, visits};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
@@ -373,6 +373,7 @@ async fn destroy_in(
     index_pages::forget(tx, whose).await?;
     tx.execute("DELETE FROM hold WHERE tenant = $1 AND subject = $2", whose()).await?;
     requests::forget(tx, whose()).await?;
+    visits::forget(tx, whose).await?;
     Ok(Ok((Erased::Now(at), destroyed)))
 }
 

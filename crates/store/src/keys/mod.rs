@@ -49,6 +49,7 @@ mod secrets;
 mod subject_key;
 mod tables;
 mod tombstones;
+mod visits;
 
 pub use access::{
     Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
@@ -74,6 +75,7 @@ pub use root_file::{RootKeyError, load_or_create_root};
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};
 pub use tombstones::Tombstone;
+pub use visits::{SessionToken, VisitCode};
 
 use std::sync::Arc;
 

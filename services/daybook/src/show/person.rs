@@ -53,6 +53,11 @@ pub(crate) async fn open(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> 
     Ok(people)
 }
 
+/// The phone number of the first of these that has one, masked unless it is asked for in clear.
+pub(crate) async fn masked_phone(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> Result<Option<String>> {
+    Ok(open(keys, rows, by).await?.into_iter().find_map(|who| who.phone))
+}
+
 fn box_of<'a>(row: &'a PersonRow, sealed: &'a [u8]) -> BoxRef<'a> {
     BoxRef { tenant: &row.key.tenant, subject: row.subject, event: row.event, label: &row.key.role, sealed }
 }

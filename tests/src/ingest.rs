@@ -10,6 +10,7 @@ mod requests;
 mod retention;
 mod shop;
 mod trouble;
+mod visit;
 
 use std::collections::BTreeSet;
 

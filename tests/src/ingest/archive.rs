@@ -45,7 +45,7 @@ fn opened(bytes: &[u8], passphrase: &str) -> Option<Vec<(String, String)>> {
         let mut file = zip.by_index(index).unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
-        files.push((file.name().to_owned(), text));
+        files.push((file.name().unwrap().into_owned(), text));
     }
     Some(files)
 }

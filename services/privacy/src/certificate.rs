@@ -140,6 +140,12 @@ fn places(found: &Found) -> Vec<Place> {
             until.as_ref(),
         ),
         place("key store: index", "keyed hashes of phone, e-mail, order and customer id", fenced(), until.as_ref()),
+        place(
+            "key store: requests",
+            "what the person wrote with a request, sealed; and their sessions",
+            text("deleted; that they asked, and the outcome, is kept under the random id"),
+            until.as_ref(),
+        ),
         place("keyring", "epoch keys, in no database", text("destroyed as their backups expire"), until.as_ref()),
         place(
             "list of erasures",
@@ -155,6 +161,12 @@ fn places(found: &Found) -> Vec<Place> {
             until.as_ref(),
         ),
         place("exports", "journals and reports without personal data", text("nothing to do"), None),
+        place(
+            "archives",
+            "what was handed to the person on request, encrypted to a passphrase that is kept nowhere",
+            text("out of reach: whoever was handed one has it"),
+            None,
+        ),
         place("screens", "details shown on purpose", seen, None),
         place("service logs, metrics, headers, keys of records", "no personal data, ever", text("nothing to do"), None),
         place("access log", "who looked, under the random id", text("kept until it is purged"), None),
@@ -346,7 +358,7 @@ mod tests {
             let places = statement(found, day(2)).unwrap().places;
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
-        assert_eq!(dated(&found()), (14, 6));
-        assert_eq!(dated(&Found { copies: Some(Copies::GoneSince(day(32))), ..found() }), (14, 0));
+        assert_eq!(dated(&found()), (16, 7));
+        assert_eq!(dated(&Found { copies: Some(Copies::GoneSince(day(32))), ..found() }), (16, 0));
     }
 }

@@ -9,11 +9,13 @@
 //! nothing ([`Filed::Known`]).
 
 mod due;
+mod read;
 mod rows;
 mod state;
 mod words;
 
 pub use due::{Deadline, Urgency};
+pub use read::WaitingErasure;
 use state::next;
 pub use state::{NotAllowed, RequestKind, RequestState, Step, Terms, UnknownRequestKind, Verification};
 pub use words::{MOST_WORDS, Words};
@@ -25,12 +27,11 @@ use uuid::Uuid;
 
 use super::access::Actor;
 use super::erasure::{EraseSubjectError, state_of};
-use super::hold::{Hold, unheld};
 use super::identity::SubjectState;
-use super::resolve::{subject, tenant};
+
 use super::{KeyStore, KeyStoreError, lock};
-use crate::db::{DbError, Row, Tx, Value};
-use rows::{SELECT, insert, open_like, read_request, read_taken, record, save};
+use crate::db::{DbError, Tx, Value};
+use rows::{SELECT, insert, open_like, read_request, record, save};
 
 /// The way by which a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,15 +162,6 @@ impl From<EraseSubjectError> for RequestError {
     }
 }
 
-/// A wish to be erased that is on record and waits for a hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitingErasure {
-    /// Since when it is on record.
-    pub requested_at: Timestamp,
-    /// The hold that ends last, and whom it keeps.
-    pub hold: Hold,
-}
-
 impl Channel {
     const ALL: [Channel; 3] = [Channel::Operator, Channel::Page, Channel::Shop];
 
@@ -258,79 +250,6 @@ impl KeyStore {
             .await
     }
 
-    /// One request.
-    pub async fn request(&self, tenant: &TenantId, id: Uuid) -> Result<Option<Request>, KeyStoreError> {
-        let sql = format!("{SELECT} WHERE tenant = $1 AND request = $2");
-        let rows = self.db.query(&sql, vec![tenant.as_str().into(), id.to_string().into()]).await?;
-        Ok(rows.first().map(read_request).transpose()?)
-    }
-
-    /// A tenant's requests, the first to be due first; all of them, or those that are open.
-    pub async fn requests(&self, tenant: &TenantId, all: bool) -> Result<Vec<Request>, KeyStoreError> {
-        let closed = if all { "" } else { "AND closed_at IS NULL" };
-        let sql = format!("{SELECT} WHERE tenant = $1 {closed} ORDER BY due_at, received_at, request");
-        self.read_requests(&sql, vec![tenant.as_str().into()]).await
-    }
-
-    /// Everything that this person ever asked for, in the order in which it came.
-    pub async fn requests_of(&self, tenant: &TenantId, subject: SubjectId) -> Result<Vec<Request>, KeyStoreError> {
-        let sql = format!("{SELECT} WHERE tenant = $1 AND subject = $2 ORDER BY received_at, request");
-        self.read_requests(&sql, vec![tenant.as_str().into(), subject.to_string().into()]).await
-    }
-
-    /// Every tenant's open requests, the first to be due first.
-    pub async fn open_requests(&self) -> Result<Vec<Request>, KeyStoreError> {
-        let sql = format!("{SELECT} WHERE closed_at IS NULL ORDER BY due_at, tenant, request");
-        self.read_requests(&sql, vec![]).await
-    }
-
-    /// Open requests of people who are erased, and of which the log says so.
-    pub async fn requests_of_erased(&self) -> Result<Vec<Request>, KeyStoreError> {
-        let sql = format!(
-            "{SELECT} WHERE closed_at IS NULL AND EXISTS (SELECT 1 FROM erasure e WHERE e.tenant = request.tenant \
-             AND e.subject = request.subject AND e.stage = 'announced') ORDER BY due_at, tenant, request"
-        );
-        self.read_requests(&sql, vec![]).await
-    }
-
-    /// Which of these messages' requests are on record.
-    pub async fn known_requests(&self) -> Result<std::collections::BTreeSet<(TenantId, Uuid)>, KeyStoreError> {
-        let rows = self.db.query("SELECT tenant, request FROM request WHERE channel = 'shop'", vec![]).await?;
-        let read = |row: &Row| Ok((tenant(row.text(0)?)?, rows::request_id(row.text(1)?)?));
-        Ok(rows.iter().map(read).collect::<Result<_, DbError>>()?)
-    }
-
-    /// The trail of a request, from its first step on.
-    pub async fn request_trail(&self, tenant: &TenantId, id: Uuid) -> Result<Vec<Taken>, KeyStoreError> {
-        let sql = "SELECT number, taken_at, actor, role, step, detail FROM request_step \
-                   WHERE tenant = $1 AND request = $2 ORDER BY number";
-        let rows = self.db.query(sql, vec![tenant.as_str().into(), id.to_string().into()]).await?;
-        Ok(rows.iter().map(read_taken).collect::<Result<_, _>>()?)
-    }
-
-    /// The tenant's wishes to be erased that are on record and wait for a hold, each with the hold that ends last.
-    pub async fn waiting_erasures(
-        &self,
-        tenant: &TenantId,
-        now: Timestamp,
-    ) -> Result<Vec<WaitingErasure>, KeyStoreError> {
-        let sql = format!(
-            "SELECT e.subject, e.requested_at FROM erasure e WHERE e.tenant = $2 AND e.stage = 'requested' \
-             AND NOT ({}) ORDER BY e.requested_at, e.subject",
-            unheld("e", 1)
-        );
-        let rows = self.db.query(&sql, vec![now.0.into(), tenant.as_str().into()]).await?;
-        let holds = self.holds(tenant, now).await?;
-        let mut waiting = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (subject, requested_at) = (subject(row.text(0)?)?, Timestamp(row.int(1)?));
-            let last = holds.iter().filter(|hold| hold.subject == subject).max_by_key(|hold| hold.until);
-            // None if it ended between the two questions.
-            waiting.extend(last.map(|hold| WaitingErasure { requested_at, hold: hold.clone() }));
-        }
-        Ok(waiting)
-    }
-
     /// Whether it takes two people to have somebody of this tenant erased on request. It does, unless the tenant said otherwise.
     pub async fn erasure_takes_two(&self, tenant: &TenantId) -> Result<bool, KeyStoreError> {
         let rows = self.db.query(RULE, vec![tenant.as_str().into()]).await?;
@@ -348,11 +267,6 @@ impl KeyStore {
         });
         unit.await.map_err(|error: DbError| error)?;
         Ok(())
-    }
-
-    async fn read_requests(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Request>, KeyStoreError> {
-        let rows = self.db.query(sql, args).await?;
-        Ok(rows.iter().map(read_request).collect::<Result<_, _>>()?)
     }
 }
 
@@ -428,6 +342,13 @@ async fn take(tx: &mut Tx, request: &mut Request, step: &Step, by: &Actor, at: T
 pub(super) async fn forget(tx: &mut Tx, whose: Vec<Value>) -> Result<(), DbError> {
     let words = "UPDATE request SET words = NULL WHERE tenant = $1 AND subject = $2 AND words IS NOT NULL";
     tx.execute(words, whose).await.map(|_| ())
+}
+
+/// The same for everybody who is erased, after a restored key store has learnt again who is.
+pub(super) async fn forget_of_erased(tx: &mut Tx) -> Result<(), DbError> {
+    let words = "UPDATE request SET words = NULL WHERE words IS NOT NULL AND EXISTS (SELECT 1 FROM subject s \
+                 WHERE s.tenant = request.tenant AND s.subject = request.subject AND s.state = 'erased')";
+    tx.execute(words, vec![]).await.map(|_| ())
 }
 
 impl Request {

@@ -234,6 +234,14 @@ pub(super) async fn forget(tx: &mut Tx, whose: impl Fn() -> Vec<Value>) -> Resul
     Ok(())
 }
 
+/// Ends all visits: of a key store that was restored nobody knows which were ended since.
+pub(super) async fn forget_all(tx: &mut Tx) -> Result<(), DbError> {
+    for table in ["visit_code", "visit_session"] {
+        tx.execute(&format!("DELETE FROM {table}"), vec![]).await?;
+    }
+    Ok(())
+}
+
 fn code(key: &IndexKey, visit: Uuid) -> String {
     let drawn = key.blind("visit-code", &visit.to_string());
     let number = drawn.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::access::AccessBy;
 use super::super::boxes::{BoxRef, OpenBoxError};
 use super::super::identity::{Claimant, Month};
+use super::super::resolve::subject;
 use super::super::subject_key::KeySlot;
 use super::super::{KeyStore, random};
 use super::{NewRequest, RequestError};
@@ -55,7 +56,7 @@ impl KeyStore {
         let rows = self.db.query(sql, vec![tenant.as_str().into(), id.to_string().into()]).await;
         let rows = rows.map_err(super::KeyStoreError::from)?;
         let Some(row) = rows.first() else { return Ok(Words::None) };
-        let read = || Ok((super::subject(row.text(0)?)?, row.blob(1)?));
+        let read = || Ok((subject(row.text(0)?)?, row.blob(1)?));
         let (subject, sealed) = read().map_err(|error: crate::db::DbError| super::KeyStoreError::from(error))?;
         let one = BoxRef { tenant, subject, event: id, label: LABEL, sealed };
         Ok(match self.open_box(one, by).await? {

@@ -70,7 +70,7 @@ pub(super) async fn list(keys: &KeyStore, row: &TenantRow, all: bool, now: Times
     let hold_of = |request: &Request| {
         let of = |subject: SubjectId| waiting.iter().find(|one| one.hold.subject == subject);
         let erasure = request.state == RequestState::UnderWay;
-        request.subject.filter(|_| erasure).and_then(of).map(|one| hold(one))
+        request.subject.filter(|_| erasure).and_then(of).map(hold)
     };
     let listed: Vec<Value> = requests.iter().map(|request| as_json(request, hold_of(request), now)).collect();
     let wishes: Vec<Value> = waiting.iter().map(wish).collect();

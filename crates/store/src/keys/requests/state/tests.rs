@@ -22,6 +22,9 @@ const ERASURE_BY_TWO: Terms = Terms { kind: RequestKind::Erasure, two_people: tr
 const ERASURE_BY_ONE: Terms = Terms { kind: RequestKind::Erasure, two_people: false };
 const ACCESS: Terms = Terms { kind: RequestKind::Access, two_people: false };
 
+/// Terms, who takes which steps, and what the last one gives.
+type Case<'a> = (Terms, &'a [(&'a str, Step)], Result<&'a str, NotAllowed>);
+
 /// Takes the steps one after the other; what the last one gave.
 fn after(terms: Terms, steps: &[(&str, Step)]) -> Result<&'static str, NotAllowed> {
     let mut state = RequestState::Received;
@@ -42,7 +45,7 @@ fn each_procedure_as_a_table() {
     let verify = |how| Step::Verify(how);
     let done = || Step::CarryOut(slug("done"));
     let no = || Step::Refuse(slug("not-them"));
-    let cases: &[(Terms, &[(&str, Step)], Result<&str, NotAllowed>)] = &[
+    let cases: &[Case<'_>] = &[
         // Who asks.
         (ACCESS, &[("a", verify(Staff))], Ok("verified")),
         (ACCESS, &[("person", verify(Code))], Ok("verified")),

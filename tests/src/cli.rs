@@ -1,6 +1,7 @@
 //! The `daybook` binary as its operator meets it: answers, exit codes, objects on standard output.
 
 mod keyring;
+mod requests;
 mod restore;
 mod root_service;
 

@@ -3,13 +3,16 @@
 
 mod closure;
 mod inputs;
+mod archive;
 mod people;
 mod real;
 mod redrive;
 mod refusals;
+mod requests;
 mod retention;
 mod shop;
 mod trouble;
+mod visit;
 
 use std::collections::BTreeSet;
 

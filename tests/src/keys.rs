@@ -3,6 +3,7 @@
 mod access;
 mod hold;
 mod retention;
+mod visits;
 
 use std::collections::BTreeSet;
 use std::path::Path;

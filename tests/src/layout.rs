@@ -20,7 +20,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("processor", &["ledger", "commerce", "events", "event-log", "store"]),
     ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit"]),
     ("ingest", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors"]),
-    ("api", &["ledger", "commerce", "subject-keys", "events", "store"]),
+    ("api", &["ledger", "commerce", "subject-keys", "events", "store", "privacy"]),
     (
         "daybook",
         &[
@@ -62,6 +62,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("figment", &["daybook"]),
     ("askama", &["api"]),
     ("csv", &["connectors"]),
+    ("zip", &["privacy"]),
     ("iso_currency", &["ledger"]),
     ("chrono-tz", &["ledger"]),
 ];

@@ -48,6 +48,7 @@ mod page;
 mod reports;
 #[cfg(test)]
 mod rights;
+mod requests;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(6, "index pages", include_str!("../migrations/keys/0006_index_pages.sql")),
         migration(7, "retention", include_str!("../migrations/keys/0007_retention.sql")),
         migration(8, "holds", include_str!("../migrations/keys/0008_holds.sql")),
+        migration(9, "requests", include_str!("../migrations/keys/0009_requests.sql")),
         migration(10, "rights", include_str!("../migrations/keys/0010_rights.sql")),
     ]
 }

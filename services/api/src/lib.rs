@@ -26,8 +26,9 @@
 //!
 //! # What is not here
 //!
-//! No key store is within reach, so nothing personal can be shown: only ids, amounts, cities and states. Nobody is asked who
-//! they are either: serve this on a loopback address, or behind something that asks.
+//! No key store is within reach of all that, so nothing personal can be shown: only ids, amounts, cities and states. Nobody is asked who
+//! they are either: serve this on a loopback address, or behind something that asks. [`visit`] alone shows a person what is held
+//! about them, once they have shown that it is they; it can be served to the public.
 
 mod cash;
 mod headers;
@@ -36,6 +37,7 @@ mod pages;
 mod refusal;
 mod shop;
 mod view;
+pub mod visit;
 
 use axum::Router;
 use axum::middleware::map_response;

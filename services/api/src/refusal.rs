@@ -5,8 +5,10 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
+use privacy::person::GatherError;
 use serde_json::json;
 use store::db::DbError;
+use store::keys::{KeyStoreError, RequestError};
 
 use crate::pages;
 
@@ -25,6 +27,15 @@ pub(crate) enum Refusal {
     /// The books could not be read.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// What is held about a person could not be read, or what they ask not be put on record.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// The same, where more than the key store is asked.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    /// The same, where a request is filed.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// A page could not be written: a mistake in the program.
     #[error("a page could not be rendered: {0}")]
     Render(#[from] askama::Error),
@@ -50,20 +61,37 @@ impl Refusal {
                 "The books cannot be read at the moment",
                 "The database does not answer. Nothing is lost: try again in a few seconds.",
             ),
-            Refusal::Database(_) | Refusal::Render(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "This could not be shown",
-                "Something is wrong on our side. The program's log says what; `daybook verify` checks the books.",
-            ),
+            Refusal::Keys(error) if is_away(error) => AWAY,
+            Refusal::Gather(GatherError::Keys(error)) if is_away(error) => AWAY,
+            Refusal::Gather(GatherError::Db(error)) if is_passing(error) => AWAY,
+            Refusal::Request(RequestError::Store(error)) if is_away(error) => AWAY,
+            Refusal::Database(_) | Refusal::Render(_) | Refusal::Keys(_) | Refusal::Gather(_) | Refusal::Request(_) => {
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "This could not be shown",
+                    "Something is wrong on our side. The program's log says what; `daybook verify` checks the books.",
+                )
+            }
         };
         Words { status, title, advice }
     }
 
     fn log(&self) {
-        if matches!(self, Refusal::Database(_) | Refusal::Render(_)) {
+        if !matches!(self, Refusal::NotFound | Refusal::BadLimit) {
             tracing::error!(error = %self, "a page or an API answer could not be given");
         }
     }
+}
+
+/// What is said while a database of personal data is away.
+const AWAY: (StatusCode, &str, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "This cannot be shown at the moment",
+    "A database does not answer. Nothing is lost: try again in a few seconds.",
+);
+
+fn is_away(error: &KeyStoreError) -> bool {
+    matches!(error, KeyStoreError::Db(error) if is_passing(error)) || matches!(error, KeyStoreError::Keyring(_))
 }
 
 /// Whether the same question may be answered later without anybody repairing anything.

@@ -168,6 +168,10 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let next =
             "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
         checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
+        let open = keys.open_requests().await.map_err(anyhow::Error::from);
+        let overdue = open.map(|open| u64::from(privacy::requests::Pressing::of(&open, now()).overdue));
+        let next = "answer them: `daybook privacy request list` names them";
+        checks.push(counted("requests", overdue, 0, "requests of people are overdue", next));
         let troubled = crate::keys::troubled(keys, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));

@@ -149,7 +149,7 @@ async fn hint(platform: &Platform, row: &TenantRow, whom: &Whom) -> Result<Ident
 
 /// The form in which phone numbers identify people. Read by the connector itself, from a customer record that holds
 /// nothing else, so that both always agree.
-fn phone_hint(phone: &str) -> Result<Pii<String>> {
+pub(crate) fn phone_hint(phone: &str) -> Result<Pii<String>> {
     let record = serde_json::json!({ "id": 1, "updated_at": "2000-01-01T00:00:00Z", "phone": phone });
     let gateways = commerce::CodGateways::default();
     let settings = shopify::Settings { cod_gateways: &gateways, default_country_code: "92" };

@@ -4,12 +4,15 @@
 
 mod accesses;
 mod certificate;
+mod codes;
 mod consent;
 mod hold;
 mod reapply;
 mod register;
+mod request;
 mod restriction;
 mod retention;
+mod slug;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -24,6 +27,7 @@ use crate::roles::{self, Role};
 use crate::tenant;
 
 pub(crate) use accesses::invariant;
+pub(crate) use codes::self_service;
 pub(crate) use reapply::{forgotten_of_log, invariant as erased_stay_erased};
 
 #[derive(Debug, Args)]
@@ -58,8 +62,13 @@ enum PrivacyCommand {
     Consent(consent::Consent),
     /// The record of processing activities (GDPR Art. 30): from the configuration in force and the code
     Register(register::Register),
+    /// What people ask for about their data, from the day it comes to its outcome
+    #[command(subcommand)]
+    Request(request::RequestCommand),
     /// How long what is personal is kept, and what is past its time
     Retention(retention::Retention),
+    /// One-time codes that wait to be sent to people who asked to see their data
+    Codes(codes::Codes),
     /// Let a member of staff see people in clear
     Permit(OfStaff),
     /// Take that back
@@ -75,6 +84,7 @@ enum PrivacyCommand {
 #[derive(Debug, Args)]
 struct OfStaff {
     /// Who: a slug such as `support-2`, never a name
+    #[arg(value_parser = slug::staff)]
     staff: StaffId,
     #[command(flatten)]
     of: OfTenant,
@@ -104,7 +114,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Object(asked)) => restriction::object(settings, asked).await,
         Some(PrivacyCommand::Consent(asked)) => consent::run(settings, asked).await,
         Some(PrivacyCommand::Register(asked)) => register::run(settings, asked, as_json).await,
+        Some(PrivacyCommand::Request(asked)) => request::run(settings, asked).await,
         Some(PrivacyCommand::Retention(asked)) => retention::run(settings, asked).await,
+        Some(PrivacyCommand::Codes(asked)) => codes::run(settings, asked).await,
         Some(PrivacyCommand::Permit(asked)) => permit(settings, asked, true).await,
         Some(PrivacyCommand::Forbid(asked)) => permit(settings, asked, false).await,
         Some(PrivacyCommand::Permitted(of)) => permitted(settings, of).await,

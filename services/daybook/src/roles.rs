@@ -109,6 +109,7 @@ impl Running {
         }
         if roles.contains(&Role::Api) {
             routes = routes.merge(api::router(platform.db.clone(), now));
+            routes = routes.merge(crate::privacy::self_service(platform));
         }
         let server = tokio::spawn(serve(listener, routes, accepting.clone()));
         let workers = start_workers(settings, platform, roles, &working);

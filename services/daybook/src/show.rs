@@ -12,4 +12,4 @@ pub(crate) use books::{answer as books_answer, run as books};
 pub(crate) use cod::{answer as cod_answer, run as cod};
 pub(crate) use order::{Page, access, find as find_order, id_of, page, run as order};
 pub(crate) use parked::run as parked;
-pub(crate) use person::{Who, who_text};
+pub(crate) use person::{Who, masked_phone, who_text};

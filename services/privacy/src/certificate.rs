@@ -152,6 +152,12 @@ fn places(found: &Found) -> Vec<Place> {
             until.as_ref(),
         ),
         place("key store: index", "keyed hashes of phone, e-mail, order and customer id", fenced(), until.as_ref()),
+        place(
+            "key store: requests",
+            "what the person wrote with a request, sealed; and their sessions",
+            text("deleted; that they asked, and the outcome, is kept under the random id"),
+            until.as_ref(),
+        ),
         place("keyring", "epoch keys, in no database", text("destroyed as their backups expire"), until.as_ref()),
         place(
             "list of erasures",
@@ -167,6 +173,12 @@ fn places(found: &Found) -> Vec<Place> {
             until.as_ref(),
         ),
         place("exports", "journals and reports without personal data", text("nothing to do"), None),
+        place(
+            "archives",
+            "what was handed to the person on request, encrypted to a passphrase that is kept nowhere",
+            text("out of reach: whoever was handed one has it"),
+            None,
+        ),
         place("screens", "details shown on purpose", seen, None),
         place("service logs, metrics, headers, keys of records", "no personal data, ever", text("nothing to do"), None),
         place("access log", "who looked, under the random id", text("kept until it is purged"), None),
@@ -386,11 +398,11 @@ mod tests {
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
         // Keys of inputs that named them are in the same copies as theirs.
-        assert_eq!(dated(&found()), (14, 7));
+        assert_eq!(dated(&found()), (16, 7));
         let gone = Found { copies: Some(Copies::GoneSince(day(32))), ..found() };
-        assert_eq!(dated(&gone), (14, 0));
+        assert_eq!(dated(&gone), (16, 0));
         let older = Older { inputs: 1, until: Some(day(40)) };
-        assert_eq!(dated(&Found { older, ..gone.clone() }), (14, 1));
+        assert_eq!(dated(&Found { older, ..gone.clone() }), (16, 1));
         assert!(quarantine(&Found { older, ..gone }).ends_with(&format!("gone by {}", day(40))));
     }
 }

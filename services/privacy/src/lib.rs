@@ -11,11 +11,14 @@
 //! [`resume`] goes on from whichever step was the last. The event depends on nothing but what step 2 recorded, so saying
 //! it twice is saying it once.
 
+pub mod archive;
 pub mod certificate;
 pub mod closure;
 mod epochs;
 mod inputs;
 mod pass;
+pub mod person;
+pub mod requests;
 pub mod retention;
 mod traces;
 mod watch;
@@ -266,6 +269,7 @@ async fn rotate_often(config: &Config, shutdown: &CancellationToken) {
 
 async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut watch = Watch::default();
+    let mut deadlines = requests::Deadlines::default();
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -274,6 +278,8 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
             Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
             Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
         }
+        // Before shops' wishes are answered: each has its record first.
+        requests::attend(config, &mut deadlines, now()).await;
         match answer_redactions(&config.keys, &config.log, &config.db, now()).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),

@@ -45,7 +45,7 @@ pub use on_hand::{OnHand, on_hand};
 pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
-    save_erased, save_people, save_requests, shop_redactions,
+    save_erased, save_people, save_requests, shop_redactions, shop_requests,
 };
 pub use quarantine::{
     QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,

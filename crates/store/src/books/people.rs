@@ -159,6 +159,25 @@ pub async fn save_requests(tx: &mut Tx, requests: &[RequestRow]) -> Result<(), D
     tx.upsert(&rows).await.map(|_| ())
 }
 
+/// Everything that shops asked for, the oldest first.
+pub async fn shop_requests(db: &Db) -> Result<Vec<RequestRow>, DbError> {
+    let sql = "SELECT tenant, request, kind, subject, requested_at FROM privacy_request \
+               ORDER BY requested_at, tenant, request";
+    db.query(sql, vec![]).await?.iter().map(request_row).collect()
+}
+
+fn request_row(row: &Row) -> Result<RequestRow, DbError> {
+    let kinds = ["redact", "data_request", "shop_redact"];
+    let kind = kinds.into_iter().find(|kind| Ok(*kind) == row.text(2));
+    Ok(RequestRow {
+        tenant: parsed("privacy_request.tenant", row.text(0)?)?,
+        request: row.text(1)?.parse().map_err(|_| corrupt("privacy_request.request"))?,
+        kind: kind.ok_or_else(|| corrupt("privacy_request.kind"))?,
+        subject: row.opt_text(3)?.map(subject).transpose()?,
+        requested_at: Timestamp(row.int(4)?),
+    })
+}
+
 /// People whose shop asked for their erasure, and who are not erased yet.
 pub async fn redactions_waiting(db: &Db) -> Result<Vec<(TenantId, SubjectId)>, DbError> {
     let sql = "SELECT DISTINCT tenant, subject FROM privacy_request WHERE kind = 'redact' AND subject IS NOT NULL \

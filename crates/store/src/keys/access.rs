@@ -36,6 +36,7 @@ use allowed::Whose;
 
 use super::boxes::key_rows;
 use super::processing::Processing;
+use super::requests::RequestKind;
 use super::resolve::{subject, tenant};
 use super::subject_key::{key_id, living};
 use super::tables::ACCESS;
@@ -130,7 +131,7 @@ pub enum Field {
     Email,
     /// Street, town, postcode.
     Address,
-    /// What the person typed: notes, tags.
+    /// What the person typed: notes, tags, what they wrote with a request.
     Typed,
     /// IP address and browser.
     Device,
@@ -188,7 +189,7 @@ impl Purpose {
         let word = self.0.split('/').next().unwrap_or_default();
         match word {
             "redrive" => Processing::Operations,
-            "erasure" => Processing::OwnRequest,
+            "erasure" | "request" | "self-service" => Processing::OwnRequest,
             _ => word.parse().unwrap_or(Processing::Support),
         }
     }
@@ -201,6 +202,16 @@ impl Purpose {
     /// Somebody is erased: what they are known by is looked for in input that was not understood.
     pub fn erasure() -> Purpose {
         Purpose("erasure".to_owned())
+    }
+
+    /// A person looks at what is held about them, on the merchant's page.
+    pub fn self_service() -> Purpose {
+        Purpose("self-service".to_owned())
+    }
+
+    /// Somebody's request about their data is worked on: `request/access`.
+    pub fn request(kind: RequestKind) -> Purpose {
+        Purpose(format!("request/{}", kind.as_str()))
     }
 
     /// An order is looked up, and nobody said what for.

@@ -20,7 +20,7 @@ use super::resolve::{subject, subject_state, tenant};
 use super::restriction::is_restricted;
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
-use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock};
+use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock, requests, visits};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
@@ -389,6 +389,8 @@ async fn destroy_in(
     tx.execute(&forget_identities(), whose()).await?;
     index_pages::forget(tx, whose).await?;
     tx.execute("DELETE FROM hold WHERE tenant = $1 AND subject = $2", whose()).await?;
+    requests::forget(tx, whose()).await?;
+    visits::forget(tx, whose).await?;
     Ok(Ok((Erased::Now(at), destroyed)))
 }
 

@@ -45,6 +45,7 @@ mod presence;
 mod processing;
 mod reapply;
 mod remains;
+mod requests;
 mod resolve;
 mod restriction;
 mod retention;
@@ -55,6 +56,7 @@ mod secrets;
 mod subject_key;
 mod tables;
 mod tombstones;
+mod visits;
 
 pub use access::{
     Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
@@ -74,6 +76,10 @@ pub use presence::MissingKey;
 pub use processing::{LegalBasis, Processing, UnknownProcessing};
 pub use reapply::Reapplied;
 pub use remains::Remains;
+pub use requests::{
+    RequestChannel, Deadline, Filed, MOST_WORDS, NewRequest, NotAllowed, Request, RequestError, RequestKind, RequestState,
+    Step, Taken, Terms, UnknownRequestKind, Urgency, Verification, WaitingErasure, Words,
+};
 pub use restriction::{
     Channel, RestrictError, Restriction, RestrictionReason, Told, UnknownChannel, UnknownRestrictionReason,
 };
@@ -88,6 +94,7 @@ pub use root_file::{
 pub use rotation::{DestroyEpochError, Epoch, KeyCount, Moved};
 pub use schedule::{Copies, Schedule};
 pub use tombstones::Tombstone;
+pub use visits::{SessionToken, VisitCode};
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use super::tables::{
     DESTROYED_KEY, ERASURE, ERASURE_AGAIN, HOLD, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE,
 };
 use super::tombstones::{LIST, Mark, Tombstone};
-use super::{KeyStore, KeyStoreError, corrupt, lock};
+use super::{KeyStore, KeyStoreError, corrupt, lock, requests, visits};
 use crate::db::{Db, DbError, Dialect, Keys, Rows, Tx, Value};
 
 /// Lines of the list that are looked up at once.
@@ -239,6 +239,8 @@ async fn reapply_in(tx: &mut Tx, people: &[Tombstone]) -> Result<Vec<KeyId>, Key
     tx.upsert(&erasure_rows(people, epoch)).await?;
     let destroyed = destroy_keys(tx, people).await?;
     forget_identities(tx, people).await?;
+    requests::forget_of_erased(tx).await?;
+    visits::forget_all(tx).await?;
     Ok(destroyed)
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Keep {
     #[arg(long, value_name = "DAY")]
     until: NaiveDate,
     /// Who says so: a slug such as `support-2`, never a name
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = super::slug::staff)]
     by: StaffId,
 }
 

@@ -51,6 +51,11 @@ pub(crate) async fn open(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> 
     Ok(people)
 }
 
+/// The phone number of the first of these that has one, masked unless it is asked for in clear.
+pub(crate) async fn masked_phone(keys: &KeyStore, rows: &[PersonRow], by: &AccessBy) -> Result<Option<String>> {
+    Ok(open(keys, rows, by).await?.into_iter().find_map(|who| who.phone))
+}
+
 /// A person as their opened box has them.
 fn seen(row: &PersonRow, opened: Opened, how: Shown) -> Who {
     match opened {

@@ -93,6 +93,17 @@ impl Keyring {
         &self.root
     }
 
+    /// The id of the key store that this keyring belongs to, and whether it holds the key of that epoch; None where there is no
+    /// keyring. Refuses a root key that is not the one of that key.
+    pub fn belongs_to(&self, epoch: u32) -> Result<Option<(Uuid, bool)>, KeyringError> {
+        let Some(store) = self.store()? else { return Ok(None) };
+        let epoch = EpochId(epoch);
+        if self.holds(epoch) {
+            self.open(epoch)?;
+        }
+        Ok(Some((store, self.holds(epoch))))
+    }
+
     /// The id of the key store that this keyring belongs to; none for a new keyring.
     pub(super) fn store(&self) -> Result<Option<Uuid>, KeyringError> {
         let path = self.folder.join(STORE);

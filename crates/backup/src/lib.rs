@@ -22,6 +22,6 @@ pub use error::{BackupError, ReadBackupError, RestoreError};
 pub use frame::{Counts, FileKind, Manifest};
 pub use made::{back_up_keys, back_up_log};
 pub use reader::{Verified, manifest, verify};
-pub use recipients::{Identities, RecipientError, Recipients};
+pub use recipients::{Identities, RecipientError, Recipients, create_identity};
 pub use restore::{restore_keys, restore_log};
 pub use writer::Written;

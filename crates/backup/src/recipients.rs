@@ -1,9 +1,13 @@
 //! To whom a backup is encrypted, and who may open it: keys of age, as `age-keygen` writes them.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use age::x25519;
+use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 /// Why a recipient or an identity was not taken. Identities are never quoted.
@@ -12,8 +16,8 @@ pub enum RecipientError {
     /// Not `age1…`.
     #[error("`{0}` is no recipient: give the public key that `age-keygen` prints, which begins with age1")]
     NotARecipient(String),
-    /// The file cannot be read.
-    #[error("{} cannot be read: {reason}", .path.display())]
+    /// The file cannot be read, or not be made.
+    #[error("{} cannot be used: {reason}", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -68,6 +72,16 @@ impl Identities {
         }
         if identities.is_empty() { Err(RecipientError::Nobody) } else { Ok(Identities(identities.into())) }
     }
+}
+
+/// Draws an identity and writes it into a new file of mode 0600, as `age-keygen` does; gives its recipient, which is no secret.
+pub fn create_identity(path: &Path) -> Result<String, RecipientError> {
+    let identity = x25519::Identity::generate();
+    let recipient = identity.to_public().to_string();
+    let text = Zeroizing::new(format!("# public key: {recipient}\n{}\n", identity.to_string().expose_secret()));
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = create().and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map(|()| recipient).map_err(|error| RecipientError::Io { path: path.to_owned(), reason: error.to_string() })
 }
 
 fn recipient(text: &str) -> Result<x25519::Recipient, RecipientError> {

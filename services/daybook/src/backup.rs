@@ -28,6 +28,14 @@ pub(crate) struct Backup {
 enum BackupCommand {
     /// Read a file to its end, compare its digest, and say what is in it
     Verify(Verify),
+    /// Make an identity that opens backups, for who has no `age-keygen`; says its recipient. Keep it away from the platform
+    Identity(NewIdentity),
+}
+
+#[derive(Debug, Args)]
+struct NewIdentity {
+    /// A new file
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +70,11 @@ struct Verify {
 pub(crate) async fn run(settings: &Settings, asked: &Backup) -> Result<Answer> {
     match &asked.command {
         Some(BackupCommand::Verify(asked)) => verify(asked).await,
+        Some(BackupCommand::Identity(asked)) => {
+            let recipient = backup::create_identity(&asked.file)?;
+            let text = format!("{} {}\nrecipient {recipient}\n", tick(), asked.file.display());
+            Ok(Answer::new(&json!({ "file": asked.file, "recipient": recipient }), text))
+        }
         None => make(settings, &asked.make).await,
     }
 }

@@ -157,6 +157,8 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let next =
             "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
         checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
+        let listed = keys.listed_erasures().await.map_err(anyhow::Error::from);
+        checks.push(counted("list of erasures", listed, u64::MAX, "erasures are listed in the keyring", ""));
         let troubled = crate::keys::troubled(keys, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,15 @@ const BESIDE: &str = ".epoch-";
 pub struct Keyring {
     root: Arc<RootKey>,
     folder: Arc<Path>,
+}
+
+/// What changes when the file of a key is written or replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyFile {
+    length: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 /// Why an epoch key was not kept, found or destroyed. Nothing of any key is in here.
@@ -226,6 +235,13 @@ impl Keyring {
     /// Whether the key of an epoch lies here, readable or not.
     pub(super) fn holds(&self, epoch: EpochId) -> bool {
         self.path(epoch).exists()
+    }
+
+    /// By what the file of an epoch's key is told from another in its place; None if there is none.
+    pub(super) fn file(&self, epoch: EpochId) -> Option<KeyFile> {
+        let found = fs::metadata(self.path(epoch)).ok()?;
+        let (modified, changed) = ((found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec()));
+        Some(KeyFile { length: found.len(), inode: found.ino(), modified, changed })
     }
 
     /// That the key of an epoch is not here.

@@ -2,6 +2,7 @@
 //! from a backup, and how many people were erased here when it was last compared. A state that is put together of two (a stale
 //! write-ahead log beside a restored file) may have the mark of the one and the rows of the other: then there are fewer.
 
+use super::epochs::on_disk;
 use super::{KeyStore, KeyStoreError, Tombstone};
 use crate::db::{Db, DbError, Row, Tx, Value};
 
@@ -64,6 +65,12 @@ impl KeyStore {
             }
         }
         self.forgotten_erasures().await
+    }
+
+    /// How many lines the keyring's list of erasures has, all of which are read: opening compares only what was added.
+    pub async fn listed_erasures(&self) -> Result<u64, KeyStoreError> {
+        let listed = on_disk(self.epochs.keyring(), |ring| ring.listed_since(None)).await?;
+        Ok(listed.tombstones.len() as u64)
     }
 
     /// From now on it serves again.

@@ -234,5 +234,6 @@ async fn a_restored_platform_is_looked_after_before_it_serves() {
     vault.restore(&place, &files).await.json();
     place.run(&["show", "order", &ids[0]]).await.refused("daybook privacy reapply");
     assert_eq!(place.run(&["privacy", "reapply", "--json"]).await.json()["applied"], 0);
+    assert_eq!(place.books().await, shop.books().await);
     assert_eq!(place.people(&ids).await, shop.people(&ids).await);
 }

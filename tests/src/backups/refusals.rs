@@ -17,8 +17,12 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Scene {
+        Scene::of(4).await
+    }
+
+    async fn of(orders: u32) -> Scene {
         let shop = Site::fresh(Kind::Embedded).await;
-        play(&shop, 4).await;
+        play(&shop, orders).await;
         let vault = Vault::new(&shop).await;
         let files = vault.back_up(&shop).await;
         Scene { shop, vault, files }
@@ -72,7 +76,8 @@ async fn what_does_not_belong_together_is_refused_by_name() {
     restore(keys, log, "is a backup of the keys, not of the log").await;
     restore(log, log, "is a backup of the log, not of the keys").await;
     let cut = text(&vault.folder.path().join("cut"));
-    std::fs::write(&cut, &std::fs::read(keys).unwrap()[..5_000]).unwrap();
+    let whole = std::fs::read(keys).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
     restore(log, &cut, "is damaged or cut short").await;
     restore(log, &vault.identity(), "is no backup of daybook").await;
 
@@ -125,7 +130,7 @@ fn run_limited(site: &Site, blocks: u32, args: &[&str]) -> Output {
 
 #[tokio::test]
 async fn on_a_full_disk_nothing_half_done_is_left() {
-    let scene = Scene::set().await;
+    let scene = Scene::of(150).await;
     let [log, keys] = ["log", "keys"].map(|name| scene.vault.folder.path().join(name));
     let before = [names(&log), names(&keys)];
     let args = ["backup", "--log-to", &text(&log), "--keys-to", &text(&keys), "--recipient", &scene.vault.recipient];

@@ -71,7 +71,9 @@ async fn the_doctor_reads_the_whole_list_of_erasures() {
     let mut erased = 0;
     for person in &people {
         let order = person.order_id.to_string();
-        erased += usize::from(daybook(data, &["erase", "--order", &order, "--yes", "--json"]).await.json()["already"] == false);
+        erased += usize::from(
+            daybook(data, &["erase", "--order", &order, "--yes", "--json"]).await.json()["already"] == false,
+        );
     }
     assert!(erased > 1);
     let checked = daybook(data, &["doctor"]).await;

@@ -2,6 +2,7 @@
 //! for whoever has every copy of the key store.
 
 pub(crate) mod attacker;
+mod backups;
 mod lost;
 mod phones;
 mod promise;
@@ -54,6 +55,20 @@ impl People {
             .collect();
         let opened = keys.open_many(&refs, &looking()).await.unwrap();
         opened.into_iter().map(|one| matches!(one.unwrap(), Opened::Clear(_))).collect()
+    }
+
+    /// Which of the boxes open; of the others the person was erased, or the key is not known here.
+    async fn clear_if_known(&self, keys: &KeyStore) -> Vec<bool> {
+        let tenant = shop();
+        let refs = self.boxes.iter().map(|(subject, sealed)| BoxRef {
+            tenant: &tenant,
+            subject: *subject,
+            event: EVENT,
+            label: "buyer",
+            sealed,
+        });
+        let opened = keys.open_many(&refs.collect::<Vec<_>>(), &looking()).await.unwrap();
+        opened.into_iter().map(|one| matches!(one, Ok(Opened::Clear(_)))).collect()
     }
 
     /// How many of the boxes open, and how many say that their person was erased.

@@ -9,6 +9,8 @@ mod audit;
 #[cfg(test)]
 mod backend;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod canaries;

@@ -9,6 +9,7 @@
 //! - A reader starts at offsets the caller keeps, next to the effects they stand for. The log stores no reader's progress.
 //! - Errors, and what this crate logs, name topics, partitions and offsets. They never hold a key, a header or a body.
 
+mod copy;
 mod error;
 mod kafka;
 mod murmur2;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use commerce::TenantId;
 use events::{Record, Topic};
 
+pub use copy::{Copied, CopyLogError, LogCopy, PutBackError};
 pub use error::{AppendError, Cause, OpenLogError, ReadError};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use position::{Batch, Damage, Damaged, Position, ReadFrom, Stored};

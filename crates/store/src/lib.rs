@@ -1,6 +1,7 @@
 //! All SQL of the platform: read models, checkpoints, journal and key store, over one owner of transactions.
 
 pub mod books;
+pub mod copy;
 pub mod db;
 pub mod finance;
 pub mod keys;

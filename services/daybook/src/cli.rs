@@ -76,6 +76,10 @@ pub(crate) enum Command {
     /// The epochs that wrap everybody's keys
     #[command(subcommand)]
     Keys(crate::keys::Keys),
+    /// Write log and key store into two encrypted files, or check such a file
+    Backup(crate::backup::Backup),
+    /// Put a backup back into an empty place
+    Restore(crate::restore::Restore),
     /// How many records wait to be folded
     Lag,
     /// Check the configuration and everything it points to

@@ -172,6 +172,8 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let overdue = open.map(|open| u64::from(privacy::requests::Pressing::of(&open, now()).overdue));
         let next = "answer them: `daybook privacy request list` names them";
         checks.push(counted("requests", overdue, 0, "requests of people are overdue", next));
+        let listed = keys.listed_erasures().await.map_err(anyhow::Error::from);
+        checks.push(counted("list of erasures", listed, u64::MAX, "erasures are listed in the keyring", ""));
         let troubled = crate::keys::troubled(keys, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));

@@ -3,6 +3,7 @@
 //! Each command is a module that returns an [`output::Answer`]; this file chooses the command, prints its answer and turns it
 //! into an exit code: 0 when all is well, 1 when something was found or failed, 2 when the command line is wrong.
 
+mod backup;
 mod claims;
 mod cli;
 mod config;
@@ -22,6 +23,7 @@ mod quarantine;
 mod readers;
 mod rebuild;
 mod reports;
+mod restore;
 mod roles;
 mod show;
 mod stock;
@@ -116,6 +118,8 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Ledger(command) => ledger::run(settings, command).await,
         Command::Stock(command) => stock::run(settings, command).await,
         Command::Keys(command) => keys::run(settings, command).await,
+        Command::Backup(asked) => backup::run(settings, asked).await,
+        Command::Restore(asked) => restore::run(settings, asked).await,
         Command::Lag => rebuild::lag(settings).await,
         Command::Doctor => doctor::run(settings).await,
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use event_log::EventLog;
 use ledger::Timestamp;
 use secrecy::ExposeSecret;
-use store::db::{Db, Dialect, Durability};
+use store::db::{Db, Dialect, Durability, Migration};
 use store::keys::{KeyStore, Keyring, OpenKeysError};
 use store::schema::{books_migrations, keys_migrations};
 
@@ -88,19 +88,30 @@ pub(crate) async fn open_log(settings: &Settings) -> Result<EventLog> {
 
 /// Opens the books and brings their schema up to date, and the finance views over it.
 pub(crate) async fn open_books(settings: &Settings) -> Result<Db> {
+    let db = books_database(settings, i64::MAX).await?;
+    install_views(settings, &db).await;
+    Ok(db)
+}
+
+/// The books' database with its schema at a version, the latest at most; for who restores what was of that version.
+pub(crate) async fn books_database(settings: &Settings, version: i64) -> Result<Db> {
     let opened = match &settings.backend {
         Backend::Embedded { .. } => {
             let path = settings.data.join("books.db");
-            Db::open_sqlite(&path, Durability::Normal, &books_migrations(Dialect::Sqlite)).await
+            let migrations = up_to(version, books_migrations(Dialect::Sqlite));
+            Db::open_sqlite(&path, Durability::Normal, &migrations).await
         }
         Backend::Servers { postgres, schema, .. } => {
-            let migrations = books_migrations(Dialect::Postgres);
+            let migrations = up_to(version, books_migrations(Dialect::Postgres));
             Db::open_postgres(postgres.expose_secret(), schema, BOOKS_CONNECTIONS, &migrations).await
         }
     };
-    let db = opened.context("the books cannot be opened: check `data` or `postgres` with `daybook doctor`")?;
-    install_views(settings, &db).await;
-    Ok(db)
+    opened.context("the books cannot be opened: check `data` or `postgres` with `daybook doctor`")
+}
+
+fn up_to(version: i64, mut migrations: Vec<Migration>) -> Vec<Migration> {
+    migrations.retain(|migration| migration.version <= version);
+    migrations
 }
 
 /// The books work without the finance views, and a role without rights to make them must still be able to work.
@@ -114,9 +125,11 @@ async fn install_views(settings: &Settings, db: &Db) {
 
 /// Opens the key store with its keyring. Refuses one that has forgotten erasures.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
-    let (db, keyring) = keys_database(settings).await?;
+    let (db, keyring) = keys_with_keyring(settings).await?;
     match KeyStore::open(db, keyring, settings.schedule, now()).await {
-        Err(forgotten @ OpenKeysError::ForgottenErasures(_)) => Err(refuse_forgotten(forgotten)),
+        Err(forgotten @ (OpenKeysError::ForgottenErasures(_) | OpenKeysError::Restored)) => {
+            Err(refuse_forgotten(forgotten))
+        }
         opened => Ok(opened?),
     }
 }
@@ -129,25 +142,31 @@ pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
 
 /// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
 pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
-    let (db, keyring) = keys_database(settings).await?;
+    let (db, keyring) = keys_with_keyring(settings).await?;
     Ok(KeyStore::open_for_repair(db, keyring, settings.schedule, now()).await?)
 }
 
-async fn keys_database(settings: &Settings) -> Result<(Db, Keyring)> {
-    let opened = match &settings.backend {
-        Backend::Embedded { .. } => {
-            let path = settings.data.join("keys.db");
-            Db::open_sqlite(&path, Durability::Full, &keys_migrations(Dialect::Sqlite)).await
-        }
-        Backend::Servers { keys_postgres, schema, .. } => {
-            let (schema, migrations) = (format!("{schema}_keys"), keys_migrations(Dialect::Postgres));
-            Db::open_postgres(keys_postgres.expose_secret(), &schema, KEYS_CONNECTIONS, &migrations).await
-        }
-    };
-    let db = opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")?;
+async fn keys_with_keyring(settings: &Settings) -> Result<(Db, Keyring)> {
+    let db = keys_database(settings, i64::MAX).await?;
     refuse_lost_root(settings, &db).await?;
     let root = root_keys::load_or_create(&settings.root_key, &settings.root_key_service).await?;
     Ok((db, Keyring::in_folder(root, &settings.keyring)))
+}
+
+/// The key store's database alone, with its schema at a version, the latest at most: nothing in it opens without the keyring.
+pub(crate) async fn keys_database(settings: &Settings, version: i64) -> Result<Db> {
+    let opened = match &settings.backend {
+        Backend::Embedded { .. } => {
+            let path = settings.data.join("keys.db");
+            Db::open_sqlite(&path, Durability::Full, &up_to(version, keys_migrations(Dialect::Sqlite))).await
+        }
+        Backend::Servers { keys_postgres, schema, .. } => {
+            let migrations = up_to(version, keys_migrations(Dialect::Postgres));
+            let schema = format!("{schema}_keys");
+            Db::open_postgres(keys_postgres.expose_secret(), &schema, KEYS_CONNECTIONS, &migrations).await
+        }
+    };
+    opened.context("the key store cannot be opened: check `data` or `keys_postgres` with `daybook doctor`")
 }
 
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the
@@ -163,7 +182,7 @@ async fn refuse_lost_root(settings: &Settings, keys: &Db) -> Result<()> {
 }
 
 /// The data folder holds keys: nobody but its owner has business there.
-fn create_private(folder: &Path) -> Result<()> {
+pub(crate) fn create_private(folder: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.with_context(|| format!("the data folder {} cannot be made: name another with --data", folder.display()))

@@ -61,6 +61,33 @@ async fn a_restored_key_store_serves_nobody_until_erasures_are_applied_again() {
     assert!(running.stderr().contains("daybook privacy reapply"), "{}", running.stderr());
 }
 
+#[tokio::test]
+async fn the_doctor_reads_the_whole_list_of_erasures() {
+    let (data, files) = (scratch(), scratch());
+    let data = data.path();
+    let people = orders_as_files(files.path(), 8).people;
+    daybook(data, &["tenant", "add", "kohsar"]).await.text();
+    daybook(data, &["import", "shopify-orders", files.path().to_str().unwrap()]).await.text();
+    let mut erased = 0;
+    for person in &people {
+        let order = person.order_id.to_string();
+        erased += usize::from(
+            daybook(data, &["erase", "--order", &order, "--yes", "--json"]).await.json()["already"] == false,
+        );
+    }
+    assert!(erased > 1);
+    let checked = daybook(data, &["doctor"]).await;
+    assert!(checked.text().contains(&format!("{erased} erasures are listed in the keyring")), "{}", checked.out);
+
+    let list = data.join("epochs/erased");
+    let damaged = std::fs::read_to_string(&list).unwrap().replacen("kohsar", "kohsaf", 1);
+    std::fs::write(&list, damaged).unwrap();
+    let order = people[0].order_id.to_string();
+    daybook(data, &["show", "order", &order]).await.text();
+    let checked = daybook(data, &["doctor"]).await;
+    assert!(checked.code == Some(1) && checked.out.contains("is damaged at byte 0"), "{}", checked.out);
+}
+
 /// Makes the rows of the database those of before the erasure.
 async fn forget(data: &Path) {
     let migrations = keys_migrations(Dialect::Sqlite);

@@ -44,6 +44,39 @@ async fn nothing_is_sealed_while_the_current_epochs_key_is_away() {
     }
 }
 
+/// What lies in its place is not its key: another epoch's, what another root key wrapped, half of it. And the folder that
+/// does not say whose it is any more.
+#[tokio::test]
+async fn nothing_is_sealed_while_another_key_lies_in_its_place() {
+    for place in places().await {
+        let (keys, _) = place.open().await;
+        let (people, mut new) = (People::new(&keys, 7_000, 3).await, 0);
+        let ring = place.folder.path().join("epochs");
+        let others = [ring.join("1.key"), ring.join("1.key"), ring.join("store")];
+        let right = others.clone().map(|path| std::fs::read(path).unwrap());
+        for (nth, (path, right)) in others.iter().zip(&right).enumerate() {
+            assert_eq!((refusal(&keys, &mut new).await, keys.missing_epoch_keys().await.unwrap()), (None, vec![]));
+            match nth {
+                0 => std::fs::write(path, b"00ff").unwrap(),
+                // As long as the right one, and wrapped by nobody who is known here.
+                1 => std::fs::write(
+                    path,
+                    right.iter().map(|byte| if *byte == b'0' { b'1' } else { *byte }).collect::<Vec<u8>>(),
+                )
+                .unwrap(),
+                _ => std::fs::remove_file(path).unwrap(),
+            }
+            testkit::wait_until(SOON, async || refusal(&keys, &mut new).await.is_some()).await.unwrap();
+            let missing = MissingKey { epoch: EpochId(1), is_current: true };
+            assert_eq!(keys.missing_epoch_keys().await.unwrap(), [missing], "{nth}");
+            assert!(matches!(keys.require_current_key().await, Err(KeyStoreError::Keyring(_))));
+            std::fs::write(path, right).unwrap();
+            testkit::wait_until(SOON, async || refusal(&keys, &mut new).await.is_none()).await.unwrap();
+            assert_eq!(people.opened(&keys).await, (3, 0));
+        }
+    }
+}
+
 /// A new folder in its place would be in the way of the one that is restored.
 #[tokio::test]
 async fn no_epoch_begins_in_a_folder_that_has_gone() {

@@ -54,6 +54,7 @@ pub use read::{
     Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
     owner_of, parked, part, people_about, people_of, recent_journal, trial_balance,
 };
+pub(crate) use reset::fold_anew;
 pub use reset::{Projection, reset};
 pub use scan::{
     BalanceRow, CashSums, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, progress,

@@ -77,3 +77,14 @@ pub async fn reset(tx: &mut Tx, projection: Projection, partitions: u32, stage: 
     }
     Ok(true)
 }
+
+/// Begins every projection from the start of the log, in a database that nothing was folded into: what the ledger and alert topics
+/// have is not published anew. For books whose log was restored.
+pub(crate) async fn fold_anew(tx: &mut Tx, partitions: u32) -> Result<(), DbError> {
+    for projection in Projection::ALL {
+        for partition in 0..partitions {
+            save_checkpoint(tx, projection.name(), partition, &Checkpoint::start(Stage::Rebuilding)).await?;
+        }
+    }
+    Ok(())
+}

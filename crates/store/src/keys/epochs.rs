@@ -40,6 +40,10 @@ pub enum OpenKeysError {
         "this key store has forgotten erasures ({0}): it was restored from before them, and would open those people's data again"
     )]
     ForgottenErasures(usize),
+    /// The key store was restored from a backup, and nobody has made sure since that it undoes no erasure. Open it with
+    /// [`KeyStore::open_for_repair`] and call [`KeyStore::reapply_erasures`].
+    #[error("this key store was restored from a backup, and erasures have not been applied again since")]
+    Restored,
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,15 @@ const BESIDE: &str = ".epoch-";
 pub struct Keyring {
     root: Arc<RootKey>,
     folder: Arc<Path>,
+}
+
+/// What changes when the file of a key is written or replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyFile {
+    length: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 /// Why an epoch key was not kept, found or destroyed. Nothing of any key is in here.
@@ -91,6 +100,17 @@ impl Keyring {
     /// The root key, which also wraps what has no epoch.
     pub(super) fn root(&self) -> &RootKey {
         &self.root
+    }
+
+    /// The id of the key store that this keyring belongs to, and whether it holds the key of that epoch; None where there is no
+    /// keyring. Refuses a root key that is not the one of that key.
+    pub fn belongs_to(&self, epoch: u32) -> Result<Option<(Uuid, bool)>, KeyringError> {
+        let Some(store) = self.store()? else { return Ok(None) };
+        let epoch = EpochId(epoch);
+        if self.holds(epoch) {
+            self.open(epoch)?;
+        }
+        Ok(Some((store, self.holds(epoch))))
     }
 
     /// The id of the key store that this keyring belongs to; none for a new keyring.
@@ -215,6 +235,13 @@ impl Keyring {
     /// Whether the key of an epoch lies here, readable or not.
     pub(super) fn holds(&self, epoch: EpochId) -> bool {
         self.path(epoch).exists()
+    }
+
+    /// By what the file of an epoch's key is told from another in its place; None if there is none.
+    pub(super) fn file(&self, epoch: EpochId) -> Option<KeyFile> {
+        let found = fs::metadata(self.path(epoch)).ok()?;
+        let (modified, changed) = ((found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec()));
+        Some(KeyFile { length: found.len(), inode: found.ino(), modified, changed })
     }
 
     /// That the key of an epoch is not here.

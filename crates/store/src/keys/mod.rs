@@ -47,6 +47,7 @@ mod reapply;
 mod remains;
 mod requests;
 mod resolve;
+mod restored;
 mod restriction;
 mod retention;
 mod root_file;
@@ -76,6 +77,7 @@ pub use presence::MissingKey;
 pub use processing::{LegalBasis, Processing, UnknownProcessing};
 pub use reapply::Reapplied;
 pub use remains::Remains;
+pub(crate) use restored::mark_restored;
 pub use requests::{
     RequestChannel, Deadline, Filed, MOST_WORDS, NewRequest, NotAllowed, Request, RequestError, RequestKind, RequestState,
     Step, Taken, Terms, UnknownRequestKind, Urgency, Verification, WaitingErasure, Words,
@@ -141,7 +143,8 @@ pub enum KeyStoreError {
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch, and a
-    /// database that has forgotten erasures which the keyring lists: it was restored from before them. What an earlier version
+    /// database that has forgotten erasures which the keyring lists: it was restored from before them; or one that was restored, and to
+    /// which they were not applied again yet. What an earlier version
     /// stored of people as it was blinded moves to index pages first.
     ///
     /// Call it in the tokio runtime that the store is used in: a task of its own drops what caches hold for too long, and ends
@@ -150,7 +153,8 @@ impl KeyStore {
     /// The schedule is that of epochs which this process begins. What was promised of earlier ones stays.
     pub async fn open(db: Db, keyring: Keyring, schedule: Schedule, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let store = KeyStore::open_for_repair(db, keyring, schedule, now).await?;
-        match store.forgotten_erasures().await.map_err(OpenKeysError::of)?.len() {
+        match store.forgotten_on_opening().await.map_err(OpenKeysError::of)?.len() {
+            0 if store.is_restored().await.map_err(OpenKeysError::of)? => Err(OpenKeysError::Restored),
             0 => Ok(store),
             forgotten => Err(OpenKeysError::ForgottenErasures(forgotten)),
         }

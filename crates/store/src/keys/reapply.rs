@@ -16,6 +16,7 @@ use super::epochs::{epoch_id, on_disk};
 use super::erasure::{Stage, fence_kinds};
 use super::keyring::Keyring;
 use super::resolve::{subject, tenant};
+use super::restored::count_tombstones;
 use super::subject_key::key_id;
 use super::tables::{
     DESTROYED_KEY, ERASURE, ERASURE_AGAIN, HOLD, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE,
@@ -74,7 +75,8 @@ impl KeyStore {
     pub async fn reapply_erasures(&self, at: Timestamp) -> Result<Reapplied, KeyStoreError> {
         let forgotten = self.forgotten_erasures().await?;
         let mut done = Reapplied { erasures: forgotten.len() as u64, ..Reapplied::default() };
-        if !forgotten.is_empty() {
+        let restored = self.is_restored().await?;
+        if restored || !forgotten.is_empty() {
             self.reconcile_epochs(at).await?;
         }
         for people in forgotten.chunks(PEOPLE) {
@@ -87,6 +89,9 @@ impl KeyStore {
             // Finds nothing any more, and remembers how far that is so.
             self.forgotten_erasures().await?;
             self.hold_back(at).await?;
+        }
+        if restored {
+            self.is_restored_no_more().await?;
         }
         // Also when nothing was left to do: a crash or a reader may have come between the two.
         self.db.forget_wal().await?;
@@ -220,9 +225,12 @@ async fn remember(db: &Db, mark: Mark) -> Result<(), DbError> {
         let args = args.clone();
         let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, $3) \
                    ON CONFLICT (list) DO UPDATE SET position = EXCLUDED.position, line = EXCLUDED.line";
-        Box::pin(async move { tx.execute(sql, args).await })
+        Box::pin(async move {
+            tx.execute(sql, args).await?;
+            count_tombstones(tx).await
+        })
     });
-    unit.await.map(|_| ())
+    unit.await
 }
 
 /// Gives the ids of the keys that were destroyed.

@@ -65,7 +65,7 @@ pub(crate) struct Flags {
     /// Hours until the next key epoch begins [default: 24]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) epoch_hours: Option<String>,
-    /// Days for which a backup of the key store can be restored; then its epoch is destroyed and nothing in it opens; counts for epochs that begin afterwards; 0 keeps none [default: 30]
+    /// Days for which a backup of the key store can be restored; then its epoch is destroyed and nothing in it opens; counts for epochs that begin afterwards; 0 keeps none, 366 is the most [default: 30]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) backup_days: Option<String>,
     /// Where the servers are, such as `Pakistan`: for the register of processing [default: not stated]

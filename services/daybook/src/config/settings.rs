@@ -16,6 +16,9 @@ use tracing_subscriber::EnvFilter;
 use super::layers::names;
 use super::{ConfigError, Shown};
 
+/// A year. Whoever is erased is so for good only when the backups have expired, and no law waits for longer than that.
+const MOST_BACKUP_DAYS: u32 = 366;
+
 /// Everything this process is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -126,6 +129,10 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
     }
     if raw.epoch_hours == 0 {
         return Err(refused(layers, "epoch_hours", "is zero", "use 1 or more; 24 begins an epoch every day"));
+    }
+    if raw.backup_days > MOST_BACKUP_DAYS {
+        let fix = "use 366 or less: who is erased can be found in a backup for as long; copies of books are exports";
+        return Err(refused(layers, "backup_days", "is more than a year", fix));
     }
     Ok(Settings {
         listen: listen(layers, &raw.listen)?,

@@ -47,6 +47,8 @@ fn a_wrong_value_names_key_origin_and_fix_and_never_itself() {
     let listen = Flags { listen: Some("geheim".to_owned()), ..flags() };
     check(refusal("", listen, &[]), "listen", "flag --listen");
     check(refusal("log_format = \"xml\"", flags(), &[]), "log_format", "file ");
+    check(refusal("backup_days = 367", flags(), &[]), "backup_days", "file ");
+    assert!(load("backup_days = 366", flags(), &[]).is_ok());
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What the database notes beside the mark in the keyring's list of erasures, in rows of the same table: that it was restored
+//! from a backup, and how many people were erased here when it was last compared. A state that is put together of two (a stale
+//! write-ahead log beside a restored file) may have the mark of the one and the rows of the other: then there are fewer.
+
+use super::epochs::on_disk;
+use super::{KeyStore, KeyStoreError, Tombstone};
+use crate::db::{Db, DbError, Row, Tx, Value};
+
+/// The row that says that this database was restored, until erasures were applied again.
+const RESTORED: &str = "restored";
+
+/// The row that says how many tombstones there were.
+const TOMBSTONES: &str = "tombstones";
+
+/// People who were erased and have their request on record: as many look-ups as there are erasures.
+const COUNTED: &str = "SELECT COUNT(*) FROM erasure e CROSS JOIN subject s \
+                       WHERE s.tenant = e.tenant AND s.subject = e.subject AND s.state = 'erased'";
+
+/// Makes a key store that was just copied into this database serve nobody until erasures were applied again. Those that were
+/// announced are announced again, as the same events: the log may be a copy from before they were.
+pub(crate) async fn mark_restored(tx: &mut Tx) -> Result<(), DbError> {
+    tx.execute("DELETE FROM erased_list", vec![]).await?;
+    note(tx, RESTORED, 0).await?;
+    tx.execute("UPDATE erasure SET stage = 'destroyed' WHERE stage = 'announced'", vec![]).await.map(|_| ())
+}
+
+/// Remembers how many tombstones there are.
+pub(super) async fn count_tombstones(tx: &mut Tx) -> Result<(), DbError> {
+    let counted = first_int(&tx.query(COUNTED, vec![]).await?)?.unwrap_or(0);
+    note(tx, TOMBSTONES, counted).await
+}
+
+async fn note(tx: &mut Tx, what: &str, number: i64) -> Result<(), DbError> {
+    let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, '') \
+               ON CONFLICT (list) DO UPDATE SET position = EXCLUDED.position";
+    tx.execute(sql, vec![what.into(), number.into()]).await.map(|_| ())
+}
+
+async fn noted(db: &Db, what: &str) -> Result<Option<i64>, DbError> {
+    first_int(&db.query("SELECT position FROM erased_list WHERE list = $1", vec![what.into()]).await?)
+}
+
+fn first_int(rows: &[Row]) -> Result<Option<i64>, DbError> {
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
+impl KeyStore {
+    /// Whether it was restored from a backup, and erasures were not applied again since.
+    pub async fn is_restored(&self) -> Result<bool, KeyStoreError> {
+        Ok(noted(&self.db, RESTORED).await?.is_some())
+    }
+
+    /// Erasures that the keyring lists and this key store has forgotten, looked for from the beginning of the list if there are
+    /// fewer tombstones than when they were last compared: then the mark up to which they agreed is of another state.
+    pub(super) async fn forgotten_on_opening(&self) -> Result<Vec<Tombstone>, KeyStoreError> {
+        if let Some(before) = noted(&self.db, TOMBSTONES).await? {
+            let now = first_int(&self.db.query(COUNTED, vec![]).await?)?.unwrap_or(0);
+            if now < before {
+                tracing::warn!(
+                    before,
+                    now,
+                    "people who were erased are not any more: comparing the whole list of erasures"
+                );
+                self.delete_notes(vec![super::tombstones::LIST.into()]).await?;
+            }
+        }
+        self.forgotten_erasures().await
+    }
+
+    /// How many lines the keyring's list of erasures has, all of which are read: opening compares only what was added.
+    pub async fn listed_erasures(&self) -> Result<u64, KeyStoreError> {
+        let listed = on_disk(self.epochs.keyring(), |ring| ring.listed_since(None)).await?;
+        Ok(listed.tombstones.len() as u64)
+    }
+
+    /// From now on it serves again.
+    pub(super) async fn is_restored_no_more(&self) -> Result<(), KeyStoreError> {
+        self.delete_notes(vec![RESTORED.into()]).await
+    }
+
+    async fn delete_notes(&self, which: Vec<Value>) -> Result<(), KeyStoreError> {
+        let unit = self.db.run_tx("forget-note", move |tx| {
+            let which = which.clone();
+            Box::pin(async move { tx.execute("DELETE FROM erased_list WHERE list = $1", which).await })
+        });
+        unit.await.map(|_| ()).map_err(|error: DbError| error.into())
+    }
+}

@@ -6,7 +6,7 @@
 //! clear. So taking the service's permission away stops the next start, and no process that runs.
 //!
 //! **What may be seen of it.** The key travels to the service and back, so nothing but TLS, or this machine, is talked to. What the
-//! clients' libraries would log goes nowhere, because at the finest level they print bodies, and errors carry codes of ours and
+//! clients' libraries would log of a call goes nowhere, because at the finest level they print bodies, and errors carry codes of ours and
 //! of the service but never its text, which may quote what was sent. Buffers of those libraries that held the key are not wiped.
 //!
 //! This crate alone names `aws-sdk-kms`, `aws-config` and `vaultrs`.

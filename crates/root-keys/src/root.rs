@@ -172,8 +172,8 @@ async fn seal(service: &RootKeyService, clear: &str) -> Result<Option<SealedRoot
     Ok(Some(SealedRoot { service: service.clone(), key, ciphertext }))
 }
 
-/// Waits for an answer, but not for ever. What the libraries would log meanwhile goes nowhere: at its finest level that is
-/// whole requests and answers, and the key is in one of them.
+/// Waits for an answer, but not for ever. What the libraries would log of the call goes nowhere: at its finest level that is whole
+/// requests and answers, and the key is in one of them. (Tasks of their own, which carry the bytes, log how many.)
 async fn ask<T>(
     service: &RootKeyService,
     answer: impl Future<Output = Result<T, Refusal>> + Send,

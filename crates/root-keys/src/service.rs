@@ -82,7 +82,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<RootKeyService>().unwrap().to_string(), text);
         }
-        let vault = "vault:teams/transit/daybook".parse().unwrap();
+        let vault: RootKeyService = "vault:teams/transit/daybook".parse().unwrap();
         assert_eq!(vault, RootKeyService::Vault { mount: "teams/transit".to_owned(), key: "daybook".to_owned() });
     }
 

@@ -108,7 +108,7 @@ pub async fn erase(
 ) -> Result<Receipt, EraseError> {
     keys.request_erasure(tenant, subject, reason, now).await?;
     let due = keys.erasure_is_due(tenant, subject, now).await.map_err(inputs::of_keys)?;
-    let wishes = due.then(|| Wish { subject, reason, first_kept: None });
+    let wishes = due.then_some(Wish { subject, reason, first_kept: None });
     let wishes: Vec<Wish> = wishes.into_iter().collect();
     let inputs = inputs::reach(Stores { keys, log, db }, tenant, &wishes, now).await?;
     Ok(Receipt { inputs, ..finish(keys, log, tenant, subject, now).await? })

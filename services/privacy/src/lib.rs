@@ -3,7 +3,7 @@
 //! The steps of an erasure, each durable before the next:
 //!
 //! 1. the request is recorded in the key store: from here on it happens;
-//!    - unless something holds them, what waits in quarantine and names them is destroyed ([`inputs`]), while it can be told;
+//!    - unless something holds them, what waits in quarantine and names them is destroyed (module `inputs`), while it can be told;
 //! 2. the keys are destroyed and the subject becomes a tombstone, in one transaction;
 //! 3. `SubjectErased` is appended to the privacy topic, from which every read model learns it;
 //! 4. the request is marked as announced.
@@ -110,7 +110,7 @@ pub async fn erase(
 ) -> Result<Receipt, EraseError> {
     keys.request_erasure(tenant, subject, reason, now).await?;
     let due = keys.erasure_is_due(tenant, subject, now).await.map_err(inputs::of_keys)?;
-    let wishes = due.then(|| Wish { subject, reason, first_kept: None });
+    let wishes = due.then_some(Wish { subject, reason, first_kept: None });
     let wishes: Vec<Wish> = wishes.into_iter().collect();
     let inputs = inputs::reach(Stores { keys, log, db }, tenant, &wishes, now).await?;
     Ok(Receipt { inputs, ..finish(keys, log, tenant, subject, now).await? })

@@ -159,8 +159,16 @@ struct StoredRecord {
     topic: String,
     partition: u32,
     offset: u64,
-    /// Key, headers and body; None where what lies there cannot be read.
-    record: Option<(String, Vec<(String, String)>, Vec<u8>)>,
+    /// None where what lies there cannot be read.
+    record: Option<Content>,
+}
+
+/// What a record says.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    key: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 /// The bytes of a part, without its frame.
@@ -188,7 +196,8 @@ pub(crate) fn decode(letter: Letter, bytes: &[u8]) -> Option<Part> {
 
 fn stored(one: Copied) -> StoredRecord {
     let Position { topic, partition, offset } = one.position;
-    let record = one.record.map(|record| (record.tenant.as_str().to_owned(), record.headers, record.body));
+    let content = |Record { tenant, headers, body, .. }| Content { key: tenant.as_str().to_owned(), headers, body };
+    let record = one.record.map(content);
     StoredRecord { topic: topic.name().to_owned(), partition, offset, record }
 }
 
@@ -196,8 +205,8 @@ fn copied(one: StoredRecord) -> Option<Copied> {
     let topic = Topic::from_name(&one.topic)?;
     let record = match one.record {
         None => None,
-        Some((tenant, headers, body)) => {
-            Some(Record { topic, tenant: TenantId::try_from(tenant).ok()?, headers, body })
+        Some(Content { key, headers, body }) => {
+            Some(Record { topic, tenant: TenantId::try_from(key).ok()?, headers, body })
         }
     };
     Some(Copied { position: Position { topic, partition: one.partition, offset: one.offset }, record })

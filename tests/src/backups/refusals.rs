@@ -131,7 +131,8 @@ fn run_limited(site: &Site, blocks: u32, args: &[&str]) -> Output {
 #[tokio::test]
 async fn on_a_full_disk_nothing_half_done_is_left() {
     let scene = Scene::of(150).await;
-    let [log, keys] = ["log", "keys"].map(|name| scene.vault.folder.path().join(name));
+    let other = scene.vault.another();
+    let [log, keys] = ["log", "keys"].map(|name| other.folder.path().join(name));
     let before = [names(&log), names(&keys)];
     let args = ["backup", "--log-to", &text(&log), "--keys-to", &text(&keys), "--recipient", &scene.vault.recipient];
     let size = std::fs::metadata(&scene.files[0]).unwrap().len();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ::backup::{FileKind, Identities, Manifest, Recipients, back_up_keys, back_up_log, restore_keys, restore_log};
 use event_log::{EventLog, ReadFrom};
 use events::{Record, Topic};
+use sqlx::ConnectOptions;
 use store::copy::key_store_id;
 use store::db::Dialect;
 use store::schema::books_migrations;
@@ -141,6 +142,27 @@ impl Vault {
         let other = Vault::new();
         other.through_log(boxes, store).await
     }
+}
+
+/// What cannot be read keeps its place, so that all others keep theirs.
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_its_place_on_a_restored_log() {
+    let (vault, [from, to]) = (Vault::new(), [Books::new().await, Books::new().await]);
+    let record = |body: &str| Record::sealed(Topic::Cod, shop(), Vec::new(), body.as_bytes().to_vec());
+    from.log.append(["first", "second", "third"].map(record).into()).await.unwrap();
+    let path = from._folder.path().join("log.db");
+    let mut damaging = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let sql = "UPDATE record SET headers = x'ff' WHERE \"offset\" = 1";
+    assert_eq!(sqlx::query(sql).execute(&mut damaging).await.unwrap().rows_affected(), 1);
+    let manifest = vault.manifest(FileKind::Log, NOVEMBER, (uuid::Uuid::from_u128(1), 1));
+    let made = back_up_log(&from.log, &from.db, vault.folder.path(), manifest, &vault.recipients, None).await.unwrap();
+    assert_eq!((made.counts.records, made.counts.unreadable), (3, 1));
+    restore_log(&made.path, &vault.identities, &to.log, &to.db).await.unwrap();
+    assert_eq!(to.log.end_offsets(Topic::Cod).await.unwrap(), [3]);
+    let mut reader = to.log.reader(&[ReadFrom { topic: Topic::Cod, partition: 0, offset: 0 }]).unwrap();
+    let read = reader.next_batch(10, std::time::Duration::from_secs(10)).await.unwrap().records;
+    let seen: Vec<_> = read.iter().map(|one| (one.position.offset, one.record.is_intact())).collect();
+    assert_eq!(seen, [(0, true), (1, false), (2, true)]);
 }
 
 /// A mark from after an erasure beside rows from before it: what a stale write-ahead log makes of a restored file.

@@ -68,6 +68,7 @@ pub(crate) async fn erase(
     subject: SubjectId,
     reason: ErasureReason,
 ) -> Result<Receipt> {
+    privacy::book_holds::look(&platform.keys, &platform.db, &row.tenant, subject, now()).await?;
     let receipt = privacy::erase(&platform.keys, &platform.log, &row.tenant, subject, reason, now()).await?;
     // A processor elsewhere may fold at the same time; each batch counts once, whoever writes it.
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);

@@ -77,6 +77,7 @@ pub(crate) async fn erase(
     reason: ErasureReason,
 ) -> Result<Receipt> {
     let (keys, log, db) = (&platform.keys, &platform.log, &platform.db);
+    privacy::book_holds::look(keys, db, &row.tenant, subject, now()).await?;
     let receipt = privacy::erase(keys, log, db, &row.tenant, subject, reason, now()).await?;
     // A processor elsewhere may fold at the same time; each batch counts once, whoever writes it.
     let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);

@@ -50,6 +50,8 @@ enum PrivacyCommand {
     Release(hold::Release),
     /// Who is held, why, and until when
     Holds(OfTenant),
+    /// Have the books asked before somebody is erased (`on`), or not (`off`): while their cash or a dispute is open, they are held
+    BookHolds(hold::BookHolds),
     /// Only keep what is known of somebody: nothing of it opens until that is lifted
     Restrict(restriction::Restrict),
     /// Lift a restriction; before that, with --told, record that the person was told
@@ -108,6 +110,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Privacy, as_json: bool) -> 
         Some(PrivacyCommand::Hold(asked)) => hold::keep(settings, asked).await,
         Some(PrivacyCommand::Release(asked)) => hold::release(settings, asked).await,
         Some(PrivacyCommand::Holds(of)) => hold::list(settings, of).await,
+        Some(PrivacyCommand::BookHolds(asked)) => hold::ask_books(settings, asked).await,
         Some(PrivacyCommand::Restrict(asked)) => restriction::restrict(settings, asked).await,
         Some(PrivacyCommand::Lift(asked)) => restriction::lift(settings, asked).await,
         Some(PrivacyCommand::Restrictions(asked)) => restriction::list(settings, asked).await,

@@ -12,6 +12,7 @@
 //! it twice is saying it once.
 
 pub mod archive;
+pub mod book_holds;
 pub mod certificate;
 pub mod closure;
 mod epochs;
@@ -183,6 +184,7 @@ pub async fn answer_redactions(
         if keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
             continue;
         }
+        book_holds::look(keys, db, &tenant, subject, now).await?;
         // One that fails does not hold up the others.
         match keys.request_erasure(&tenant, subject, ErasureReason::Shop, now).await {
             Ok(_) => asked.entry(tenant).or_default().push(subject),
@@ -236,6 +238,9 @@ pub enum RedactionError {
     /// An erasure.
     #[error(transparent)]
     Erase(#[from] EraseError),
+    /// What the books say of somebody who may have to be held.
+    #[error(transparent)]
+    BookHolds(#[from] book_holds::BookHoldsError),
 }
 
 /// Finishes unfinished erasures, answers shops' requests for erasure, warns of unusual access, keeps the key epochs and the
@@ -273,6 +278,9 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = book_holds::look_at_waiting(&config.keys, &config.db, now()).await {
+            tracing::warn!(%error, "the books could not be asked whom to hold; trying again");
+        }
         match resume(&config.keys, &config.log, &config.db, now()).await {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),

@@ -89,3 +89,9 @@ CREATE TABLE retention_schedule (
     last_at       BIGINT,
     waiting_since BIGINT
 ) {strict};
+
+-- Merchants whose books are asked before somebody is erased: while their cash or a dispute is open, they are held.
+CREATE TABLE book_holds (
+    tenant TEXT   NOT NULL PRIMARY KEY,
+    since  BIGINT NOT NULL
+) {strict};

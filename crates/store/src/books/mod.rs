@@ -51,8 +51,8 @@ pub use quarantine::{
     QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,
 };
 pub use read::{
-    Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, journal_of, order, order_by_name, orders,
-    owner_of, parked, part, people_about, people_of, recent_journal, trial_balance,
+    Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, has_open_cod, journal_of, order,
+    order_by_name, orders, orders_of, owner_of, parked, part, people_about, people_of, recent_journal, trial_balance,
 };
 pub(crate) use reset::fold_anew;
 pub use reset::{Projection, reset};

@@ -233,6 +233,34 @@ pub async fn people_of(db: &Db, tenant: &TenantId, subject: commerce::SubjectId)
     db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?.iter().map(person_row).collect()
 }
 
+/// Whether a courier has cash or a parcel of an order that names this person.
+pub async fn has_open_cod(db: &Db, tenant: &TenantId, subject: commerce::SubjectId) -> Result<bool, DbError> {
+    // What is about an order itself is `order/ID`; about a part of it, more follows, which no order's id is equal to.
+    let sql = "SELECT 1 FROM shipment s JOIN cod_position c \
+               ON c.tenant = s.tenant AND c.courier = s.courier AND c.tracking = s.tracking \
+               WHERE s.tenant = $1 AND (c.outstanding > 0 OR c.on_the_way > 0) AND s.order_id IN \
+               (SELECT SUBSTR(about, 7) FROM person WHERE tenant = $1 AND subject = $2 AND about LIKE 'order/%') LIMIT 1";
+    let rows = db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+    Ok(!rows.is_empty())
+}
+
+/// The orders that name this person, as they stand.
+pub async fn orders_of(
+    db: &Db,
+    tenant: &TenantId,
+    subject: commerce::SubjectId,
+) -> Result<Vec<commerce::Order>, DbError> {
+    let sql = "SELECT tenant, part, order_name, quoted_name, state, posted, parked FROM part WHERE tenant = $1 AND part IN \
+               (SELECT about FROM person WHERE tenant = $1 AND subject = $2 AND about LIKE 'order/%') ORDER BY part";
+    let rows = db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+    let parts = rows.iter().map(part_row).collect::<Result<Vec<_>, _>>()?;
+    let order = |row: PartRow| match row.part {
+        commerce::Part::Order(order) => Some(order),
+        _ => None,
+    };
+    Ok(parts.into_iter().filter_map(order).collect())
+}
+
 fn order_view(row: &Row) -> Result<OrderView, DbError> {
     Ok(OrderView {
         tenant: parsed("order_view.tenant", row.text(0)?)?,

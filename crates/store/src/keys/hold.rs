@@ -113,6 +113,28 @@ impl KeyStore {
         Ok(unit.await.map_err(|error: DbError| error)? > 0)
     }
 
+    /// Whether the tenant's books are asked before somebody is erased.
+    pub async fn book_holds(&self, tenant: &TenantId) -> Result<bool, KeyStoreError> {
+        let sql = "SELECT 1 FROM book_holds WHERE tenant = $1";
+        Ok(!self.db.query(sql, vec![tenant.as_str().into()]).await?.is_empty())
+    }
+
+    /// Has them asked, or not any more. False if that was so before.
+    pub async fn set_book_holds(&self, tenant: &TenantId, asked: bool, at: Timestamp) -> Result<bool, KeyStoreError> {
+        let (sql, rest) = match asked {
+            true => {
+                ("INSERT INTO book_holds (tenant, since) VALUES ($1, $2) ON CONFLICT DO NOTHING", vec![at.0.into()])
+            }
+            false => ("DELETE FROM book_holds WHERE tenant = $1", vec![]),
+        };
+        let args: Vec<Value> = [tenant.as_str().into()].into_iter().chain(rest).collect();
+        let unit = self.db.run_tx("set-book-holds", move |tx| {
+            let args = args.clone();
+            Box::pin(async move { tx.execute(sql, args).await })
+        });
+        Ok(unit.await.map_err(|error: DbError| error)? > 0)
+    }
+
     /// The tenant's holds that stand now, the first to end first.
     pub async fn holds(&self, tenant: &TenantId, now: Timestamp) -> Result<Vec<Hold>, KeyStoreError> {
         let sql = "SELECT subject, reason, staff, since, until FROM hold WHERE tenant = $1 AND until > $2 \

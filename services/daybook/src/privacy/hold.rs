@@ -43,6 +43,29 @@ pub(crate) struct Release {
     reason: HoldReason,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct BookHolds {
+    /// `on` or `off`
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(["on", "off"]))]
+    asked: String,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+/// Runs `daybook privacy book-holds`.
+pub(crate) async fn ask_books(settings: &Settings, asked: &BookHolds) -> Result<Answer> {
+    let platform = Platform::open(settings).await?;
+    let row = tenant::chosen(&platform.db, &asked.of).await?;
+    let on = asked.asked == "on";
+    let changed = platform.keys.set_book_holds(&row.tenant, on, now()).await?;
+    tracing::info!(tenant = %row.tenant, on, changed, "whether the books are asked before somebody is erased");
+    let text = match on {
+        true => "whoever wishes to be erased is held while their cash or a dispute is open\n",
+        false => "the books are not asked: whoever wishes to be erased is, unless somebody holds them\n",
+    };
+    Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "book_holds": on, "changed": changed }), text.to_owned()))
+}
+
 /// Runs `daybook privacy hold`.
 pub(crate) async fn keep(settings: &Settings, asked: &Keep) -> Result<Answer> {
     let platform = Platform::open(settings).await?;

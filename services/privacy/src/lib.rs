@@ -18,6 +18,7 @@ mod watch;
 pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
 pub use watch::Watch;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,6 +54,12 @@ pub struct Receipt {
     /// Since when their data is unreadable, and whether that happened only now.
     pub erased: Erased,
 }
+
+/// What became of each of many erasures.
+pub type Outcomes = BTreeMap<SubjectId, Result<Receipt, EraseError>>;
+
+/// How many erasures of a tenant take their steps together.
+const TOGETHER: usize = 500;
 
 /// Why an erasure is not finished. Unless nobody is known by that id, it is on record and [`resume`] finishes it.
 #[derive(Debug, thiserror::Error)]
@@ -91,20 +98,49 @@ pub async fn erase(
     now: Timestamp,
 ) -> Result<Receipt, EraseError> {
     keys.request_erasure(tenant, subject, reason, now).await?;
-    finish(keys, log, tenant, subject, now).await
+    let mut outcomes = finish_together(keys, log, tenant, &[subject], now).await?;
+    outcomes.remove(&subject).unwrap_or(Err(EraseSubjectError::UnknownSubject.into()))
+}
+
+/// Erases many subjects of a tenant, start to finish; what became of each. Each step is taken by many together, so that
+/// what it waits for, mostly the disk, it waits for once. If they fail together each is tried by itself.
+pub async fn erase_all(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    reason: ErasureReason,
+    now: Timestamp,
+) -> Outcomes {
+    let mut outcomes = Outcomes::new();
+    for some in subjects.chunks(TOGETHER) {
+        if keys.request_erasures(tenant, some, reason, now).await.is_ok() {
+            outcomes.extend(finish(keys, log, tenant, some, now).await);
+            continue;
+        }
+        for subject in some {
+            outcomes.insert(*subject, erase(keys, log, tenant, *subject, reason, now).await);
+        }
+    }
+    outcomes
 }
 
 /// Finishes what was begun before a crash, while something was unavailable or under a hold that has ended; gives how many
 /// erasures that were. One that fails does not keep the others waiting.
 pub async fn resume(keys: &KeyStore, log: &EventLog, now: Timestamp) -> Result<usize, ResumeError> {
-    let mut finished = 0;
-    let mut failures = Vec::new();
+    let mut due: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
     for erasure in keys.due_erasures(now).await? {
-        match finish(keys, log, &erasure.tenant, erasure.subject, now).await {
-            Ok(_) => finished += 1,
-            // They have ordered since, or somebody has just held them.
-            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
-            Err(error) => failures.push(error),
+        due.entry(erasure.tenant).or_default().push(erasure.subject);
+    }
+    let (mut finished, mut failures) = (0, Vec::new());
+    for (tenant, subjects) in due {
+        for outcome in finish(keys, log, &tenant, &subjects, now).await.into_values() {
+            match outcome {
+                Ok(_) => finished += 1,
+                // They have ordered since, or somebody has just held them.
+                Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+                Err(error) => failures.push(error),
+            }
         }
     }
     let failed = failures.len();
@@ -122,18 +158,23 @@ pub async fn answer_redactions(
     db: &Db,
     now: Timestamp,
 ) -> Result<usize, RedactionError> {
-    let (mut erased, mut failure) = (0, None);
+    let mut waiting: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
     for (tenant, subject) in books::redactions_waiting(db).await? {
         // Done already; the read models have yet to hear of it.
-        if keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
-            continue;
+        if !keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
+            waiting.entry(tenant).or_default().push(subject);
         }
+    }
+    let (mut erased, mut failure) = (0, None);
+    for (tenant, subjects) in waiting {
         // One that fails does not hold up the others.
-        match erase(keys, log, &tenant, subject, ErasureReason::Shop, now).await {
-            Ok(_) => erased += 1,
-            // On record; done when the hold ends.
-            Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
-            Err(error) => failure = failure.or(Some(error)),
+        for outcome in erase_all(keys, log, &tenant, &subjects, ErasureReason::Shop, now).await.into_values() {
+            match outcome {
+                Ok(_) => erased += 1,
+                // On record; done when the hold ends.
+                Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
     }
     failure.map_or(Ok(erased), |error| Err(error.into()))
@@ -241,17 +282,52 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     }
 }
 
+/// Finishes what is on record, many at a time. If these fail together, each is tried by itself: one that fails does not hold
+/// up the others.
 async fn finish(
     keys: &KeyStore,
     log: &EventLog,
     tenant: &TenantId,
-    subject: SubjectId,
+    subjects: &[SubjectId],
     now: Timestamp,
-) -> Result<Receipt, EraseError> {
-    let erased = keys.destroy(tenant, subject, now).await?;
-    log.append(vec![announcement(tenant, subject, erased.at()).encode()]).await?;
-    keys.mark_announced(tenant, subject).await?;
-    Ok(Receipt { tenant: tenant.clone(), subject, erased })
+) -> Outcomes {
+    let mut outcomes = Outcomes::new();
+    for some in subjects.chunks(TOGETHER) {
+        match finish_together(keys, log, tenant, some, now).await {
+            Ok(done) => outcomes.extend(done),
+            Err(_) => {
+                for subject in some {
+                    match finish_together(keys, log, tenant, &[*subject], now).await {
+                        Ok(done) => outcomes.extend(done),
+                        Err(error) => drop(outcomes.insert(*subject, Err(error))),
+                    }
+                }
+            }
+        }
+    }
+    outcomes
+}
+
+async fn finish_together(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Result<Outcomes, EraseError> {
+    let destroyed = keys.destroy_all(tenant, subjects, now).await?;
+    let erased: Vec<(SubjectId, Timestamp)> =
+        destroyed.iter().filter_map(|(subject, done)| Some((*subject, done.as_ref().ok()?.at()))).collect();
+    if !erased.is_empty() {
+        log.append(erased.iter().map(|(subject, at)| announcement(tenant, *subject, *at).encode()).collect()).await?;
+        let subjects: Vec<SubjectId> = erased.into_iter().map(|(subject, _)| subject).collect();
+        keys.mark_all_announced(tenant, &subjects).await.map_err(EraseSubjectError::from)?;
+    }
+    let receipt = |(subject, done): (SubjectId, Result<Erased, EraseSubjectError>)| {
+        let receipt = done.map(|erased| Receipt { tenant: tenant.clone(), subject, erased });
+        (subject, receipt.map_err(EraseError::from))
+    };
+    Ok(destroyed.into_iter().map(receipt).collect())
 }
 
 /// The same event however often it is made: its time is that of the erasure.
@@ -402,6 +478,36 @@ mod tests {
         assert!(matches!(refused, Err(EraseError::Keys(EraseSubjectError::Held { until: LATER, .. }))));
         assert_eq!((resume(&keys, &log, ERASED).await.unwrap(), announced(&log).await), (0, vec![]));
         assert_eq!((resume(&keys, &log, LATER).await.unwrap(), announced(&log).await), (1, vec![(subject, LATER)]));
+    }
+
+    #[tokio::test]
+    async fn many_go_together_and_whoever_must_wait_holds_up_nobody() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let mut people = Vec::new();
+        for order in 0..600 {
+            people.push(buyer(&keys, &format!("many-{order}")).await);
+        }
+        let (held, done, nobody) = (people[7], people[550], SubjectId(uuid::Uuid::from_u128(1)));
+        let staff = "support-2".parse().unwrap();
+        let hold = Hold { subject: held, reason: HoldReason::Legal, staff, since: Timestamp(0), until: LATER };
+        keys.hold(&tenant(), hold).await.unwrap();
+        erase(&keys, &log, &tenant(), done, ErasureReason::Shop, Timestamp(ERASED.0 - 1)).await.unwrap();
+        people.push(nobody);
+
+        let outcomes = erase_all(&keys, &log, &tenant(), &people, ErasureReason::Person, ERASED).await;
+        assert_eq!(outcomes.len(), 601);
+        for (subject, outcome) in &outcomes {
+            match outcome.as_ref().map(|receipt| receipt.erased) {
+                Ok(Erased::Now(ERASED)) => {}
+                Ok(Erased::Already(at)) => assert_eq!((*subject, at.0), (done, ERASED.0 - 1)),
+                Err(EraseError::Keys(EraseSubjectError::Held { until: LATER, .. })) => assert_eq!(*subject, held),
+                Err(EraseError::Keys(EraseSubjectError::UnknownSubject)) => assert_eq!(*subject, nobody),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(keys.unfinished_erasures().await.unwrap().len(), 1, "who is held waits, and nobody else");
+        assert_eq!((resume(&keys, &log, LATER).await.unwrap(), keys.unfinished_erasures().await.unwrap()), (1, vec![]));
     }
 
     #[tokio::test]

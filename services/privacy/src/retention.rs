@@ -138,12 +138,10 @@ async fn expire_customers(
     let months = due_months(keys, row, days, now).await?;
     loop {
         let before = erased;
-        for subject in keys.due_subjects(&months, now).await? {
-            match expire_subject(keys, log, &row.tenant, subject, days.before(now), now).await {
-                Ok(gone) => erased += u64::from(gone),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
+        let due = keys.due_subjects(&months, now).await?;
+        let (gone, failed) = expire_subjects(keys, log, &row.tenant, due, days.before(now), now).await;
+        erased += gone;
+        failure = failure.or(failed);
         // Nobody was left, or nobody of those who were could be erased.
         if erased == before {
             break;
@@ -153,24 +151,32 @@ async fn expire_customers(
     failure.map_or(Ok(Expired { erased, keys, ..Expired::default() }), |error| Err(error.into()))
 }
 
-/// Erases somebody if nothing of theirs is of a time from `kept_from` on, and nobody holds them; whether they were.
-async fn expire_subject(
+/// Erases those of whom nothing is of a time from `kept_from` on, and whom nobody holds; how many that were, and the first
+/// failure.
+async fn expire_subjects(
     keys: &KeyStore,
     log: &EventLog,
     tenant: &TenantId,
-    subject: SubjectId,
+    due: Vec<SubjectId>,
     kept_from: Timestamp,
     now: Timestamp,
-) -> Result<bool, EraseError> {
-    if !keys.request_expiry(tenant, subject, kept_from, now).await? {
-        return Ok(false);
+) -> (u64, Option<EraseError>) {
+    let (mut erased, mut failure, mut requested) = (0, None, Vec::new());
+    for subject in due {
+        match keys.request_expiry(tenant, subject, kept_from, now).await {
+            Ok(on_record) => requested.extend(on_record.then_some(subject)),
+            Err(error) => failure = failure.or(Some(error.into())),
+        }
     }
-    match crate::finish(keys, log, tenant, subject, now).await {
-        Ok(_) => Ok(true),
-        // They have just ordered, or somebody has just held them.
-        Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => Ok(false),
-        Err(error) => Err(error),
+    for outcome in crate::finish(keys, log, tenant, &requested, now).await.into_values() {
+        match outcome {
+            Ok(_) => erased += 1,
+            // They have just ordered, or somebody has just held them.
+            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
+    (erased, failure)
 }
 
 /// Months of customers' keys that are due. The keys of what waits in quarantine have a time of their own.
@@ -198,10 +204,12 @@ async fn empty_quarantine(
 ) -> Result<Expired, RetentionError> {
     let (tenant, kept_from) = (&row.tenant, days.before(now));
     let stale = stale(db, tenant, &Month::of(kept_from)).await?;
+    let mut due = Vec::new();
     for month in months(row.created_at, kept_from) {
-        if let Some(subject) = keys.quarantine_of(tenant, &month).await? {
-            expire_subject(keys, log, tenant, subject, kept_from, now).await?;
-        }
+        due.extend(keys.quarantine_of(tenant, &month).await?);
+    }
+    if let (_, Some(failure)) = expire_subjects(keys, log, tenant, due, kept_from, now).await {
+        return Err(failure.into());
     }
     for inputs in stale.chunks(CHUNK) {
         let left = |input: &QuarantineRow| Event::redriven(tenant.clone(), input.event, now).encode();

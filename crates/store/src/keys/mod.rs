@@ -28,6 +28,7 @@
 mod access;
 mod boxes;
 mod caches;
+mod destroy;
 mod epochs;
 mod erasure;
 mod hold;

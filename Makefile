@@ -45,7 +45,7 @@ mutants: ## Change the ledger and the posting rules one place at a time: a chang
 fmt: ## Format
 	$(CARGO) fmt --all
 
-bench: setup ## Measure ingest and projection on both back ends against ceilings of the same run; writes target/bench.json
+bench: setup ## Measure ingest, projection, sealing and erasure against ceilings and floors; writes target/bench.json, fails below a floor
 	$(CARGO) build --release --package daybook
 	$(SERVERS)/with-servers $(CARGO) bench --package tests
 

@@ -12,7 +12,7 @@
 //! 5. once nobody is left, the index is: by nothing could anybody be found;
 //! 6. once the access log is purged too, its key goes, and the end is recorded.
 
-use commerce::{SubjectId, TenantId};
+use commerce::TenantId;
 use event_log::EventLog;
 use ledger::Timestamp;
 use store::books::{self, TenantRow};
@@ -20,7 +20,7 @@ use store::db::{Db, DbError};
 use store::keys::{ClosedBy, Closure, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, RetentionDays};
 
 use crate::retention::{Expired, RetentionError, leave_quarantine};
-use crate::{EraseError, Receipt, finish};
+use crate::{EraseError, finish};
 
 /// Why accounts are not closed or opened as they should be. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -129,8 +129,10 @@ async fn erase_everybody(
         if left.is_empty() || failure.is_some() {
             return Ok((erased, failure));
         }
-        for subject in left {
-            match erase_one(keys, log, tenant, subject, now).await {
+        // What waits in quarantine is not looked through for their names: all of it goes.
+        keys.request_erasures(tenant, &left, ErasureReason::Shop, now).await?;
+        for outcome in finish(keys, log, tenant, &left, now).await.into_values() {
+            match outcome {
                 Ok(_) => erased += 1,
                 // On record; done when the hold ends.
                 Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
@@ -138,16 +140,4 @@ async fn erase_everybody(
             }
         }
     }
-}
-
-/// Erases somebody, or an input. What waits in quarantine is not looked through for their name: all of it goes.
-async fn erase_one(
-    keys: &KeyStore,
-    log: &EventLog,
-    tenant: &TenantId,
-    subject: SubjectId,
-    now: Timestamp,
-) -> Result<Receipt, EraseError> {
-    keys.request_erasure(tenant, subject, ErasureReason::Shop, now).await?;
-    finish(keys, log, tenant, subject, now).await
 }

@@ -64,3 +64,42 @@ pub enum CopiesError {
     #[error("no date can be given: the subject's keys are not destroyed, or were by a version without key epochs")]
     Unknown,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::time::Duration;
+    use store::db::{Db, Dialect, Durability};
+    use store::keys::{Keyring, Schedule, load_or_create_root};
+    use store::schema::keys_migrations;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// A process of its own on the key store in this folder.
+    async fn process(folder: &Path, now: Timestamp) -> KeyStore {
+        let schema = keys_migrations(Dialect::Sqlite);
+        let db = Db::open_sqlite(&folder.join("keys.db"), Durability::Full, &schema).await.unwrap();
+        let keyring =
+            Keyring::in_folder(load_or_create_root(&folder.join("root.key")).unwrap(), &folder.join("epochs"));
+        KeyStore::open(db, keyring, Schedule { epoch: DAY, backups: DAY }, now).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_a_clock_that_ran_ahead_one_epoch_begins_however_many_processes_see_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (right, ahead) = (Timestamp(1_700_000_000_000_000), Timestamp(1_900_000_000_000_000));
+        let mut processes = Vec::new();
+        for _ in 0..4 {
+            processes.push(process(folder.path(), ahead).await);
+        }
+        let mut at_work = tokio::task::JoinSet::new();
+        for keys in processes.clone() {
+            at_work.spawn(async move { keep_epochs(&keys, right).await.unwrap().begun });
+        }
+        let begun: Vec<EpochId> = at_work.join_all().await.into_iter().flatten().collect();
+        assert_eq!(begun, [EpochId(2)]);
+        let epochs = processes[0].epochs().await.unwrap();
+        assert_eq!(epochs.iter().map(|epoch| epoch.begun_at).collect::<Vec<_>>(), [ahead, right]);
+    }
+}

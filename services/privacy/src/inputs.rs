@@ -320,7 +320,7 @@ pub(crate) async fn give_up(
     now: Timestamp,
 ) -> Result<bool, EraseError> {
     stores.keys.request_erasure(tenant, subject, reason, now).await?;
-    match crate::finish(stores.keys, stores.log, tenant, subject, now).await {
+    match crate::finish_one(stores.keys, stores.log, tenant, subject, now).await {
         Ok(_) => Ok(true),
         Err(EraseError::Keys(EraseSubjectError::Held { .. })) => Ok(false),
         Err(error) => Err(error),

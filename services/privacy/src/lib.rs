@@ -28,7 +28,7 @@ pub use epochs::{CopiesError, KeepEpochsError, Kept, copies, keep_epochs};
 pub use inputs::{CountError, InputsError, Older, Reached, older};
 pub use watch::Watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -68,6 +68,12 @@ pub struct Receipt {
     /// What was done now about input in quarantine that names them.
     pub inputs: Reached,
 }
+
+/// What became of each of many erasures.
+pub type Outcomes = BTreeMap<SubjectId, Result<Receipt, EraseError>>;
+
+/// How many erasures of a tenant take their steps together.
+const TOGETHER: usize = 500;
 
 /// Why an erasure is not finished. Unless nobody is known by that id, it is on record and [`resume`] finishes it.
 #[derive(Debug, thiserror::Error)]
@@ -110,18 +116,65 @@ pub async fn erase(
     now: Timestamp,
 ) -> Result<Receipt, EraseError> {
     keys.request_erasure(tenant, subject, reason, now).await?;
-    let due = keys.erasure_is_due(tenant, subject, now).await.map_err(inputs::of_keys)?;
-    let wishes = due.then_some(Wish { subject, reason, first_kept: None });
-    let wishes: Vec<Wish> = wishes.into_iter().collect();
-    let inputs = inputs::reach(Stores { keys, log, db }, tenant, &wishes, now).await?;
-    Ok(Receipt { inputs, ..finish(keys, log, tenant, subject, now).await? })
+    let stores = Stores { keys, log, db };
+    let inputs = inputs::reach(stores, tenant, &wishes(keys, tenant, &[subject], now).await?, now).await?;
+    Ok(Receipt { inputs, ..finish_one(keys, log, tenant, subject, now).await? })
+}
+
+/// Erases many subjects of a tenant, start to finish; what became of each. Each step is taken by many together, so that
+/// what it waits for, mostly the disk, it waits for once. If they fail together each is tried by itself.
+pub async fn erase_all(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    reason: ErasureReason,
+    now: Timestamp,
+) -> Outcomes {
+    let (stores, mut outcomes) = (Stores { keys, log, db }, Outcomes::new());
+    for some in subjects.chunks(TOGETHER) {
+        if request_and_reach(stores, tenant, some, reason, now).await.is_ok() {
+            outcomes.extend(finish(keys, log, tenant, some, now).await);
+            continue;
+        }
+        for subject in some {
+            outcomes.insert(*subject, erase(keys, log, db, tenant, *subject, reason, now).await);
+        }
+    }
+    outcomes
+}
+
+/// Puts the erasures of all of these on record, and destroys what waits in quarantine and names one of them.
+async fn request_and_reach(
+    stores: Stores<'_>,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    reason: ErasureReason,
+    now: Timestamp,
+) -> Result<(), EraseError> {
+    stores.keys.request_erasures(tenant, subjects, reason, now).await.map_err(inputs::of_keys)?;
+    let wishes = wishes(stores.keys, tenant, subjects, now).await?;
+    inputs::reach(stores, tenant, &wishes, now).await.map(drop)
+}
+
+/// Those of these subjects whose erasure is on record and due.
+async fn wishes(
+    keys: &KeyStore,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Result<Vec<Wish>, EraseError> {
+    let asked: BTreeSet<SubjectId> = subjects.iter().copied().collect();
+    let mut due = keys.due_erasures(now).await.map_err(inputs::of_keys)?;
+    due.retain(|erasure| erasure.tenant == *tenant && asked.contains(&erasure.subject));
+    wishes_of(keys, tenant, &due, now).await.map_err(inputs::of_keys)
 }
 
 /// Finishes what was begun before a crash, while something was unavailable or under a hold that has ended; gives how many
 /// erasures that were. One that fails does not keep the others waiting.
 pub async fn resume(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) -> Result<usize, ResumeError> {
-    let mut finished = 0;
-    let mut failures = Vec::new();
+    let (mut finished, mut failures) = (0, Vec::new());
     let mut due: BTreeMap<TenantId, Vec<Erasure>> = BTreeMap::new();
     for erasure in keys.due_erasures(now).await? {
         due.entry(erasure.tenant.clone()).or_default().push(erasure);
@@ -133,8 +186,9 @@ pub async fn resume(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) ->
             // What was destroyed before can be announced all the same.
             erasures.retain(|erasure| erasure.stage != Stage::Requested);
         }
-        for erasure in erasures {
-            match finish(keys, log, &tenant, erasure.subject, now).await {
+        let subjects: Vec<SubjectId> = erasures.iter().map(|erasure| erasure.subject).collect();
+        for outcome in finish(keys, log, &tenant, &subjects, now).await.into_values() {
+            match outcome {
                 Ok(_) => finished += 1,
                 // They have ordered since, or somebody has just held them.
                 Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
@@ -177,23 +231,19 @@ pub async fn answer_redactions(
     db: &Db,
     now: Timestamp,
 ) -> Result<usize, RedactionError> {
-    let (mut erased, mut failure) = (0, None);
-    let mut asked: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
+    let mut waiting: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
     for (tenant, subject) in books::redactions_waiting(db).await? {
         // Done already; the read models have yet to hear of it.
-        if keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
-            continue;
-        }
-        book_holds::look(keys, db, &tenant, subject, now).await?;
-        // One that fails does not hold up the others.
-        match keys.request_erasure(&tenant, subject, ErasureReason::Shop, now).await {
-            Ok(_) => asked.entry(tenant).or_default().push(subject),
-            Err(error) => failure = failure.or(Some(EraseError::Keys(error))),
+        if !keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
+            book_holds::look(keys, db, &tenant, subject, now).await?;
+            waiting.entry(tenant).or_default().push(subject);
         }
     }
-    for (tenant, subjects) in asked {
-        for done in erase_asked(Stores { keys, log, db }, &tenant, subjects, now).await {
-            match done {
+    let (mut erased, mut failure) = (0, None);
+    for (tenant, subjects) in waiting {
+        // One that fails does not hold up the others.
+        for outcome in erase_all(keys, log, db, &tenant, &subjects, ErasureReason::Shop, now).await.into_values() {
+            match outcome {
                 Ok(_) => erased += 1,
                 // On record; done when the hold ends.
                 Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
@@ -202,31 +252,6 @@ pub async fn answer_redactions(
         }
     }
     failure.map_or(Ok(erased), |error| Err(error.into()))
-}
-
-/// Finishes erasures that a shop asked for and that are on record, with one look at what waits in quarantine for all of them.
-async fn erase_asked(
-    stores: Stores<'_>,
-    tenant: &TenantId,
-    subjects: Vec<SubjectId>,
-    now: Timestamp,
-) -> Vec<Result<Receipt, EraseError>> {
-    let mut wishes = Vec::new();
-    for subject in &subjects {
-        match stores.keys.erasure_is_due(tenant, *subject, now).await {
-            Ok(true) => wishes.push(Wish { subject: *subject, reason: ErasureReason::Shop, first_kept: None }),
-            Ok(false) => {}
-            Err(error) => return vec![Err(inputs::of_keys(error))],
-        }
-    }
-    if let Err(error) = inputs::reach(stores, tenant, &wishes, now).await {
-        return vec![Err(error)];
-    }
-    let mut done = Vec::new();
-    for subject in subjects {
-        done.push(finish(stores.keys, stores.log, tenant, subject, now).await);
-    }
-    done
 }
 
 /// Why redactions are still waiting. They are tried again.
@@ -305,18 +330,62 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     }
 }
 
-/// What is left of an erasure once input that names them is destroyed: steps 2 to 4.
-async fn finish(
+/// Finishes what is on record, many at a time, once input that names them is destroyed: steps 2 to 4. If these fail together, each is
+/// tried by itself: one that fails does not hold up the others.
+pub(crate) async fn finish(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Outcomes {
+    let mut outcomes = Outcomes::new();
+    for some in subjects.chunks(TOGETHER) {
+        match finish_together(keys, log, tenant, some, now).await {
+            Ok(done) => outcomes.extend(done),
+            Err(_) => {
+                for subject in some {
+                    outcomes.insert(*subject, finish_one(keys, log, tenant, *subject, now).await);
+                }
+            }
+        }
+    }
+    outcomes
+}
+
+/// The same for one.
+pub(crate) async fn finish_one(
     keys: &KeyStore,
     log: &EventLog,
     tenant: &TenantId,
     subject: SubjectId,
     now: Timestamp,
 ) -> Result<Receipt, EraseError> {
-    let erased = keys.destroy(tenant, subject, now).await?;
-    log.append(vec![announcement(tenant, subject, erased.at()).encode()]).await?;
-    keys.mark_announced(tenant, subject).await?;
-    Ok(Receipt { tenant: tenant.clone(), subject, erased, inputs: Reached::default() })
+    let mut outcomes = finish_together(keys, log, tenant, &[subject], now).await?;
+    outcomes.remove(&subject).unwrap_or(Err(EraseSubjectError::UnknownSubject.into()))
+}
+
+async fn finish_together(
+    keys: &KeyStore,
+    log: &EventLog,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Result<Outcomes, EraseError> {
+    let destroyed = keys.destroy_all(tenant, subjects, now).await?;
+    let erased: Vec<(SubjectId, Timestamp)> =
+        destroyed.iter().filter_map(|(subject, done)| Some((*subject, done.as_ref().ok()?.at()))).collect();
+    if !erased.is_empty() {
+        log.append(erased.iter().map(|(subject, at)| announcement(tenant, *subject, *at).encode()).collect()).await?;
+        let subjects: Vec<SubjectId> = erased.into_iter().map(|(subject, _)| subject).collect();
+        keys.mark_all_announced(tenant, &subjects).await.map_err(EraseSubjectError::from)?;
+    }
+    let receipt = |(subject, done): (SubjectId, Result<Erased, EraseSubjectError>)| {
+        let receipt =
+            done.map(|erased| Receipt { tenant: tenant.clone(), subject, erased, inputs: Reached::default() });
+        (subject, receipt.map_err(EraseError::from))
+    };
+    Ok(destroyed.into_iter().map(receipt).collect())
 }
 
 /// The same event however often it is made: its time is that of the erasure.
@@ -478,6 +547,36 @@ mod tests {
             (resume(&keys, &log, &shop.books().await, LATER).await.unwrap(), announced(&log).await),
             (1, vec![(subject, LATER)])
         );
+    }
+
+    #[tokio::test]
+    async fn many_go_together_and_whoever_must_wait_holds_up_nobody() {
+        let shop = Shop::new();
+        let (keys, log) = shop.open().await;
+        let mut people = Vec::new();
+        for order in 0..600 {
+            people.push(buyer(&keys, &format!("many-{order}")).await);
+        }
+        let (held, done, nobody) = (people[7], people[550], SubjectId(uuid::Uuid::from_u128(1)));
+        let staff = "support-2".parse().unwrap();
+        let hold = Hold { subject: held, reason: HoldReason::Legal, staff, since: Timestamp(0), until: LATER };
+        keys.hold(&tenant(), hold).await.unwrap();
+        erase(&keys, &log, &tenant(), done, ErasureReason::Shop, Timestamp(ERASED.0 - 1)).await.unwrap();
+        people.push(nobody);
+
+        let outcomes = erase_all(&keys, &log, &tenant(), &people, ErasureReason::Person, ERASED).await;
+        assert_eq!(outcomes.len(), 601);
+        for (subject, outcome) in &outcomes {
+            match outcome.as_ref().map(|receipt| receipt.erased) {
+                Ok(Erased::Now(ERASED)) => {}
+                Ok(Erased::Already(at)) => assert_eq!((*subject, at.0), (done, ERASED.0 - 1)),
+                Err(EraseError::Keys(EraseSubjectError::Held { until: LATER, .. })) => assert_eq!(*subject, held),
+                Err(EraseError::Keys(EraseSubjectError::UnknownSubject)) => assert_eq!(*subject, nobody),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(keys.unfinished_erasures().await.unwrap().len(), 1, "who is held waits, and nobody else");
+        assert_eq!((resume(&keys, &log, LATER).await.unwrap(), keys.unfinished_erasures().await.unwrap()), (1, vec![]));
     }
 
     #[tokio::test]

@@ -197,12 +197,9 @@ async fn expire_customers(
             first_kept: first_kept.cloned(),
         };
         inputs::reach(stores, &row.tenant, &due.iter().map(wish).collect::<Vec<_>>(), now).await?;
-        for subject in due {
-            match expire_subject(keys, log, &row.tenant, subject, days.before(now), now).await {
-                Ok(gone) => erased += u64::from(gone),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
+        let (gone, failed) = expire_subjects(keys, log, &row.tenant, due, days.before(now), now).await;
+        erased += gone;
+        failure = failure.or(failed);
         // Nobody was left, or nobody of those who were could be erased.
         if erased == before {
             break;
@@ -212,24 +209,32 @@ async fn expire_customers(
     failure.map_or(Ok(Expired { erased, keys, ..Expired::default() }), |error| Err(error.into()))
 }
 
-/// Erases somebody if nothing of theirs is of a time from `kept_from` on, and nobody holds them; whether they were.
-async fn expire_subject(
+/// Erases those of whom nothing is of a time from `kept_from` on, and whom nobody holds; how many that were, and the first
+/// failure.
+async fn expire_subjects(
     keys: &KeyStore,
     log: &EventLog,
     tenant: &TenantId,
-    subject: SubjectId,
+    due: Vec<SubjectId>,
     kept_from: Timestamp,
     now: Timestamp,
-) -> Result<bool, EraseError> {
-    if !keys.request_expiry(tenant, subject, kept_from, now).await? {
-        return Ok(false);
+) -> (u64, Option<EraseError>) {
+    let (mut erased, mut failure, mut requested) = (0, None, Vec::new());
+    for subject in due {
+        match keys.request_expiry(tenant, subject, kept_from, now).await {
+            Ok(on_record) => requested.extend(on_record.then_some(subject)),
+            Err(error) => failure = failure.or(Some(error.into())),
+        }
     }
-    match crate::finish(keys, log, tenant, subject, now).await {
-        Ok(_) => Ok(true),
-        // They have just ordered, or somebody has just held them.
-        Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => Ok(false),
-        Err(error) => Err(error),
+    for outcome in crate::finish(keys, log, tenant, &requested, now).await.into_values() {
+        match outcome {
+            Ok(_) => erased += 1,
+            // They have just ordered, or somebody has just held them.
+            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
+    (erased, failure)
 }
 
 /// Months of customers' keys that are due. The keys of what waits in quarantine have a time of their own.
@@ -255,8 +260,9 @@ async fn empty_quarantine(
     let (tenant, kept_from) = (&row.tenant, days.before(now));
     let mut stale = stale(db, tenant, &Month::of(kept_from)).await?;
     let held = expire_inputs(Stores { keys, log, db }, row, &stale, days, now).await?;
-    for subject in keys.quarantine_of(tenant, &months(row.created_at, kept_from)).await? {
-        expire_subject(keys, log, tenant, subject, kept_from, now).await?;
+    let due = keys.quarantine_of(tenant, &months(row.created_at, kept_from)).await?;
+    if let (_, Some(failure)) = expire_subjects(keys, log, tenant, due, kept_from, now).await {
+        return Err(failure.into());
     }
     stale.retain(|input| !held.contains(&input.subject));
     let quarantined = leave_quarantine(log, tenant, stale, now).await?;

@@ -3,8 +3,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use axum::Router;
@@ -16,16 +15,13 @@ use ledger::{BusinessZone, Timestamp};
 use sample_shop::{Endpoint, Plan, sign_shopify};
 use secrecy::SecretString;
 use store::books::{TenantRow, save_tenant};
-use store::db::{Db, Dialect, Durability};
-use store::keys::{KeyStore, Keyring, Schedule};
-use store::schema::keys_migrations;
-use subject_keys::RootKey;
+use store::db::Db;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::child;
 use crate::load::{self, Answered, Order};
-use crate::place::{Fresh, Kind, Place};
+use crate::place::{Fresh, Kind};
 use crate::report::{Measure, Report};
 
 /// Shops the orders are for, in turn.
@@ -147,11 +143,7 @@ async fn open_ingest(
     db: Db,
     shutdown: CancellationToken,
 ) -> anyhow::Result<ingest::Ingest> {
-    let day = Duration::from_secs(86_400);
-    let schedule = Schedule { epoch: day, backups: day };
-    let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &fresh.folder.path().join("epochs"));
-    let keys = KeyStore::open(keys_database(&fresh.place, fresh.folder.path()).await?, keyring, schedule, Timestamp(0))
-        .await?;
+    let keys = fresh.key_store().await?;
     for shop in 0..SHOPS {
         let tenant: TenantId = format!("shop-{shop}").parse().ok().context("a tenant's name")?;
         keys.put_secret(&tenant, "shopify", &SecretString::from(SECRET)).await?;
@@ -169,15 +161,6 @@ async fn open_ingest(
         .await?;
     }
     Ok(ingest::Ingest::start(ingest::Config::default(), keys, log, db, shutdown))
-}
-
-async fn keys_database(place: &Place, folder: &Path) -> anyhow::Result<Db> {
-    Ok(match place {
-        Place::Embedded { .. } => {
-            Db::open_sqlite(&folder.join("keys.db"), Durability::Full, &keys_migrations(Dialect::Sqlite)).await?
-        }
-        Place::Servers { url, .. } => Db::open_postgres(url, "keys", 8, &keys_migrations(Dialect::Postgres)).await?,
-    })
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> anyhow::Result<f64> {

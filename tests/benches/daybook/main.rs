@@ -7,7 +7,10 @@
 //! - `DAYBOOK_BENCH_EVENTS`: sizes of the log, and of the journal for reports, `100000,1000000` if unset.
 //! - `DAYBOOK_BENCH_REQUESTS`: requests of a round, `20000` if unset.
 //! - `DAYBOOK_BENCH_ONLY`: words that a measure's name must have one of: `projection`, `ledger`, `ingest`, `reports`,
-//!   `sealing`, `embedded`, `servers`. Reports are measured on servers alone.
+//!   `privacy`, `sealing`, `embedded`, `servers`. Reports are measured on servers alone.
+//! - `DAYBOOK_BENCH_KEYS`: living keys that a rotation moves, `10000,100000,1000000` if unset.
+//!
+//! Ends with an error if any figure is not what is asked of it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a person at a terminal")]
 #![expect(clippy::float_arithmetic, reason = "rates and shares; there is no money here")]
@@ -15,6 +18,7 @@
 mod ceiling;
 mod child;
 mod dense;
+mod erasures;
 mod ingest;
 mod ledger;
 mod load;
@@ -22,6 +26,7 @@ mod place;
 mod projection;
 mod report;
 mod reports;
+mod rotation;
 mod sealing;
 mod workload;
 
@@ -47,6 +52,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn everything() -> anyhow::Result<()> {
     let sizes = numbers("DAYBOOK_BENCH_EVENTS", &[100_000, 1_000_000])?;
+    let keys = numbers("DAYBOOK_BENCH_KEYS", &[10_000, 100_000, 1_000_000])?;
     let round = numbers("DAYBOOK_BENCH_REQUESTS", &[20_000])?.first().copied().unwrap_or_default();
     let requests = if wanted("ingest") { Some(ingest::Requests::write(round)?) } else { None };
     let mut report = Report::default();
@@ -63,6 +69,10 @@ async fn everything() -> anyhow::Result<()> {
         if let Some(requests) = &requests {
             ingest::measure(kind, requests, &mut report).await?;
         }
+        if wanted("privacy") {
+            erasures::measure(kind, &mut report).await?;
+            rotation::measure(kind, &keys, &mut report).await?;
+        }
         for size in sizes.iter().filter(|_| kind == Kind::Servers && wanted("reports")) {
             reports::measure(kind, *size, &mut report).await?;
         }
@@ -76,7 +86,7 @@ fn wanted(part: &str) -> bool {
     let alike: &[&str] = if ["embedded", "servers"].contains(&part) {
         &["embedded", "servers"]
     } else {
-        &["projection", "ledger", "ingest", "reports", "sealing"]
+        &["projection", "ledger", "ingest", "privacy", "reports", "sealing"]
     };
     let named: Vec<&str> = only.split(',').map(str::trim).filter(|word| alike.contains(word)).collect();
     named.is_empty() || named.contains(&part)

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use event_log::{EventLog, KafkaConfig};
+use ledger::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::db::{Db, Dialect, Durability};
-use store::schema::books_migrations;
+use store::keys::{KeyStore, Keyring, Schedule};
+use store::schema::{books_migrations, keys_migrations};
+use subject_keys::RootKey;
 
 /// Which pair of stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,23 @@ impl Place {
                 Ok((log, Db::open_postgres(url, "daybook", 8, &migrations).await?))
             }
         }
+    }
+}
+
+impl Fresh {
+    /// A key store as `daybook` opens it, with a keyring in the place's folder. Its epochs begin at the beginning of time.
+    pub(crate) async fn key_store(&self) -> anyhow::Result<KeyStore> {
+        let (day, folder) = (Duration::from_secs(86_400), self.folder.path());
+        let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.join("epochs"));
+        let db = match &self.place {
+            Place::Embedded { .. } => {
+                Db::open_sqlite(&folder.join("keys.db"), Durability::Full, &keys_migrations(Dialect::Sqlite)).await?
+            }
+            Place::Servers { url, .. } => {
+                Db::open_postgres(url, "keys", 8, &keys_migrations(Dialect::Postgres)).await?
+            }
+        };
+        Ok(KeyStore::open(db, keyring, Schedule { epoch: day, backups: day }, Timestamp(0)).await?)
     }
 }
 

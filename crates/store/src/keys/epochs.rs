@@ -162,17 +162,45 @@ impl KeyStore {
             .await
     }
 
-    /// Begins the next epoch if the current one has lasted as long as it should.
+    /// Begins the next epoch if the current one has lasted as long as it should. Of several processes that find so at once, one
+    /// begins it.
     pub async fn begin_epoch_when_due(&self, at: Timestamp) -> Result<Option<EpochId>, KeyStoreError> {
-        let sql = "SELECT created_at, destroy_by FROM epoch WHERE state = 'current'";
-        let rows = self.db.query(sql, vec![]).await?;
-        let current = match rows.first() {
-            Some(row) => row.opt_int(1)?.map(|by| Ok::<_, DbError>((Timestamp(row.int(0)?), Timestamp(by)))),
-            None => None,
-        };
-        let until = self.epochs.schedule().ends_begun_until(current.transpose()?, at);
-        self.begin_epoch(at, Some(until)).await
+        let (keyring, schedule) = (self.epochs.keyring().clone(), self.epochs.schedule());
+        let unit = self.db.run_tx("begin-epoch", move |tx| {
+            let keyring = keyring.clone();
+            Box::pin(async move { begin_when_due_in(tx, &keyring, schedule, at).await })
+        });
+        unit.await
     }
+}
+
+/// Decided under the lock, because the one that is current may have begun after this time.
+async fn begin_when_due_in(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    schedule: Schedule,
+    at: Timestamp,
+) -> Result<Option<EpochId>, KeyStoreError> {
+    lock::epochs(tx).await?;
+    let rows = tx.query("SELECT epoch, created_at, destroy_by FROM epoch WHERE state = 'current'", vec![]).await?;
+    let mut current = None;
+    if let Some(row) = rows.first()
+        && let Some(by) = row.opt_int(2)?
+    {
+        let begun_at = Timestamp(row.int(1)?);
+        if schedule.began_ahead(begun_at, at) {
+            let (epoch, hours) = (row.int(0)?, begun_at.0.saturating_sub(at.0) / 3_600_000_000);
+            tracing::error!(
+                epoch,
+                hours,
+                "the current key epoch began so many hours in the future: a clock ran ahead; the next one begins now, but whoever \
+                 was erased meanwhile was promised a date that is as much too late, and it stays"
+            );
+        }
+        current = Some((begun_at, Timestamp(by)));
+    }
+    let until = schedule.ends_begun_until(current, at);
+    begin_in(tx, keyring, schedule, at, Some(until)).await
 }
 
 impl KeyStore {

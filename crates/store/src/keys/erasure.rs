@@ -1,26 +1,20 @@
 //! Erasing a subject, in three steps that are each durable before the next: requested, destroyed, announced.
 //!
-//! Destroying lists the erasure in the keyring, so that a key store restored from before it cannot undo it unseen. Then, in
-//! one transaction, the subject becomes a tombstone, every one of its keys loses its bytes, and of its
-//! identities only the fence stays. What was sealed is unreadable from then on. Then the bytes of the wrapped keys leave
-//! SQLite's write-ahead log too. They survive in backups, and in PostgreSQL's write-ahead log and its archive, until these
-//! are gone; the epochs see to those.
+//! Here are the first and the last, and what is on record of them; the second is in [`destroy`](super::destroy).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 use subject_keys::EpochId;
 
-use super::epochs::{epoch_id, on_disk};
+use super::epochs::epoch_id;
 use super::hold::{HoldReason, held_until, unheld};
 use super::identity::{IdentityKind, Month, SubjectState};
-use super::keyring::Keyring;
 use super::resolve::{subject, subject_state, tenant};
 use super::restriction::is_restricted;
-use super::subject_key::key_id;
-use super::tombstones::Tombstone;
-use super::{KeyStore, KeyStoreError, corrupt, index_pages, lock, requests, visits};
+use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
@@ -176,11 +170,23 @@ impl KeyStore {
         reason: ErasureReason,
         at: Timestamp,
     ) -> Result<Requested, EraseSubjectError> {
-        let (dialect, tenant) = (self.db.dialect(), tenant.clone());
+        let requested = self.request_erasures(tenant, &[subject], reason, at).await?;
+        requested.get(&subject).copied().ok_or(EraseSubjectError::UnknownSubject)
+    }
+
+    /// The same for many subjects of a tenant, in one transaction; those that it does not know are left out of the answer.
+    pub async fn request_erasures(
+        &self,
+        tenant: &TenantId,
+        subjects: &[SubjectId],
+        reason: ErasureReason,
+        at: Timestamp,
+    ) -> Result<BTreeMap<SubjectId, Requested>, KeyStoreError> {
+        let whose: (TenantId, Arc<[SubjectId]>) = (tenant.clone(), subjects.into());
         self.db
             .run_tx("request-erasure", move |tx| {
-                let tenant = tenant.clone();
-                Box::pin(async move { request_in(tx, dialect, &tenant, subject, reason, at).await })
+                let (tenant, subjects) = whose.clone();
+                Box::pin(async move { request_in(tx, &tenant, &subjects, reason, at).await })
             })
             .await
     }
@@ -205,42 +211,32 @@ impl KeyStore {
             .await
     }
 
-    /// Destroys all keys of the subject and everything it could be found by, save the fence, and on SQLite sees to it that
-    /// no file of the database holds their bytes any more. Must have been requested. One transaction, and in it, unless
-    /// they had been destroyed before, an append to the keyring's list.
-    pub async fn destroy(
-        &self,
-        tenant: &TenantId,
-        subject: SubjectId,
-        at: Timestamp,
-    ) -> Result<Erased, EraseSubjectError> {
-        let whose = (tenant.clone(), self.epochs.keyring().clone());
-        let unit = self.db.run_tx("destroy-keys", move |tx| {
-            let (tenant, keyring) = whose.clone();
-            Box::pin(async move { destroy_in(tx, &keyring, &tenant, subject, at).await })
-        });
-        let (erased, destroyed) = unit.await??;
-        for row in &destroyed {
-            self.caches.subject_keys.invalidate(&key_id(row.text(0)?)?.0);
-        }
-        // Also when they had been destroyed before: a crash or a reader may have come between the two.
-        self.db.forget_wal().await.map_err(EraseSubjectError::StillInLog)?;
-        Ok(erased)
-    }
-
     /// Records that the log says it: the erasure is finished. The keys must have been destroyed.
     pub async fn mark_announced(&self, tenant: &TenantId, subject: SubjectId) -> Result<(), EraseSubjectError> {
-        let args: Vec<Value> = vec![tenant.as_str().into(), subject.to_string().into()];
-        let unit = self.db.run_tx("announce-erasure", move |tx| {
-            let args = args.clone();
-            let sql =
-                "UPDATE erasure SET stage = 'announced' WHERE tenant = $1 AND subject = $2 AND stage <> 'requested'";
-            Box::pin(async move { tx.execute(sql, args).await })
-        });
-        match unit.await? {
-            0 => Err(EraseSubjectError::OutOfOrder),
-            _ => Ok(()),
+        match self.mark_all_announced(tenant, &[subject]).await?.contains(&subject) {
+            true => Ok(()),
+            false => Err(EraseSubjectError::OutOfOrder),
         }
+    }
+
+    /// The same for many subjects of a tenant, in one transaction; gives those whose keys had been destroyed.
+    pub async fn mark_all_announced(
+        &self,
+        tenant: &TenantId,
+        subjects: &[SubjectId],
+    ) -> Result<BTreeSet<SubjectId>, KeyStoreError> {
+        let dialect = self.db.dialect();
+        let sql = format!(
+            "UPDATE erasure SET stage = 'announced' WHERE tenant = $1 AND {} AND stage <> 'requested' RETURNING subject",
+            one_of(dialect, "subject")
+        );
+        let of: (String, Vec<Value>) = (sql, whose(dialect, tenant, subjects));
+        let unit = self.db.run_tx("announce-erasure", move |tx| {
+            let (sql, args) = of.clone();
+            Box::pin(async move { tx.query(&sql, args).await })
+        });
+        let marked = unit.await.map_err(|error: DbError| error)?;
+        Ok(marked.iter().map(|row| row.text(0).and_then(subject)).collect::<Result<_, DbError>>()?)
     }
 
     /// True when the subject's erasure is finished: destroyed, and told to the log.
@@ -295,24 +291,30 @@ impl KeyStore {
 
 async fn request_in(
     tx: &mut Tx,
-    dialect: Dialect,
     tenant: &TenantId,
-    subject: SubjectId,
+    subjects: &[SubjectId],
     reason: ErasureReason,
     at: Timestamp,
-) -> Result<Requested, EraseSubjectError> {
+) -> Result<BTreeMap<SubjectId, Requested>, KeyStoreError> {
+    let dialect = tx.dialect();
     lock::tenants(tx, dialect, [tenant]).await?;
-    state_of(tx, tenant, subject).await?;
-    let insert = "INSERT INTO erasure (tenant, subject, reason, stage, requested_at) \
-                  VALUES ($1, $2, $3, 'requested', $4) ON CONFLICT (tenant, subject) DO UPDATE \
-                  SET reason = EXCLUDED.reason, fenced_until = NULL \
-                  WHERE erasure.fenced_until IS NOT NULL AND erasure.stage = 'requested'";
-    let args = vec![tenant.as_str().into(), subject.to_string().into(), reason.as_str().into(), at.0.into()];
+    let known = states_of(tx, tenant, subjects).await?;
+    let insert = format!(
+        "INSERT INTO erasure (tenant, subject, reason, stage, requested_at) \
+         SELECT tenant, subject, $3, 'requested', $4 FROM subject WHERE tenant = $1 AND {} \
+         ON CONFLICT (tenant, subject) DO UPDATE SET reason = EXCLUDED.reason, fenced_until = NULL \
+         WHERE erasure.fenced_until IS NOT NULL AND erasure.stage = 'requested' RETURNING subject",
+        one_of(dialect, "subject")
+    );
+    let mut args = whose(dialect, tenant, subjects);
+    args.extend([reason.as_str().into(), at.0.into()]);
     // A wish stands for itself, also where time would have had them erased, if nothing came in between.
-    Ok(match tx.execute(insert, args).await? {
-        0 => Requested::Already,
-        _ => Requested::Now,
-    })
+    let mut requested: BTreeMap<SubjectId, Requested> =
+        known.into_keys().map(|one| (one, Requested::Already)).collect();
+    for row in &tx.query(&insert, args).await? {
+        requested.insert(subject(row.text(0)?)?, Requested::Now);
+    }
+    Ok(requested)
 }
 
 /// False if somebody is held or restricted, or has a key of a month that is kept, or a wish of theirs is on record already.
@@ -338,62 +340,6 @@ async fn request_expiry_in(
     Ok(tx.execute(insert, args).await? > 0)
 }
 
-/// Gives also the ids of the keys that were destroyed. A wish that time has overtaken is withdrawn, which is to be committed: hence
-/// a result within the result.
-async fn destroy_in(
-    tx: &mut Tx,
-    keyring: &Keyring,
-    tenant: &TenantId,
-    subject: SubjectId,
-    at: Timestamp,
-) -> Result<Result<(Erased, Vec<Row>), EraseSubjectError>, EraseSubjectError> {
-    let dialect = tx.dialect();
-    if dialect == Dialect::Sqlite {
-        // The writing connection overwrites with zeros what it deletes, from now on.
-        tx.query("PRAGMA secure_delete = ON", vec![]).await?;
-    }
-    lock::tenants(tx, dialect, [tenant]).await?;
-    if let SubjectState::Erased { at } = state_of(tx, tenant, subject).await? {
-        return Ok(Ok((Erased::Already(at), Vec::new())));
-    }
-    if let Some((reason, until)) = held_until(tx, tenant, subject, at).await? {
-        return Err(EraseSubjectError::Held { reason, until });
-    }
-    let whose = || vec![tenant.as_str().into(), subject.to_string().into()];
-    let wish = "SELECT reason, fenced_until FROM erasure WHERE tenant = $1 AND subject = $2";
-    let wish = tx.query(wish, whose()).await?;
-    let wish = wish.first().ok_or(EraseSubjectError::OutOfOrder)?;
-    let fenced_until = wish.opt_int(1)?;
-    if let Some(until) = fenced_until
-        && !is_over(tx, tenant, subject, &Month::of(Timestamp(until))).await?
-    {
-        tx.execute("DELETE FROM erasure WHERE tenant = $1 AND subject = $2", whose()).await?;
-        return Ok(Err(EraseSubjectError::NotDue));
-    }
-    list(keyring, tenant, subject, wish.text(0)?, at).await?;
-    let dated = || whose().into_iter().chain([at.0.into()]).collect::<Vec<Value>>();
-    let requested = "UPDATE erasure SET stage = 'destroyed', destroyed_at = $3 WHERE tenant = $1 AND subject = $2";
-    tx.execute(requested, dated()).await?;
-    let tombstone =
-        "UPDATE subject SET state = 'erased', erased_at = $3, fenced_until = $4 WHERE tenant = $1 AND subject = $2";
-    tx.execute(tombstone, dated().into_iter().chain([fenced_until.into()]).collect()).await?;
-    lock_pages(tx, whose()).await?;
-    let destroy = "UPDATE subject_key SET state = 'destroyed', wrapped = NULL, destroyed_at = $3 \
-                   WHERE tenant = $1 AND subject = $2 AND state = 'active' RETURNING key_id, page";
-    let destroyed = tx.query(destroy, dated()).await?;
-    mark_lossy(tx, &destroyed).await?;
-    // Read after the locks were taken: whatever wrapped these pages before belongs to this epoch or to an earlier one.
-    let copies = "UPDATE erasure SET epoch = (SELECT epoch FROM epoch WHERE state = 'current') \
-                  WHERE tenant = $1 AND subject = $2";
-    tx.execute(copies, whose()).await?;
-    tx.execute(&forget_identities(), whose()).await?;
-    index_pages::forget(tx, whose).await?;
-    tx.execute("DELETE FROM hold WHERE tenant = $1 AND subject = $2", whose()).await?;
-    requests::forget(tx, whose()).await?;
-    visits::forget(tx, whose).await?;
-    Ok(Ok((Erased::Now(at), destroyed)))
-}
-
 /// Whether a subject has no living key of this month or a later one.
 async fn is_over(tx: &mut Tx, tenant: &TenantId, subject: SubjectId, first_kept: &Month) -> Result<bool, DbError> {
     let sql =
@@ -402,46 +348,18 @@ async fn is_over(tx: &mut Tx, tenant: &TenantId, subject: SubjectId, first_kept:
     Ok(tx.query(sql, args).await?.is_empty())
 }
 
-/// Lists an erasure, on the disk, before it is committed: a list that says too much does no harm, because what was requested
-/// is finished. Under the tenant's lock, so that no hold comes between.
-async fn list(
-    keyring: &Keyring,
-    tenant: &TenantId,
-    subject: SubjectId,
-    reason: &str,
-    at: Timestamp,
-) -> Result<(), KeyStoreError> {
-    let reason = reason.parse().map_err(|_| corrupt("an erasure's reason is unknown"))?;
-    let erased = Tombstone { tenant: tenant.clone(), subject, at, reason };
-    Ok(on_disk(keyring, move |ring| ring.list_erased(&[erased])).await?)
-}
-
-/// Takes the locks of the pages that the subject's keys are on, in the order that all share, so that a rotation moves them
-/// either before or after.
-async fn lock_pages(tx: &mut Tx, whose: Vec<Value>) -> Result<(), DbError> {
-    if tx.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    let sql = "SELECT page FROM page WHERE page IN \
-               (SELECT page FROM subject_key WHERE tenant = $1 AND subject = $2 AND state = 'active') \
-               ORDER BY page FOR UPDATE";
-    tx.query(sql, whose).await.map(|_| ())
-}
-
 /// Marks the pages that these keys were on: their own keys must not be wrapped by a later epoch. A key that moved after the
 /// locks were taken is on a page whose lock comes late; the database undoes one of two that wait for each other, and it is
 /// run again.
 pub(super) async fn mark_lossy(tx: &mut Tx, destroyed: &[Row]) -> Result<(), DbError> {
     let pages = destroyed.iter().map(|row| row.int(1)).collect::<Result<BTreeSet<i64>, DbError>>()?;
-    for page in pages {
-        tx.execute("UPDATE page SET state = 'lossy' WHERE page = $1 AND state = 'in-use'", vec![page.into()]).await?;
-    }
-    Ok(())
-}
-
-/// Deletes what would lead back to the person.
-fn forget_identities() -> String {
-    format!("DELETE FROM identity WHERE tenant = $1 AND subject = $2 AND {}", naming())
+    let list = pages.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    let (among, list) = match tx.dialect() {
+        Dialect::Postgres => ("page = ANY (string_to_array($1, ',')::int8[])", list),
+        Dialect::Sqlite => ("page IN (SELECT value FROM json_each($1))", format!("[{list}]")),
+    };
+    let sql = format!("UPDATE page SET state = 'lossy' WHERE {among} AND state = 'in-use'");
+    tx.execute(&sql, vec![list.into()]).await.map(|_| ())
 }
 
 /// Which identities lead back to the person, in SQL: all but the fence.
@@ -462,10 +380,39 @@ pub(super) async fn state_of(
     tenant: &TenantId,
     subject: SubjectId,
 ) -> Result<SubjectState, EraseSubjectError> {
-    let sql = "SELECT state, erased_at FROM subject WHERE tenant = $1 AND subject = $2";
-    let rows = tx.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
-    let row = rows.first().ok_or(EraseSubjectError::UnknownSubject)?;
-    Ok(subject_state(row.text(0)?, row.opt_int(1)?)?)
+    states_of(tx, tenant, &[subject]).await?.remove(&subject).ok_or(EraseSubjectError::UnknownSubject)
+}
+
+/// Whether these subjects live; those that the tenant does not know are left out.
+pub(super) async fn states_of(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+) -> Result<BTreeMap<SubjectId, SubjectState>, DbError> {
+    let dialect = tx.dialect();
+    let sql =
+        format!("SELECT subject, state, erased_at FROM subject WHERE tenant = $1 AND {}", one_of(dialect, "subject"));
+    let state = |row: &Row| Ok((subject(row.text(0)?)?, subject_state(row.text(1)?, row.opt_int(2)?)?));
+    tx.query(&sql, whose(dialect, tenant, subjects)).await?.iter().map(state).collect()
+}
+
+/// In SQL: the column with a subject's id names one of those that [`whose`] lists.
+pub(super) fn one_of(dialect: Dialect, column: &str) -> String {
+    match dialect {
+        Dialect::Postgres => format!("{column} = ANY (string_to_array($2, ','))"),
+        Dialect::Sqlite => format!("{column} IN (SELECT value FROM json_each($2))"),
+    }
+}
+
+/// The first two arguments of a statement about these subjects, which has one text whatever their number.
+pub(super) fn whose(dialect: Dialect, tenant: &TenantId, subjects: &[SubjectId]) -> Vec<Value> {
+    let list: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
+    let list = match dialect {
+        Dialect::Postgres => list.join(","),
+        Dialect::Sqlite if list.is_empty() => "[]".to_owned(),
+        Dialect::Sqlite => format!("[\"{}\"]", list.join("\",\"")),
+    };
+    vec![tenant.as_str().into(), list.into()]
 }
 
 fn erasure(row: &Row) -> Result<Erasure, DbError> {
@@ -486,7 +433,7 @@ mod tests {
 
     #[test]
     fn only_the_shops_own_numbers_and_our_own_stay() {
-        assert!(forget_identities().ends_with("kind NOT IN ('order', 'order-recipient', 'customer', 'input')"));
+        assert_eq!(naming(), "kind NOT IN ('order', 'order-recipient', 'customer', 'input')");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Holds: while cash on delivery is open, a dispute runs or the law forbids it, somebody is not erased. A wish to be erased is
 //! recorded all the same, and carried out by itself when the last hold ends: released, or at its own date, which each must have.
 
+use std::collections::BTreeMap;
+
 use commerce::{StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 
-use super::erasure::{EraseSubjectError, state_of};
+use super::erasure::{EraseSubjectError, one_of, state_of, whose};
 use super::identity::SubjectState;
 use super::resolve::subject;
 use super::{KeyStore, KeyStoreError, corrupt, lock};
@@ -169,10 +171,26 @@ pub(super) async fn held_until(
     subject: SubjectId,
     now: Timestamp,
 ) -> Result<Option<(HoldReason, Timestamp)>, DbError> {
-    let sql = "SELECT subject, reason, staff, since, until FROM hold WHERE tenant = $1 AND subject = $2 AND until > $3 \
-               ORDER BY until DESC, reason LIMIT 1";
-    let rows = tx.query(sql, vec![tenant.as_str().into(), subject.to_string().into(), now.0.into()]).await?;
-    Ok(rows.first().map(read).transpose()?.map(|hold| (hold.reason, hold.until)))
+    Ok(held(tx, tenant, &[subject], now).await?.remove(&subject))
+}
+
+/// The same for each of these subjects that is held.
+pub(super) async fn held(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Result<BTreeMap<SubjectId, (HoldReason, Timestamp)>, DbError> {
+    let dialect = tx.dialect();
+    let sql = format!(
+        "SELECT subject, reason, staff, since, until FROM hold WHERE tenant = $1 AND {} AND until > $3 \
+         ORDER BY until, reason DESC",
+        one_of(dialect, "subject")
+    );
+    let args = whose(dialect, tenant, subjects).into_iter().chain([now.0.into()]).collect();
+    // Of several the last counts.
+    let one = |row: &Row| read(row).map(|hold| (hold.subject, (hold.reason, hold.until)));
+    tx.query(&sql, args).await?.iter().map(one).collect()
 }
 
 /// In SQL: no hold stands on the subject of the row with that name, at the time that is argument number `now`.

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use commerce::{SubjectId, TenantId};
 use subject_keys::{EpochId, EpochKey, IndexPageId, IndexPageKey};
 
+use super::erasure::{one_of, whose};
 use super::identity::{Blind, Place};
 use super::resolve::{blind, subject, tenant};
 use super::tables::{INDEX_PAGE, INDEX_PAGE_PLACE, INDEX_PAGE_USE, PAGED_IDENTITY};
@@ -325,13 +326,16 @@ pub(super) async fn paged(
     tx.select_by_keys(&keys).await?.iter().map(found).collect()
 }
 
-/// Deletes what a subject is known by on pages, which are lossy from now on. The tenant's lock is held.
-pub(super) async fn forget(tx: &mut Tx, whose: impl Fn() -> Vec<Value>) -> Result<(), DbError> {
-    let lossy = "UPDATE index_page SET state = 'lossy' WHERE state = 'in-use' AND page IN \
-                 (SELECT page FROM paged_identity WHERE tenant = $1 AND subject = $2)";
-    tx.execute(lossy, whose()).await?;
-    tx.execute("DELETE FROM paged_identity WHERE tenant = $1 AND subject = $2", whose()).await?;
-    Ok(())
+/// Deletes what these subjects of a tenant are known by on pages, which are lossy from now on. The tenant's lock is held.
+pub(super) async fn forget(tx: &mut Tx, tenant: &TenantId, subjects: &[SubjectId]) -> Result<(), DbError> {
+    let (dialect, theirs) = (tx.dialect(), one_of(tx.dialect(), "subject"));
+    let lossy = format!(
+        "UPDATE index_page SET state = 'lossy' WHERE state = 'in-use' AND page IN \
+         (SELECT page FROM paged_identity WHERE tenant = $1 AND {theirs})"
+    );
+    tx.execute(&lossy, whose(dialect, tenant, subjects)).await?;
+    let delete = format!("DELETE FROM paged_identity WHERE tenant = $1 AND {theirs}");
+    tx.execute(&delete, whose(dialect, tenant, subjects)).await.map(|_| ())
 }
 
 /// The rows of the pages that cover these tags: for each tag the last page that begins at it or before.

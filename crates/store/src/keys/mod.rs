@@ -30,6 +30,7 @@ mod boxes;
 mod caches;
 mod closure;
 mod consent;
+mod destroy;
 mod epochs;
 mod erasure;
 mod hold;

@@ -26,7 +26,7 @@ use subject_keys::Pii;
 use uuid::Uuid;
 
 use super::access::Actor;
-use super::erasure::{EraseSubjectError, state_of};
+use super::erasure::{EraseSubjectError, one_of, state_of, whose};
 use super::identity::SubjectState;
 
 use super::{KeyStore, KeyStoreError, lock};
@@ -338,10 +338,12 @@ async fn take(tx: &mut Tx, request: &mut Request, step: &Step, by: &Actor, at: T
     Ok(save(tx, request).await?)
 }
 
-/// Lets go of what an erased person wrote: it opens no more, and its bytes are of no use to anybody.
-pub(super) async fn forget(tx: &mut Tx, whose: Vec<Value>) -> Result<(), DbError> {
-    let words = "UPDATE request SET words = NULL WHERE tenant = $1 AND subject = $2 AND words IS NOT NULL";
-    tx.execute(words, whose).await.map(|_| ())
+/// Lets go of what erased people wrote: it opens no more, and its bytes are of no use to anybody.
+pub(super) async fn forget(tx: &mut Tx, tenant: &TenantId, subjects: &[SubjectId]) -> Result<(), DbError> {
+    let dialect = tx.dialect();
+    let theirs = one_of(dialect, "subject");
+    let words = format!("UPDATE request SET words = NULL WHERE tenant = $1 AND {theirs} AND words IS NOT NULL");
+    tx.execute(&words, whose(dialect, tenant, subjects)).await.map(|_| ())
 }
 
 /// The same for everybody who is erased, after a restored key store has learnt again who is.

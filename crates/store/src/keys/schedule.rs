@@ -63,12 +63,18 @@ impl Schedule {
     pub fn ends_begun_until(&self, current: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Timestamp {
         let of_age = minus(now, micros(self.epoch));
         let needed = plus(now, micros(self.backups.saturating_add(GRACE)));
-        // Clocks of processes that share a key store differ by less than this.
-        let ahead = plus(now, micros(GRACE));
         match current {
-            Some((begun_at, destroy_by)) if destroy_by < needed || begun_at > ahead => of_age.max(begun_at),
+            Some((begun_at, destroy_by)) if destroy_by < needed || self.began_ahead(begun_at, now) => {
+                of_age.max(begun_at)
+            }
             _ => of_age,
         }
+    }
+
+    /// Whether an epoch that began at this time began under a clock which ran ahead. Clocks of processes that share a key store
+    /// differ by less than an hour.
+    pub(super) fn began_ahead(&self, begun_at: Timestamp, now: Timestamp) -> bool {
+        begun_at > plus(now, micros(GRACE))
     }
 }
 

@@ -14,6 +14,7 @@ use ledger::Timestamp;
 use subject_keys::IndexKey;
 use uuid::Uuid;
 
+use super::erasure::{one_of, whose};
 use super::resolve::subject;
 use super::{KeyStore, KeyStoreError, corrupt, random};
 use crate::db::{DbError, Row, Tx, Value};
@@ -226,10 +227,12 @@ async fn forget_expired(tx: &mut Tx, tenant: &TenantId, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Ends whatever somebody who is erased has begun.
-pub(super) async fn forget(tx: &mut Tx, whose: impl Fn() -> Vec<Value>) -> Result<(), DbError> {
+/// Ends whatever people who are erased have begun.
+pub(super) async fn forget(tx: &mut Tx, tenant: &TenantId, subjects: &[SubjectId]) -> Result<(), DbError> {
+    let (dialect, theirs) = (tx.dialect(), one_of(tx.dialect(), "subject"));
     for table in ["visit_code", "visit_session"] {
-        tx.execute(&format!("DELETE FROM {table} WHERE tenant = $1 AND subject = $2"), whose()).await?;
+        let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND {theirs}");
+        tx.execute(&sql, whose(dialect, tenant, subjects)).await?;
     }
     Ok(())
 }

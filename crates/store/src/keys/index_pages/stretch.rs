@@ -1,8 +1,9 @@
 //! The space of tags, and how pages share it. Pure.
 //!
 //! Tags are spread evenly, because they are HMACs. A page has a stretch of them: all that begin with the same bits. A
-//! stretch with too many tags is cut in two by the next bit, and so on, so the pages of a tenant always cover the whole
-//! space, each tag once.
+//! stretch with too many tags is cut in sixteen by the next four bits, and so on, so the pages of a tenant always cover the
+//! whole space, each tag once. In sixteen, because all that lies on a page is written anew when it is cut: each tag about once
+//! before its page is full again, where halves would have it twice.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,9 @@ use super::super::identity::Blind;
 
 /// Identities on one page, at most.
 pub(super) const ROOM: usize = 128;
+
+/// By how many bits a full page is cut.
+const BITS_AT_ONCE: u32 = 4;
 
 /// The bits of a tag that a number holds which both databases store, and sort alike.
 const BITS: u32 = 63;
@@ -54,16 +58,21 @@ impl Stretch {
 
 /// Cuts the stretch until no part has more of these tags than a page has room for. The parts cover the stretch; some may
 /// have no tag.
-pub(super) fn cut<T>(stretch: Stretch, mut tags: BTreeMap<Blind, T>) -> Vec<(Stretch, BTreeMap<Blind, T>)> {
-    match stretch.halves() {
-        Some([lower, upper]) if tags.len() > ROOM => {
-            let above = tags.split_off(&upper.first_tag());
-            let mut parts = cut(lower, tags);
-            parts.extend(cut(upper, above));
-            parts
-        }
-        _ => vec![(stretch, tags)],
+pub(super) fn cut<T>(stretch: Stretch, tags: BTreeMap<Blind, T>) -> Vec<(Stretch, BTreeMap<Blind, T>)> {
+    if tags.len() <= ROOM || stretch.bits >= BITS {
+        return vec![(stretch, tags)];
     }
+    let mut parts = vec![(stretch, tags)];
+    for _ in 0..BITS_AT_ONCE {
+        parts = parts.into_iter().flat_map(|(part, tags)| in_two(part, tags)).collect();
+    }
+    parts.into_iter().flat_map(|(part, tags)| cut(part, tags)).collect()
+}
+
+fn in_two<T>(stretch: Stretch, mut tags: BTreeMap<Blind, T>) -> Vec<(Stretch, BTreeMap<Blind, T>)> {
+    let Some([lower, upper]) = stretch.halves() else { return vec![(stretch, tags)] };
+    let above = tags.split_off(&upper.first_tag());
+    vec![(lower, tags), (upper, above)]
 }
 
 #[cfg(test)]
@@ -108,8 +117,8 @@ mod tests {
         let bits: Vec<u32> = cut(Stretch::WHOLE, full).iter().map(|(part, _)| part.bits).collect();
         assert_eq!(
             bits.iter().filter(|bits| **bits <= 8).count(),
-            8,
-            "one sibling for each of the common bits: {bits:?}"
+            30,
+            "fifteen siblings for each four of the common bits: {bits:?}"
         );
     }
 
@@ -123,6 +132,6 @@ mod tests {
         let parts = cut(Stretch::WHOLE, alike);
         let last = parts.last().unwrap();
         assert_eq!((last.0, last.1.len()), (Stretch { begins: i64::MAX, bits: 63 }, 200));
-        assert_eq!(parts.len(), 64);
+        assert_eq!(parts.len(), 15 * 15 + 8, "fifteen siblings each, and three bits are left in the end");
     }
 }

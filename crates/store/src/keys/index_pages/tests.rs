@@ -174,7 +174,7 @@ fn text_of((_, tag): &Place) -> (IdentityKind, String) {
 
 /// However people come: one by one, and in batches that fill several pages at once.
 #[tokio::test]
-async fn a_full_page_is_cut_in_two_at_once() {
+async fn a_full_page_is_cut_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let keys = open(folder.path()).await;
     let mut from = 0;

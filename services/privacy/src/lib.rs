@@ -38,7 +38,9 @@ use events::{Event, Source};
 use ledger::Timestamp;
 use store::books;
 use store::db::{Db, DbError};
-use store::keys::{EraseSubjectError, Erased, Erasure, ErasureReason, KeyStore, KeyStoreError, Moved, Stage};
+use store::keys::{
+    EraseSubjectError, Erased, Erasure, ErasureReason, KeyStore, KeyStoreError, Moved, RetentionClass, Stage,
+};
 use tokio_util::sync::CancellationToken;
 
 use inputs::{Stores, Wish};

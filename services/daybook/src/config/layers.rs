@@ -89,7 +89,7 @@ pub(crate) struct Flags {
 }
 
 /// What every setting is: its name and whether it is a number.
-const KEYS: [(&str, bool); 19] = [
+const KEYS: [(&str, bool); 20] = [
     ("data", false),
     ("listen", false),
     ("kafka", false),

@@ -24,7 +24,7 @@ const LABEL: &str = "request";
 
 /// What is left of what somebody wrote.
 pub enum Words {
-    /// They wrote nothing, or are erased.
+    /// They wrote nothing, are erased, or have had it closed to what it is asked for.
     None,
     /// This.
     Written(Plaintext),
@@ -61,7 +61,7 @@ impl KeyStore {
         let one = BoxRef { tenant, subject, event: id, label: LABEL, sealed };
         Ok(match self.open_box(one, by).await? {
             Opened::Clear(words) => Words::Written(words),
-            Opened::Erased => Words::None,
+            Opened::Erased | Opened::Restricted => Words::None,
         })
     }
 }

@@ -23,8 +23,8 @@ use crate::report::{Measure, Report};
 /// Events of somebody with many, and of somebody with few.
 const EVENTS: [u32; 2] = [100_000, 10];
 
-/// Pairs of them. They take turns, and medians count. The events of the first pair are on the log and in the read models too;
-/// what the key store has of the others is what their events would have left there.
+/// Pairs of them. The events of the first are on the log and in the read models too. The others follow when everything is warm;
+/// what the key store has of them is what their events would have left there. They take turns, and medians count.
 const PAIRS: u32 = 11;
 
 /// What somebody with many may cost of what somebody with few does.
@@ -81,8 +81,10 @@ async fn of_many_events(kind: Kind, stage: &Stage, report: &mut Report) -> anyho
             let subject = pair[class];
             let started = Instant::now();
             privacy::erase(&stage.keys, &stage.log, &shop, subject, ErasureReason::Person, NOW).await?;
-            took[class].push(started.elapsed().as_secs_f64());
-            if turn == 0 {
+            let seconds = started.elapsed().as_secs_f64();
+            if turn > 0 {
+                took[class].push(seconds);
+            } else {
                 anyhow::ensure!(
                     boxes(stage, subject).await? == i64::from(EVENTS[class]),
                     "the read model has all boxes"

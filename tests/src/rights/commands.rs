@@ -90,7 +90,7 @@ async fn an_operator_restricts_and_lifts_records_consent_and_prints_the_register
     for expected in ["masked", "restricted", "objected", "no-consent"] {
         assert!(how.contains(&expected), "{how:?}");
     }
-    let register = good(data, &["privacy", "register", "--location", "Pakistan"]).await.to_string();
+    let register = good(data, &["privacy", "register", "--servers-in", "Pakistan"]).await.to_string();
     assert!(register.contains("kohsar") && register.contains("Pakistan"), "{register}");
     assert!(!register.contains(&person.name), "it names nobody");
 

@@ -70,7 +70,7 @@ pub(crate) struct Flags {
     pub(crate) backup_days: Option<String>,
     /// Where the servers are, such as `Pakistan`: for the register of processing [default: not stated]
     #[arg(long, global = true, value_name = "PLACE", hide_short_help = true)]
-    pub(crate) location: Option<String>,
+    pub(crate) servers_in: Option<String>,
     /// Log filter, such as `info` or `warn,ingest=debug`
     #[arg(long, global = true, value_name = "FILTER", hide_short_help = true)]
     pub(crate) log: Option<String>,
@@ -104,7 +104,7 @@ const KEYS: [(&str, bool); 20] = [
     ("keyring", false),
     ("epoch_hours", true),
     ("backup_days", true),
-    ("location", false),
+    ("servers_in", false),
     ("log", false),
     ("log_format", false),
     ("workers", true),
@@ -234,7 +234,7 @@ impl Flags {
             "keyring" => &self.keyring,
             "epoch_hours" => &self.epoch_hours,
             "backup_days" => &self.backup_days,
-            "location" => &self.location,
+            "servers_in" => &self.servers_in,
             "log" => &self.log,
             "log_format" => &self.log_format,
             "workers" => &self.workers,

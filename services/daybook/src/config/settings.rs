@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     /// How long key epochs last, and how long a backup of the key store is kept.
     pub(crate) schedule: Schedule,
     /// Where the servers are, if somebody said so.
-    pub(crate) location: Option<String>,
+    pub(crate) servers_in: Option<String>,
     /// The log filter.
     pub(crate) log: String,
     /// How log lines are written.
@@ -99,7 +99,7 @@ struct Raw {
     keyring: Option<PathBuf>,
     epoch_hours: u32,
     backup_days: u32,
-    location: Option<String>,
+    servers_in: Option<String>,
     log: String,
     log_format: String,
     workers: Option<u32>,
@@ -146,7 +146,7 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
             backups: Duration::from_secs(86_400 * u64::from(raw.backup_days)),
         },
         data: raw.data,
-        location: raw.location,
+        servers_in: raw.servers_in,
         backend,
         log: raw.log,
         workers: raw.workers,
@@ -262,7 +262,7 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         "keyring" => keyring(raw).display().to_string(),
         "epoch_hours" => raw.epoch_hours.to_string(),
         "backup_days" => raw.backup_days.to_string(),
-        "location" => raw.location.clone().unwrap_or_else(|| "not stated".to_owned()),
+        "servers_in" => raw.servers_in.clone().unwrap_or_else(|| "not stated".to_owned()),
         "log" => raw.log.clone(),
         "log_format" => raw.log_format.clone(),
         "workers" => raw.workers.unwrap_or(processor::Config::default().workers).to_string(),

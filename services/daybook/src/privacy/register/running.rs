@@ -75,7 +75,7 @@ impl Running {
             keyring: settings.keyring.display().to_string(),
             epoch_hours: settings.schedule.epoch.as_secs() / 3_600,
             backup_days: settings.schedule.backups.as_secs() / 86_400,
-            location: settings.location.clone(),
+            location: settings.servers_in.clone(),
         }
     }
 }
@@ -208,7 +208,7 @@ pub(super) fn security(running: &Running) -> Section {
 
 /// Where the servers are.
 pub(super) fn transfers(running: &Running) -> Section {
-    let location = running.location.clone().unwrap_or_else(|| "not stated (setting `location`)".to_owned());
+    let location = running.location.clone().unwrap_or_else(|| "not stated (setting `servers_in`)".to_owned());
     let rows = vec![
         ["this platform and its stores".to_owned(), location],
         ["anybody else".to_owned(), "nothing is sent anywhere but to the recipients above".to_owned()],

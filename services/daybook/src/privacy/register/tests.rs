@@ -57,7 +57,7 @@ fn what_is_not_protected_or_not_stated_is_said() {
     };
     let (here, there) = (markdown(&kohsar()), markdown(&record(&[], &exposed)));
     for (text, says) in [
-        (&here, "not stated (setting `location`)"),
+        (&here, "not stated (setting `servers_in`)"),
         (&here, "| kohsar | accesses | 365 days from each look on | the merchant |"),
         (&there, "WITHOUT TLS"),
         (&there, "its backups go with the books'"),

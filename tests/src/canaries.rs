@@ -210,7 +210,9 @@ impl Stage {
         books += &processor::books_hash(db, false).await.unwrap().combined();
         if self.platform.url().is_some() {
             for view in store::finance::VIEWS {
-                let digest = format!("SELECT COALESCE(md5(string_agg(v::text, '|' ORDER BY v::text)), '') FROM finance.{view} v");
+                let digest = format!(
+                    "SELECT COALESCE(md5(string_agg(v::text, '|' ORDER BY v::text)), '') FROM finance.{view} v"
+                );
                 let rows = db.query(&digest, vec![]).await.unwrap();
                 books += &format!("\n{view} {}", rows[0].text(0).unwrap());
             }
@@ -222,9 +224,11 @@ impl Stage {
     async fn read_views(&self) {
         if self.platform.url().is_some() {
             let sql = "INSERT INTO finance.finance_reader (role_name, tenant) VALUES (session_user::text, $1)";
-            let unit = self.platform.backend.db.run_tx("reader", move |tx| {
-                Box::pin(async move { tx.execute(sql, vec![TENANT.into()]).await })
-            });
+            let unit = self
+                .platform
+                .backend
+                .db
+                .run_tx("reader", move |tx| Box::pin(async move { tx.execute(sql, vec![TENANT.into()]).await }));
             let listed: Result<u64, DbError> = unit.await;
             assert_eq!(listed.unwrap(), 1);
         }

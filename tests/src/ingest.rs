@@ -1,10 +1,10 @@
 //! Ingest over real HTTP: what is taken reaches the log, sealed; what is turned away leaves nothing; what is not understood is
 //! kept and comes back.
 
+mod archive;
 mod book_holds;
 mod closure;
 mod inputs;
-mod archive;
 mod people;
 mod real;
 mod redrive;

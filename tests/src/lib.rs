@@ -49,8 +49,9 @@ mod page;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
-mod rights;
 mod requests;
+#[cfg(test)]
+mod rights;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]

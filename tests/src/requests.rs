@@ -5,8 +5,9 @@ use event_log::EventLog;
 use ledger::{BusinessZone, Timestamp};
 use privacy::requests::{CarriedOut, CarryOutError, Deadlines, Pressing, carry_out, settle};
 use store::keys::{
-    AccessBy, Actor, RequestChannel, Filed, Hold, HoldReason, IdentityKind, KeyStore, KeyStoreError, NewRequest, NotAllowed,
-    OpenBoxError, Purpose, Request, RequestError, RequestKind, RequestState, Shown, Step, Urgency, Verification, Words,
+    AccessBy, Actor, Filed, Hold, HoldReason, IdentityKind, KeyStore, KeyStoreError, NewRequest, NotAllowed,
+    OpenBoxError, Purpose, Request, RequestChannel, RequestError, RequestKind, RequestState, Shown, Step, Urgency,
+    Verification, Words,
 };
 use uuid::Uuid;
 
@@ -74,7 +75,7 @@ impl Office {
 
     async fn carry_out(&self, request: &Request, outcome: Option<&str>, day: i64) -> Result<CarriedOut, CarryOutError> {
         let outcome = outcome.map(|text| text.parse().unwrap());
-        carry_out(&self.keys, &self.log, request, outcome, &staff("support-1"), after(day)).await
+        carry_out(&self.keys, &self.log, &self.backend.db, request, outcome, &staff("support-1"), after(day)).await
     }
 
     async fn stands(&self, request: &Request) -> Request {
@@ -145,7 +146,7 @@ async fn somebody_is_erased_when_two_different_people_have_said_so() {
 
         let request = office.step(&request, "owner", Step::Approve).await.unwrap();
         // The process ends here; whoever looks after privacy goes on.
-        assert_eq!(settle(&office.keys, &office.log, after(2)).await.unwrap(), 1);
+        assert_eq!(settle(&office.keys, &office.log, &office.backend.db, after(2)).await.unwrap(), 1);
         assert_eq!(office.stands(&request).await.state, RequestState::CarriedOut("erased".parse().unwrap()));
         assert!(office.keys.is_announced(&shop(), subject).await.unwrap());
         let trail = [
@@ -157,7 +158,7 @@ async fn somebody_is_erased_when_two_different_people_have_said_so() {
             "daybook: carried-out erased",
         ];
         assert_eq!(office.trail(&request).await, trail);
-        assert_eq!(settle(&office.keys, &office.log, after(3)).await.unwrap(), 0, "once");
+        assert_eq!(settle(&office.keys, &office.log, &office.backend.db, after(3)).await.unwrap(), 0, "once");
 
         // A merchant for whom one is enough says so beforehand.
         office.keys.set_erasure_takes_two(&shop(), false).await.unwrap();
@@ -193,11 +194,11 @@ async fn an_erasure_waits_for_a_hold_and_is_then_carried_out_by_itself() {
             let back = office.step(&request, "a", step).await;
             assert_eq!(back, Err(RequestError::NotAllowed(NotAllowed::UnderWay)), "it is on record, and happens");
         }
-        assert_eq!(settle(&office.keys, &office.log, after(4)).await.unwrap(), 0);
+        assert_eq!(settle(&office.keys, &office.log, &office.backend.db, after(4)).await.unwrap(), 0);
 
-        assert_eq!(privacy::resume(&office.keys, &office.log, after(6)).await.unwrap(), 1);
+        assert_eq!(privacy::resume(&office.keys, &office.log, &office.backend.db, after(6)).await.unwrap(), 1);
         assert_eq!(office.keys.waiting_erasures(&shop(), after(6)).await.unwrap(), []);
-        assert_eq!(settle(&office.keys, &office.log, after(6)).await.unwrap(), 1);
+        assert_eq!(settle(&office.keys, &office.log, &office.backend.db, after(6)).await.unwrap(), 1);
         assert_eq!(office.stands(&request).await.state, RequestState::CarriedOut("erased".parse().unwrap()));
     }
 }
@@ -250,8 +251,10 @@ async fn whatever_is_open_of_who_is_erased_otherwise_ends_but_a_complaint() {
             office.file(subject, kind).await;
         }
         let reason = store::keys::ErasureReason::Person;
-        privacy::erase(&office.keys, &office.log, &shop(), subject, reason, after(1)).await.unwrap();
-        assert_eq!(settle(&office.keys, &office.log, after(2)).await.unwrap(), 2);
+        privacy::erase(&office.keys, &office.log, &office.backend.db, &shop(), subject, reason, after(1))
+            .await
+            .unwrap();
+        assert_eq!(settle(&office.keys, &office.log, &office.backend.db, after(2)).await.unwrap(), 2);
         let open = office.keys.requests(&shop(), false).await.unwrap();
         assert_eq!(open.iter().map(|one| one.terms.kind).collect::<Vec<_>>(), [RequestKind::Complaint]);
         let all = office.keys.requests(&shop(), true).await.unwrap();

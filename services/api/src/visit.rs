@@ -31,7 +31,7 @@ use privacy::person::{Held, gather};
 use store::books::{self, TenantRow};
 use store::db::Db;
 use store::keys::{
-    AccessBy, Actor, RequestChannel, Field, IdentityHint, IdentityKind, KeyStore, NewRequest, Purpose, RequestKind,
+    AccessBy, Actor, Field, IdentityHint, IdentityKind, KeyStore, NewRequest, Purpose, RequestChannel, RequestKind,
     SessionToken, Shown, SubjectState, Verification, VisitCode,
 };
 use subject_keys::Pii;

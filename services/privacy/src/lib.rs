@@ -554,7 +554,7 @@ mod tests {
     #[tokio::test]
     async fn many_go_together_and_whoever_must_wait_holds_up_nobody() {
         let shop = Shop::new();
-        let (keys, log) = shop.open().await;
+        let ((keys, log), db) = (shop.open().await, shop.books().await);
         let mut people = Vec::new();
         for order in 0..600 {
             people.push(buyer(&keys, &format!("many-{order}")).await);
@@ -563,10 +563,10 @@ mod tests {
         let staff = "support-2".parse().unwrap();
         let hold = Hold { subject: held, reason: HoldReason::Legal, staff, since: Timestamp(0), until: LATER };
         keys.hold(&tenant(), hold).await.unwrap();
-        erase(&keys, &log, &tenant(), done, ErasureReason::Shop, Timestamp(ERASED.0 - 1)).await.unwrap();
+        erase(&keys, &log, &db, &tenant(), done, ErasureReason::Shop, Timestamp(ERASED.0 - 1)).await.unwrap();
         people.push(nobody);
 
-        let outcomes = erase_all(&keys, &log, &tenant(), &people, ErasureReason::Person, ERASED).await;
+        let outcomes = erase_all(&keys, &log, &db, &tenant(), &people, ErasureReason::Person, ERASED).await;
         assert_eq!(outcomes.len(), 601);
         for (subject, outcome) in &outcomes {
             match outcome.as_ref().map(|receipt| receipt.erased) {
@@ -578,7 +578,10 @@ mod tests {
             }
         }
         assert_eq!(keys.unfinished_erasures().await.unwrap().len(), 1, "who is held waits, and nobody else");
-        assert_eq!((resume(&keys, &log, LATER).await.unwrap(), keys.unfinished_erasures().await.unwrap()), (1, vec![]));
+        assert_eq!(
+            (resume(&keys, &log, &db, LATER).await.unwrap(), keys.unfinished_erasures().await.unwrap()),
+            (1, vec![])
+        );
     }
 
     #[tokio::test]

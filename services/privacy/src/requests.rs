@@ -18,10 +18,11 @@ use ledger::{BusinessZone, Timestamp};
 use store::books::{self, RequestRow};
 use store::db::{Db, DbError};
 use store::keys::{
-    Actor, RequestChannel, EraseSubjectError, ErasureReason, Filed, HoldReason, KeyStore, KeyStoreError, NewRequest, Request,
-    RequestError, RequestKind, RequestState, Step, Verification,
+    Actor, EraseSubjectError, ErasureReason, Filed, HoldReason, KeyStore, KeyStoreError, NewRequest, Request,
+    RequestChannel, RequestError, RequestKind, RequestState, Step, Verification,
 };
 
+use crate::book_holds::{self, BookHoldsError};
 use crate::{EraseError, erase};
 
 /// What became of a request that was to be carried out.
@@ -52,6 +53,9 @@ pub enum CarryOutError {
     /// The erasure did not finish. It is on record, and does.
     #[error(transparent)]
     Erase(#[from] EraseError),
+    /// The books were not asked whether something of theirs is open. Try again.
+    #[error(transparent)]
+    Holds(#[from] BookHoldsError),
     /// What the person decided did not take effect. Try again.
     #[error(transparent)]
     Enforce(#[from] EnforceError),
@@ -149,13 +153,16 @@ pub async fn carry_out(
         _ => step(Step::Begin).await?,
     };
     match (request.terms.kind, request.subject) {
-        (RequestKind::Erasure, Some(subject)) => match erase_for(keys, log, db, request, subject, now).await {
-            Ok(()) => {}
-            Err(EraseError::Keys(EraseSubjectError::Held { reason, until })) => {
-                return Ok(CarriedOut::Waits { request: begun, reason, until });
+        (RequestKind::Erasure, Some(subject)) => {
+            book_holds::look(keys, db, &request.tenant, subject, now).await?;
+            match erase_for(keys, log, db, request, subject, now).await {
+                Ok(()) => {}
+                Err(EraseError::Keys(EraseSubjectError::Held { reason, until })) => {
+                    return Ok(CarriedOut::Waits { request: begun, reason, until });
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
-        },
+        }
         _ => enforce(keys, request, &outcome, by, now).await?,
     }
     Ok(CarriedOut::Done(step(Step::CarryOut(outcome)).await?))
@@ -222,7 +229,13 @@ fn void(request: &Request) -> Option<Step> {
 }
 
 /// Takes a request as far as it goes without anybody; true if that closed it.
-async fn go_on(keys: &KeyStore, log: &EventLog, db: &Db, request: &Request, now: Timestamp) -> Result<bool, CarryOutError> {
+async fn go_on(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    request: &Request,
+    now: Timestamp,
+) -> Result<bool, CarryOutError> {
     let by = &Actor::Daybook;
     let Some(subject) = request.subject else {
         if !request.terms.kind.is_of_person() {

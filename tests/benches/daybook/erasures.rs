@@ -80,7 +80,7 @@ async fn of_many_events(kind: Kind, stage: &Stage, report: &mut Report) -> anyho
         for class in if turn % 2 == 0 { [0, 1] } else { [1, 0] } {
             let subject = pair[class];
             let started = Instant::now();
-            privacy::erase(&stage.keys, &stage.log, &shop, subject, ErasureReason::Person, NOW).await?;
+            privacy::erase(&stage.keys, &stage.log, &stage.db, &shop, subject, ErasureReason::Person, NOW).await?;
             let seconds = started.elapsed().as_secs_f64();
             if turn > 0 {
                 took[class].push(seconds);
@@ -120,14 +120,14 @@ async fn in_a_minute(kind: Kind, stage: &Stage, report: &mut Report) -> anyhow::
     let started = Instant::now();
     for (shop, subjects) in &mut people {
         for subject in subjects.drain(..ALONE as usize) {
-            privacy::erase(&stage.keys, &stage.log, shop, subject, reason, NOW).await?;
+            privacy::erase(&stage.keys, &stage.log, &stage.db, shop, subject, reason, NOW).await?;
         }
     }
     let rate = |erased: u32, since: Instant| f64::from(erased) / since.elapsed().as_secs_f64() * 60.0;
     report.add(Measure::new(name("one by one, to announced"), rate(SHOPS * ALONE, started), "a minute"));
     let started = Instant::now();
     for (shop, subjects) in &people {
-        let outcomes = privacy::erase_all(&stage.keys, &stage.log, shop, subjects, reason, NOW).await;
+        let outcomes = privacy::erase_all(&stage.keys, &stage.log, &stage.db, shop, subjects, reason, NOW).await;
         anyhow::ensure!(outcomes.len() == subjects.len() && outcomes.values().all(Result::is_ok), "all are erased");
     }
     let together = rate(ERASURES, started);

@@ -8,7 +8,7 @@ use privacy::person::{GatherError, gather};
 use secrecy::{ExposeSecret, SecretString};
 use store::books::{self, TenantRow};
 use store::keys::{
-    AccessBy, Actor, RequestChannel, Field, KeyStoreError, NewRequest, Purpose, RequestKind, Shown, Verification,
+    AccessBy, Actor, Field, KeyStoreError, NewRequest, Purpose, RequestChannel, RequestKind, Shown, Verification,
 };
 use uuid::Uuid;
 

@@ -62,7 +62,7 @@ async fn whoever_has_cash_or_a_dispute_open_is_held_until_that_has_ended() {
     assert_eq!(held(1).await, [by_books(HoldReason::Cod)]);
     assert_eq!(held(7).await, [by_books(HoldReason::Cod)]);
     assert_eq!(held(13).await, [by_books(HoldReason::Cod)], "it is renewed");
-    assert_eq!(privacy::resume(&shop.keys, &shop.log, later(13)).await.unwrap(), 0, "the wish waits");
+    assert_eq!(privacy::resume(&shop.keys, &shop.log, &shop.books, later(13)).await.unwrap(), 0, "the wish waits");
 
     let dispute = |outcome, at: i64| {
         let fact = ChargebackRecorded {
@@ -85,7 +85,7 @@ async fn whoever_has_cash_or_a_dispute_open_is_held_until_that_has_ended() {
     folded().await;
     assert_eq!(held(15).await, []);
     assert_eq!(
-        privacy::resume(&shop.keys, &shop.log, later(15)).await.unwrap(),
+        privacy::resume(&shop.keys, &shop.log, &shop.books, later(15)).await.unwrap(),
         1,
         "and the wish is carried out by itself"
     );

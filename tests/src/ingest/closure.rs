@@ -140,11 +140,11 @@ async fn interrupted_anywhere_it_ends_the_next_time_and_waits_for_holds() {
 
     let gone = go(&shop, later(32)).await;
     assert_eq!((gone.erased, gone.secrets, gone.index_rows), (1, 2, 0), "the index stays while somebody is left");
-    assert_eq!(privacy::resume(&shop.keys, &shop.log, later(33)).await.unwrap(), 1, "the wish");
+    assert_eq!(privacy::resume(&shop.keys, &shop.log, &shop.books, later(33)).await.unwrap(), 1, "the wish");
     assert_eq!(go(&shop, later(34)).await, Expired::default());
     assert_eq!(shop.keys.closure(&acme).await.unwrap().unwrap().done_at, None);
 
-    assert_eq!(privacy::resume(&shop.keys, &shop.log, later(50)).await.unwrap(), 1, "the hold has ended");
+    assert_eq!(privacy::resume(&shop.keys, &shop.log, &shop.books, later(50)).await.unwrap(), 1, "the hold has ended");
     assert!(go(&shop, later(51)).await.index_rows > 0);
     assert_eq!(shop.keys.closure(&acme).await.unwrap().unwrap().done_at, Some(later(51)));
     assert_eq!(shop.keys.count_people(&acme).await.unwrap(), 0);

@@ -13,7 +13,7 @@ impl Shop {
     async fn attend(&self) -> (usize, usize) {
         processor::catch_up(config(100), &self.log, &self.books).await.unwrap();
         let taken = take_in(&self.keys, &self.books).await.unwrap();
-        (taken, settle(&self.keys, &self.log, clock()).await.unwrap())
+        (taken, settle(&self.keys, &self.log, &self.books, clock()).await.unwrap())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The other rights: to see one's data and who looked at it, to have it corrected, to have it erased.
 
-use store::keys::{DueMonths, RetentionClass};
+use store::keys::{DueMonths, KeysOf, RetentionClass};
 
 use super::*;
 use crate::keys::{NOVEMBER, erase, places};
@@ -27,7 +27,7 @@ async fn correction_is_a_new_fact_and_the_old_box_stays_sealed_until_its_key_is_
         assert_eq!(seen(&keys, &wrong, &themselves(day(1))).await, "name", "nothing is written over");
 
         let first_kept = RetentionClass::Customers.usual().first_month_kept(NOVEMBER);
-        let due = DueMonths { tenant: shop(), first_kept, except: vec![] };
+        let due = DueMonths { tenant: shop(), first_kept, of: KeysOf::People, except: vec![] };
         assert_eq!(keys.expire_keys(&due, day(1)).await.unwrap(), 1);
         assert_eq!(seen(&keys, &wrong, &themselves(day(2))).await, "erased", "it goes with its month");
         assert_eq!(seen(&keys, &right, &themselves(day(2))).await, "name");

@@ -1,8 +1,8 @@
 //! Restriction (GDPR Art. 18): somebody says that what is known of them is wrong. Until that is settled it is only kept.
 
 use store::keys::{
-    AccessBy, Actor, Channel, DueKeys, DueMonths, Purpose, RestrictError, RestrictionReason, RetentionClass, Shown,
-    Told,
+    AccessBy, Actor, Channel, DueKeys, DueMonths, KeysOf, Purpose, RestrictError, RestrictionReason, RetentionClass,
+    Shown, Told,
 };
 
 use super::*;
@@ -110,7 +110,12 @@ async fn time_takes_nobody_who_is_restricted_and_their_own_wish_does() {
         let (kept, due) = (customer(&keys, "1", day(-850)).await, customer(&keys, "2", day(-850)).await);
         keys.restrict(&shop(), kept.subject, Claims, None, (&staff(), NOVEMBER)).await.unwrap();
         let days = RetentionClass::Customers.usual();
-        let months = DueMonths { tenant: shop(), first_kept: days.first_month_kept(NOVEMBER), except: vec![] };
+        let months = DueMonths {
+            tenant: shop(),
+            first_kept: days.first_month_kept(NOVEMBER),
+            of: KeysOf::People,
+            except: vec![],
+        };
         assert_eq!(keys.due_keys(&months, day(1)).await.unwrap(), DueKeys { keys: 1, subjects: 1 });
         assert_eq!(keys.due_subjects(&months, day(1)).await.unwrap(), [due.subject]);
         assert!(!keys.request_expiry(&shop(), kept.subject, days.before(NOVEMBER), day(1)).await.unwrap());

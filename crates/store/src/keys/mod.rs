@@ -78,11 +78,11 @@ pub use presence::MissingKey;
 pub use processing::{LegalBasis, Processing, UnknownProcessing};
 pub use reapply::Reapplied;
 pub use remains::Remains;
-pub(crate) use restored::mark_restored;
 pub use requests::{
-    RequestChannel, Deadline, Filed, MOST_WORDS, NewRequest, NotAllowed, Request, RequestError, RequestKind, RequestState,
-    Step, Taken, Terms, UnknownRequestKind, Urgency, Verification, WaitingErasure, Words,
+    Deadline, Filed, MOST_WORDS, NewRequest, NotAllowed, Request, RequestChannel, RequestError, RequestKind,
+    RequestState, Step, Taken, Terms, UnknownRequestKind, Urgency, Verification, WaitingErasure, Words,
 };
+pub(crate) use restored::mark_restored;
 pub use restriction::{
     Channel, RestrictError, Restriction, RestrictionReason, Told, UnknownChannel, UnknownRestrictionReason,
 };

@@ -14,8 +14,8 @@ use privacy::requests::{CarriedOut, carry_out};
 use serde_json::json;
 use store::books::TenantRow;
 use store::keys::{
-    AccessBy, Actor, RequestChannel, Field, Filed, KeyStoreError, NewRequest, OpenBoxError, Purpose, Request, RequestKind,
-    RequestState, Step, Verification, Words,
+    AccessBy, Actor, Field, Filed, KeyStoreError, NewRequest, OpenBoxError, Purpose, Request, RequestChannel,
+    RequestKind, RequestState, Step, Verification, Words,
 };
 use subject_keys::Pii;
 use uuid::Uuid;

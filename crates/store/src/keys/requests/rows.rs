@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::super::access::Actor;
 use super::super::corrupt;
 use super::super::resolve::{subject, tenant};
-use super::{RequestChannel, Deadline, Request, RequestState, Taken, Terms};
+use super::{Deadline, Request, RequestChannel, RequestState, Taken, Terms};
 use crate::db::{DbError, Row, Tx, Value};
 
 pub(super) const SELECT: &str = "SELECT tenant, request, subject, kind, channel, state, detail, first_by, two_people, joined, steps, \

@@ -12,6 +12,7 @@ use crate::config::{Backend, Settings};
 use crate::output::plural;
 use crate::platform::Platform;
 use crate::tenant::{POSTEX, SHOPIFY};
+use root_keys::RootKeyService;
 
 /// A merchant, as far as the record goes.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub(super) struct Running {
     /// Whether the key store has a database of its own, where there are servers.
     pub(super) keys_apart: bool,
     pub(super) root_key: String,
+    /// Who seals the root key, if anybody does: `AWS KMS`, `HashiCorp Vault`. No name of a key or a host.
+    pub(super) key_service: Option<&'static str>,
     pub(super) keyring: String,
     pub(super) epoch_hours: u64,
     pub(super) backup_days: u64,
@@ -72,6 +75,11 @@ impl Running {
             servers,
             keys_apart,
             root_key: settings.root_key.display().to_string(),
+            key_service: match settings.root_key_service {
+                RootKeyService::File => None,
+                RootKeyService::AwsKms { .. } => Some("AWS KMS"),
+                RootKeyService::Vault { .. } => Some("HashiCorp Vault"),
+            },
             keyring: settings.keyring.display().to_string(),
             epoch_hours: settings.schedule.epoch.as_secs() / 3_600,
             backup_days: settings.schedule.backups.as_secs() / 86_400,
@@ -114,11 +122,13 @@ pub(super) fn recipients(merchants: &[Merchant], running: &Running) -> Section {
         false => ("nobody: all stores are files of this host", "nothing"),
     };
     rows.push(["all".to_owned(), stores.to_owned(), keys.to_owned()]);
-    rows.push([
-        "all".to_owned(),
-        "key services: none, the root key is a file of this host".to_owned(),
-        "nothing".to_owned(),
-    ]);
+    let (service, gets) = match running.key_service {
+        None => ("key services: none, the root key is a file of this host".to_owned(), "nothing"),
+        Some(service) => {
+            (format!("key services: {service}"), "the platform's root key, to seal and open it; of no person anything")
+        }
+    };
+    rows.push(["all".to_owned(), service, gets.to_owned()]);
     rows.push(["all".to_owned(), "message providers: none configured".to_owned(), "nothing".to_owned()]);
     Section::new("Recipients", ["merchant", "recipient", "what is shared, per transaction"], rows)
 }
@@ -193,7 +203,7 @@ pub(super) fn security(running: &Running) -> Section {
             "every person's details by AES-256-GCM under keys of their own, a key for each month".to_owned(),
         ),
         row("key store", apart.to_owned()),
-        row("root key", format!("the file {root_key}")),
+        row("root key", sealed_by(running, root_key)),
         row("epoch keys", format!("the folder {keyring}, in no database")),
         row("backups", window),
         row("webhooks", "taken only with the sender's signature or secret".to_owned()),
@@ -204,6 +214,13 @@ pub(super) fn security(running: &Running) -> Section {
         row("logs and metrics", "no personal data".to_owned()),
     ];
     Section::new("Security", ["measure", "as it is"], rows)
+}
+
+fn sealed_by(running: &Running, root_key: &str) -> String {
+    match running.key_service {
+        None => format!("the file {root_key}"),
+        Some(service) => format!("the file {root_key}, sealed by {service}"),
+    }
 }
 
 /// Where the servers are.

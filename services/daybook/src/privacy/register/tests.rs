@@ -26,6 +26,7 @@ fn embedded() -> Running {
         listen: "127.0.0.1:8377".parse().unwrap(),
         servers: false,
         keys_apart: true,
+        key_service: None,
         root_key: "/srv/daybook/root.key".to_owned(),
         keyring: "/srv/daybook/epochs".to_owned(),
         epoch_hours: 24,

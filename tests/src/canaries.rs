@@ -24,7 +24,7 @@ use crate::backend::Kind;
 use crate::erasure::{COURIER_SECRET, LONG, Platform, SECRET, TENANT};
 use attack::Vault;
 use people::{Person, people};
-use places::Places;
+use places::{Places, Searched};
 use search::Search;
 
 const REVISED: &str = "2026-11-02T10:00:00+05:00";
@@ -197,6 +197,25 @@ impl Stage {
         }
     }
 
+    /// Backups, and an archive of all that is held about somebody, made for themselves: files that open to whoever may open them.
+    async fn handed_over(&self, person: &Person) {
+        let folder = self.places.folder("handed over");
+        let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
+        let json = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+        let recipient = json(self.platform.run(&["backup", "identity", &at("identity"), "--json"]).await);
+        let recipient = recipient["recipient"].as_str().unwrap();
+        self.platform
+            .run(&["backup", "--log-to", &at("log"), "--keys-to", &at("keys"), "--recipient", recipient])
+            .await;
+        let (order, by) = (person.order.to_string(), "support-1");
+        let filed = ["privacy", "request", "file", "--kind", "access", "--order", &order, "--by", by, "--json"];
+        let filed = json(self.platform.run(&filed).await);
+        let id = filed["id"].as_str().unwrap();
+        self.platform.run(&["privacy", "request", "verify", id, "--by", by]).await;
+        let archive = ["privacy", "request", "archive", id, "--to", &at("archive.age"), "--by", by, "--json"];
+        self.places.keep("what `privacy request archive` printed", self.platform.run(&archive).await.as_bytes());
+    }
+
     /// Every figure that finance sees, and the hash of all books.
     async fn books(&self) -> String {
         let mut books = self.platform.run(&["show", "books", "--json"]).await;
@@ -245,86 +264,108 @@ async fn known(vault: &Vault, order: u64) -> Option<(SubjectId, SubjectState)> {
     vault.keys.find_subject(&tenant(), &[hint]).await.unwrap()
 }
 
+/// Everybody, and who they are to the key store.
+struct Crowd {
+    people: Vec<Person>,
+    subjects: Vec<SubjectId>,
+}
+
+impl Crowd {
+    fn is_to_go(person: &Person) -> bool {
+        person.order.is_multiple_of(2)
+    }
+
+    fn gone(&self) -> Vec<&Person> {
+        self.people.iter().filter(|person| Crowd::is_to_go(person)).collect()
+    }
+
+    /// The subjects of those who are to go, or of those who stay.
+    fn subjects(&self, going: bool) -> BTreeSet<SubjectId> {
+        let all = self.people.iter().zip(&self.subjects);
+        all.filter(|(person, _)| Crowd::is_to_go(person) == going).map(|(_, subject)| *subject).collect()
+    }
+
+    /// All of them come, some do what nobody should, and everything that shows or writes anything about them is run.
+    async fn arrive(stage: &Stage, people: Vec<Person>, vault: &Vault) -> Crowd {
+        stage.send_all(people.iter().flat_map(deliveries)).await;
+        for person in people.iter().step_by(people.len().div_ceil(8)) {
+            stage.turned_away(person).await;
+            stage.asked_for(person).await;
+        }
+        stage.exported().await;
+        stage.handed_over(&people[0]).await;
+        stage.read_views().await;
+        let mut subjects = Vec::new();
+        for person in &people {
+            subjects.push(known(vault, person.order).await.unwrap().0);
+        }
+        Crowd { people, subjects }
+    }
+}
+
 async fn canaries(kind: Kind) {
     let started = Instant::now();
     let (number, seed) = extent();
-    let everybody = people(number, seed);
-    let search = Search::new(&everybody.iter().map(Person::markers).collect::<Vec<_>>());
     let mut platform = Platform::fresh(kind).await;
     platform.environment.push(("DAYBOOK_LOG", "debug".to_owned()));
     platform.add_tenant().await;
     let mut up = platform.start(&["up"]);
     let base = format!("http://127.0.0.1:{}", up.port(LONG).await.unwrap());
     let stage = Stage { places: Places::of(&platform), platform, client: reqwest::Client::new(), base };
-
-    stage.send_all(everybody.iter().flat_map(deliveries)).await;
-    for person in everybody.iter().step_by(number.div_ceil(8)) {
-        stage.turned_away(person).await;
-        stage.asked_for(person).await;
-    }
-    stage.exported().await;
-    stage.read_views().await;
-    let (books, vault) = (stage.books().await, Vault::open(&stage.platform).await);
+    let vault = Vault::open(&stage.platform).await;
+    let crowd = Crowd::arrive(&stage, people(number, seed), &vault).await;
+    let search = Search::new(&crowd.people.iter().map(Person::markers).collect::<Vec<_>>());
+    let books = stage.books().await;
     assert!(books.contains("assets:cod-receivable:postex"), "the parcels are in the books");
-    let mut subjects = Vec::new();
-    for person in &everybody {
-        subjects.push(known(&vault, person.order).await.unwrap().0);
-    }
     let before = vault.opens(&stage.platform).await;
-    assert!(subjects.iter().all(|subject| before.clear.contains(subject)), "everybody opens");
+    assert!(crowd.subjects.iter().all(|subject| before.clear.contains(subject)), "everybody opens");
+    assert_eq!(vault.inputs_that_name(&stage.platform, &search).await.len(), number, "and waits in quarantine too");
     let old = vault.back_up(&stage.platform).await;
 
-    let (gone, living): (Vec<&Person>, Vec<&Person>) = everybody.iter().partition(|person| person.order % 2 == 0);
-    let erased: BTreeSet<SubjectId> = everybody
-        .iter()
-        .zip(&subjects)
-        .filter(|(person, _)| person.order % 2 == 0)
-        .map(|(_, subject)| *subject)
-        .collect();
-    erase(&stage, &vault, &gone).await;
-    println!("{kind:?}: {} people, {} erased, after {:?}", number, gone.len(), started.elapsed());
-
-    let keys = vault.count("subject_key").await;
-    let subjects_before = vault.count("subject").await;
-    stage.send_all(gone.iter().flat_map(|person| deliveries(person))).await;
-    assert_eq!(vault.count("subject_key").await, keys, "late retries make no key");
-    assert_eq!(vault.count("subject").await, subjects_before, "and nobody");
+    erase(&stage, &vault, &crowd.gone()).await;
+    println!("{kind:?}: {number} people, {} erased, after {:?}", crowd.gone().len(), started.elapsed());
+    late_retries(&stage, &vault, &crowd).await;
     assert_eq!(stage.books().await, books, "{kind:?}: no total has moved");
-
-    let after = vault.opens(&stage.platform).await;
-    assert!(after.clear.is_disjoint(&erased), "nobody who was erased opens");
-    assert!(subjects.iter().filter(|subject| !erased.contains(subject)).all(|subject| after.clear.contains(subject)));
+    nobody_opens(&stage, &vault, &crowd, &search).await;
     stage.platform.run(&["rebuild", "--all"]).await;
     assert_eq!(stage.books().await, books, "{kind:?}: a rebuild without their keys");
     stage.platform.run(&["verify"]).await;
-    come_back(&stage, &vault, gone[0], &erased).await;
+    come_back(&stage, &vault, crowd.gone()[0], &crowd.subjects(true)).await;
     stage.exported().await;
 
-    old.attack(&stage.platform, &erased).await;
+    old.attack(&stage.platform, &crowd.subjects(true)).await;
     let metrics = stage.client.get(format!("{}/metrics", stage.base)).send().await.unwrap();
     stage.places.keep("the metrics", &metrics.bytes().await.unwrap());
     stage.places.crash(&mut up).await;
     stage.places.keep("what the platform printed", up.stdout().as_bytes());
     stage.places.keep("what the platform logged", up.stderr().as_bytes());
     assert!(up.stderr().contains("DEBUG"), "it logged at debug");
-    let searched = stage.places.search(&stage.platform, &search).await;
+    let Searched { hits, bytes, places } = stage.places.search(&stage.platform, &search).await;
+    let (spellings, took) = (search.spellings(), started.elapsed());
     println!(
-        "{kind:?}: {} people in {} spellings in none of {} MiB in {} places, after {:?}",
-        number,
-        search.spellings(),
-        searched.bytes >> 20,
-        searched.places,
-        started.elapsed()
+        "{kind:?}: {number} people in {spellings} spellings: {} hits in {} MiB, {places} places, after {took:?}",
+        hits.len(),
+        bytes >> 20
     );
-    assert_eq!(searched.hits, [], "somebody stands in clear");
-    let named = vault.inputs_that_name(&stage.platform, &search).await;
-    let of_gone = |person: &usize| everybody[*person].order % 2 == 0;
-    assert_eq!(
-        named.iter().filter(|person| of_gone(person)).count(),
-        0,
-        "no input that waits names anybody who was erased"
-    );
-    assert_eq!(named.len(), living.len(), "and everybody else's still wait");
+    assert_eq!(hits, [], "somebody stands in clear");
+}
+
+/// What was sent about them before is sent again: nobody is made, and no key.
+async fn late_retries(stage: &Stage, vault: &Vault, crowd: &Crowd) {
+    let (keys, subjects) = (vault.count("subject_key").await, vault.count("subject").await);
+    stage.send_all(crowd.gone().into_iter().flat_map(deliveries)).await;
+    assert_eq!(vault.count("subject_key").await, keys, "late retries make no key");
+    assert_eq!(vault.count("subject").await, subjects, "and nobody");
+}
+
+/// Nobody who was erased opens, from the log or from what waits in quarantine; everybody else does.
+async fn nobody_opens(stage: &Stage, vault: &Vault, crowd: &Crowd, search: &Search) {
+    let after = vault.opens(&stage.platform).await;
+    assert!(after.clear.is_disjoint(&crowd.subjects(true)), "nobody who was erased opens");
+    assert!(after.clear.is_superset(&crowd.subjects(false)), "everybody else does");
+    let named = vault.inputs_that_name(&stage.platform, search).await;
+    let living: BTreeSet<usize> = (0..crowd.people.len()).filter(|one| !Crowd::is_to_go(&crowd.people[*one])).collect();
+    assert_eq!(named, living, "inputs that wait name those who live, and nobody who was erased");
 }
 
 /// By the shop's own wish, and some by what an operator types.

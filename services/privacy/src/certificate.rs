@@ -398,7 +398,7 @@ mod tests {
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
         // Keys of inputs that named them are in the same copies as theirs.
-        assert_eq!(dated(&found()), (16, 7));
+        assert_eq!(dated(&found()), (16, 8));
         let gone = Found { copies: Some(Copies::GoneSince(day(32))), ..found() };
         assert_eq!(dated(&gone), (16, 0));
         let older = Older { inputs: 1, until: Some(day(40)) };

@@ -177,8 +177,9 @@ fn urdu(mut drawn: u64) -> String {
     let alphabet: Vec<char> = "ابپتٹثجچحخدڈذرڑزژسشصضطظعغفقکگلمن".chars().collect();
     let mut letters = String::new();
     for _ in 0..10 {
-        letters.push(alphabet[(drawn % alphabet.len() as u64) as usize]);
-        drawn /= alphabet.len() as u64;
+        let (rest, letter) = (drawn / alphabet.len() as u64, drawn % alphabet.len() as u64);
+        letters.extend(alphabet.get(usize::try_from(letter).unwrap()));
+        drawn = rest;
     }
     letters
 }

@@ -165,12 +165,15 @@ const NO_DATA: &str = r#"{"request_id":"a","lease_id":"","renewable":false,"leas
 const NO_ROOT: &str =
     r#"{"request_id":"a","lease_id":"","renewable":false,"lease_duration":0,"data":{"plaintext":"bm8ga2V5"}}"#;
 
+/// What a service answers, how often it is asked then, and what is told.
+type Refusals<'a> = &'a [(Fault, usize, &'a str)];
+
 #[tokio::test]
 async fn each_refusal_of_a_service_says_what_to_do_and_nothing_starts() {
     use Fault::{Answer, Silence};
     let (services, data) = (Services::start().await, scratch());
     // What one start asks at most, and what it is told in the end.
-    let table: [(&str, &[(Fault, usize, &str)]); 2] = [
+    let table: [(&str, Refusals<'_>); 2] = [
         (
             AWS,
             &[

@@ -200,6 +200,9 @@ impl Stage {
     /// Backups, and an archive of all that is held about somebody, made for themselves: files that open to whoever may open them.
     async fn handed_over(&self, person: &Person) {
         let folder = self.places.folder("handed over");
+        for name in ["log", "keys"] {
+            self.places.folder(&format!("handed over/{name}"));
+        }
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let json = |text: String| serde_json::from_str::<Value>(&text).unwrap();
         let recipient = json(self.platform.run(&["backup", "identity", &at("identity"), "--json"]).await);
@@ -210,7 +213,7 @@ impl Stage {
         let (order, by) = (person.order.to_string(), "support-1");
         let filed = ["privacy", "request", "file", "--kind", "access", "--order", &order, "--by", by, "--json"];
         let filed = json(self.platform.run(&filed).await);
-        let id = filed["id"].as_str().unwrap();
+        let id = filed["request"].as_str().unwrap();
         self.platform.run(&["privacy", "request", "verify", id, "--by", by]).await;
         let archive = ["privacy", "request", "archive", id, "--to", &at("archive.age"), "--by", by, "--json"];
         self.places.keep("what `privacy request archive` printed", self.platform.run(&archive).await.as_bytes());

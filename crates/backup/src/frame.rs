@@ -48,7 +48,8 @@ pub struct Manifest {
     pub format: u32,
     /// What it is of.
     pub kind: FileKind,
-    /// When copying began, microseconds since 1970. All of the log file is of then; the keys file is of then or a little later.
+    /// Microseconds since 1970: for the log directly after it was read where it ends, for the keys before their copy began. So keys that
+    /// are not older than a log have every key of its records.
     pub made_at: i64,
     /// The random id that the key store and its keyring share.
     pub store: Uuid,

@@ -21,7 +21,7 @@ mod writer;
 pub use error::{BackupError, ReadBackupError, RestoreError};
 pub use frame::{Counts, FileKind, Manifest};
 pub use made::{back_up_keys, back_up_log};
-pub use reader::{Verified, manifest, verify};
+pub use reader::{Verified, manifest, sha256_of_file, verify};
 pub use recipients::{Identities, RecipientError, Recipients, create_identity};
 pub use restore::{restore_keys, restore_log};
 pub use writer::Written;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use event_log::{EventLog, LogCopy};
+use event_log::LogCopy;
 use store::copy::{Contents, CopyError, Piece, copy_out};
 use store::db::Db;
 use tokio::sync::mpsc;
@@ -17,10 +17,12 @@ const WAITING: usize = 2;
 
 type Parts = mpsc::Sender<Option<Part>>;
 
-/// Writes the log as it is now, and the platform's own record beside the books, into a new file in this folder. With
+/// Writes the log as it was when this copy began, and the platform's own record beside the books, into a new file in this folder. With
 /// `check` the file is also decrypted to its end before it gets its name.
+///
+/// The manifest's `made_at` must be of after the copy has begun: a file of the keys of then, or of later, has every key of its records.
 pub async fn back_up_log(
-    log: &EventLog,
+    mut copy: LogCopy,
     books: &Db,
     folder: &Path,
     manifest: Manifest,
@@ -29,7 +31,6 @@ pub async fn back_up_log(
 ) -> Result<Written, BackupError> {
     let order = order(folder, manifest, recipients, check);
     written(order, async |to| {
-        let mut copy = LogCopy::begin(log).await?;
         loop {
             let records = copy.next().await?;
             if records.is_empty() {

@@ -37,6 +37,20 @@ pub fn verify(path: &Path, identities: &Identities) -> Result<Verified, ReadBack
     Ok(Verified { manifest: reader.manifest, counts: reader.counts })
 }
 
+/// The SHA-256 of a file as it lies there, in hexadecimal digits: what was said when it was made. Encryption to public recipients does
+/// not say who encrypted, so this is how a file is known to be one's own. Blocks.
+pub fn sha256_of_file(path: &Path) -> Result<String, ReadBackupError> {
+    let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    let (mut hash, mut chunk) = (Sha256::new(), vec![0; 256 * 1024]);
+    loop {
+        let read = file.read(&mut chunk).map_err(|error| cannot_read(path, &error))?;
+        if read == 0 {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(chunk.get(..read).unwrap_or_default());
+    }
+}
+
 /// A file that is being read.
 pub(crate) struct Reader {
     from: Frames,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::error::{BackupError, cannot_write};
-use crate::frame::{Counts, End, FileKind, Letter, MAGIC, Manifest, Part, encode};
+use crate::frame::{Counts, End, FileKind, Letter, MAGIC, MAX_FRAME, Manifest, Part, encode};
 use crate::reader;
 use crate::recipients::{Identities, Recipients};
 
@@ -167,11 +167,19 @@ impl<W: Write> Frames<W> {
     }
 
     fn frame(&mut self, letter: Letter, content: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(content.len()).map_err(io::Error::other)?;
+        let length = frame_length(content.len())?;
         self.out.write_all(&[letter.byte()])?;
         self.out.write_all(&length.to_be_bytes())?;
         self.out.write_all(content)
     }
+}
+
+/// Refuses what no reader would take.
+fn frame_length(bytes: usize) -> io::Result<u32> {
+    if bytes > MAX_FRAME {
+        return Err(io::Error::other("a record, or a page of rows, is larger than a frame of a backup may be"));
+    }
+    u32::try_from(bytes).map_err(io::Error::other)
 }
 
 /// Sums up what goes through.
@@ -215,5 +223,16 @@ fn read_back(path: &Path) -> Result<(u64, String), BackupError> {
         }
         hash.update(chunk.get(..read).unwrap_or_default());
         bytes += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_frame_is_written_that_could_not_be_read() {
+        assert_eq!(frame_length(MAX_FRAME).unwrap() as usize, MAX_FRAME);
+        assert!(frame_length(MAX_FRAME + 1).is_err());
     }
 }

@@ -112,9 +112,11 @@ pub fn found(path: &Path) -> Result<Found, OpenRootError> {
 }
 
 /// Puts the same root key under another service, or another key, and answers where it was before. What is written is read and opened
-/// once more before it takes the file's place, so a crash at any time leaves one whole file, of before or after. Two requests to each.
+/// once more before it takes the file's place, which a symbolic link only leads to: the link stays. So a crash at any time leaves one whole file, of before or after. Two requests to each.
 pub async fn move_to(path: &Path, to: &RootKeyService) -> Result<Found, OpenRootError> {
     let before = found(path)?;
+    let real = std::fs::canonicalize(path).map_err(|source| RootKeyError::Io { path: path.to_owned(), source })?;
+    let path = real.as_path();
     let text = read_root_file(path)?;
     let root = opened(path, &text, sealed_in(path, &text)?).await?;
     beside(path, &root, to).await?.replace()?;
@@ -183,4 +185,27 @@ async fn ask<T>(
     let quiet = answer.with_subscriber(NoSubscriber::default());
     let answer = tokio::time::timeout(PATIENCE, quiet).await.unwrap_or(Err(Refusal::TimedOut));
     answer.map_err(|refusal| OpenRootError::Service { service: service.clone(), refusal })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_behind_a_symbolic_link_is_moved_where_it_lies() {
+        let scratch = std::env::temp_dir().join(format!("daybook-root-{:016x}", rand::random::<u64>()));
+        fs::create_dir(&scratch).unwrap();
+        let (link, real) = (scratch.join("root.key"), scratch.join("elsewhere.key"));
+        load_or_create(&real, &RootKeyService::File).await.unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let before = (fs::read(&real).unwrap(), std::os::unix::fs::MetadataExt::ino(&fs::metadata(&real).unwrap()));
+        move_to(&link, &RootKeyService::File).await.unwrap();
+        let after = (fs::read(&real).unwrap(), std::os::unix::fs::MetadataExt::ino(&fs::metadata(&real).unwrap()));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "the link stays");
+        assert_eq!(before.0, after.0, "the same key");
+        assert_ne!(before.1, after.1, "in a new file, in the place of the old one: nothing of that is left");
+        fs::remove_dir_all(&scratch).unwrap();
+    }
 }

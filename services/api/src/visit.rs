@@ -7,7 +7,7 @@
 //! | `/privacy/{tenant}/me` | their details and orders, who looked at them, what they asked for; `…/requests` files a request, `…/leave` ends |
 //!
 //! What is answered to an order and a phone number is the same whether they belong together or not, and so is the work that it costs. How
-//! many tries there are in a minute is limited for each merchant, and a code has five. Nothing personal stands in an address. Every form
+//! many tries there are in a minute is limited for each merchant, how many views for each person, and a code has five tries. Nothing personal stands in an address. Every form
 //! carries a token of its session and of itself: it can be sent from this page alone, and sent twice it is one request.
 //!
 //! Every view opens the person's boxes as the person, and is on the access log. Whoever is erased has no session any more.
@@ -42,8 +42,19 @@ use crate::refusal::{AsPage, Refusal};
 use form::{Code, Sought, Wish};
 use limits::Limits;
 
-/// Tries to be recognised, and tries of codes, in a minute and for one merchant.
-const TRIES_A_MINUTE: u32 = 30;
+/// Tries to be recognised, in a minute and for one merchant.
+const BEGUN_A_MINUTE: u32 = 30;
+
+/// Tries of codes, in a minute and for one merchant: the five of each visit that a minute may begin.
+const CODES_A_MINUTE: u32 = 150;
+
+/// Views and requests, in a minute and of one person: each view opens all their boxes.
+const VIEWS_A_MINUTE: u32 = 20;
+
+/// So many of the looks at somebody are shown, the latest. All are in the archive that they can ask for.
+const LOOKS_SHOWN: usize = 200;
+
+const TOO_MANY: &str = "Too many tries at the moment. Please wait a minute.";
 
 /// The largest form.
 const MAX_FORM: usize = 32 * 1024;
@@ -52,8 +63,9 @@ const MAX_FORM: usize = 32 * 1024;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 
-/// Says that a code waits to be sent to somebody. Must not wait for anything: whoever is not recognised is answered as soon.
-pub type Notice = Arc<dyn Fn(&TenantId, &VisitCode) + Send + Sync>;
+/// Says that a visit has begun, with the code that waits to be sent, if it is of somebody who was recognised. Must not wait for anything:
+/// whoever is not recognised is answered as soon. What it counts is counted for either, or the count tells whom an order belongs to.
+pub type Notice = Arc<dyn Fn(&TenantId, Option<&VisitCode>) + Send + Sync>;
 
 /// How a phone number is written by which somebody is known, if it is one.
 pub type PhoneForm = fn(&str) -> Option<Pii<String>>;
@@ -76,11 +88,19 @@ pub struct SelfService {
 #[derive(Clone)]
 struct Desk {
     of: SelfService,
-    limits: Arc<Limits>,
+    limits: Arc<AllLimits>,
+}
+
+struct AllLimits {
+    begun: Limits<TenantId>,
+    codes: Limits<TenantId>,
+    views: Limits<(TenantId, SubjectId)>,
 }
 
 /// The routes. They have no fallback.
 pub fn router(of: SelfService) -> Router {
+    let (begun, codes) = (Limits::new(BEGUN_A_MINUTE), Limits::new(CODES_A_MINUTE));
+    let limits = Arc::new(AllLimits { begun, codes, views: Limits::new(VIEWS_A_MINUTE) });
     Router::new()
         .route("/privacy/{tenant}", get(start).post(begin))
         .route("/privacy/{tenant}/code", get(code).post(enter))
@@ -90,7 +110,7 @@ pub fn router(of: SelfService) -> Router {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(map_response(headers::guard))
         .layer(map_response(allow_own_forms))
-        .with_state(Desk { of, limits: Arc::new(Limits::new(TRIES_A_MINUTE)) })
+        .with_state(Desk { of, limits })
 }
 
 async fn allow_own_forms(mut response: Response) -> Response {
@@ -136,15 +156,12 @@ async fn start(State(desk): State<Desk>, Path(tenant): Path<String>) -> Answer {
 async fn begin(State(desk): State<Desk>, Path(tenant): Path<String>, Form(sought): Form<Sought>) -> Answer {
     let row = desk.tenant(&tenant).await?;
     let now = (desk.of.clock)();
-    if !desk.limits.admit(&row.tenant, now) {
-        let note = "Too many tries at the moment. Please wait a minute.";
-        return Ok(visit_page(&row, false, note, StatusCode::TOO_MANY_REQUESTS)?);
+    if !desk.limits.begun.admit(row.tenant.clone(), now) {
+        return Ok(visit_page(&row, false, TOO_MANY, StatusCode::TOO_MANY_REQUESTS)?);
     }
     let whom = desk.recognised(&row, &sought).await?;
     let (visit, told) = desk.of.keys.begin_visit(&row.tenant, whom, now).await.map_err(Refusal::from)?;
-    if let Some(code) = &told {
-        (desk.of.notice)(&row.tenant, code);
-    }
+    (desk.of.notice)(&row.tenant, told.as_ref());
     Ok(went(&row, "/code", Some(cookie(&row, "daybook-visit", &visit.to_string(), 600))))
 }
 
@@ -161,9 +178,8 @@ async fn enter(
 ) -> Answer {
     let row = desk.tenant(&tenant).await?;
     let now = (desk.of.clock)();
-    if !desk.limits.admit(&row.tenant, now) {
-        let note = "Too many tries at the moment. Please wait a minute.";
-        return Ok(visit_page(&row, true, note, StatusCode::TOO_MANY_REQUESTS)?);
+    if !desk.limits.codes.admit(row.tenant.clone(), now) {
+        return Ok(visit_page(&row, true, TOO_MANY, StatusCode::TOO_MANY_REQUESTS)?);
     }
     let visit = cookie_of(&headers, "daybook-visit").and_then(|text| Uuid::parse_str(text).ok()).unwrap_or_default();
     match desk.of.keys.try_code(&row.tenant, visit, &given.code, now).await.map_err(Refusal::from)? {
@@ -178,6 +194,7 @@ async fn enter(
 async fn me(State(desk): State<Desk>, Path(tenant): Path<String>, headers: HeaderMap) -> Answer {
     let row = desk.tenant(&tenant).await?;
     match desk.session(row, &headers).await? {
+        Ok(session) if !desk.may_view(&session) => Ok(too_many(&session)?),
         Ok(session) => Ok(desk.me_page(&session, "", StatusCode::OK).await?),
         Err(row) => Ok(went(&row, "", None)),
     }
@@ -194,6 +211,9 @@ async fn ask(
         Ok(session) => session,
         Err(row) => return Ok(went(&row, "", None)),
     };
+    if !desk.may_view(&session) {
+        return Ok(too_many(&session)?);
+    }
     let Some(id) = desk.own_form(&session, &wish.form, &wish.token).await? else {
         let note = "That form was not from this page, or is too old. Nothing was filed: please use this one.";
         return Ok(desk.me_page(&session, note, StatusCode::FORBIDDEN).await?);
@@ -275,6 +295,11 @@ impl Desk {
         })
     }
 
+    /// Whether this person may see or ask for something once more in this minute; it counts.
+    fn may_view(&self, session: &Session) -> bool {
+        self.limits.views.admit((session.row.tenant.clone(), session.subject), session.now)
+    }
+
     /// The id of a form that this session was shown, if it is one.
     async fn own_form(&self, session: &Session, form: &str, token: &str) -> Result<Option<Uuid>, Refusal> {
         let Ok(form) = Uuid::parse_str(form) else { return Ok(None) };
@@ -292,7 +317,9 @@ impl Desk {
             shown: Shown::Clear,
             fields: Field::ALL_DETAILS,
         };
-        let held = gather(&self.of.keys, &self.of.db, row, *subject, &by).await?;
+        let mut held = gather(&self.of.keys, &self.of.db, row, *subject, &by).await?;
+        // The latest come last.
+        held.accesses.drain(..held.accesses.len().saturating_sub(LOOKS_SHOWN));
         let form = Uuid::new_v4();
         let token = self.of.keys.form_token(&row.tenant, token, form).await?.unwrap_or_default();
         let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.is_of_person()).map(RequestKind::as_str).collect();
@@ -304,6 +331,10 @@ impl Desk {
 fn visit_page(row: &TenantRow, code: bool, note: &'static str, status: StatusCode) -> Result<Response, Refusal> {
     let page = VisitPage { tenant: row.tenant.to_string(), code, note };
     Ok((status, Html(page.render()?)).into_response())
+}
+
+fn too_many(session: &Session) -> Result<Response, Refusal> {
+    visit_page(&session.row, false, TOO_MANY, StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// On to another of these pages.

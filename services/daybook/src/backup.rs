@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use backup::{Counts, FileKind, Identities, Manifest, Recipients, Written};
 use clap::{Args, Subcommand};
+use event_log::LogCopy;
 use ledger::Timestamp;
 use serde_json::{Value, json};
 use store::copy::key_store_id;
@@ -98,8 +99,9 @@ async fn make(settings: &Settings, asked: &Make) -> Result<Answer> {
     };
     let mut files = Vec::new();
     if let Some(folder) = &asked.log_to {
+        let copy = LogCopy::begin(&log).await.context("the log cannot be copied")?;
         let manifest = manifest(FileKind::Log).await?;
-        files.push(backup::back_up_log(&log, &books, folder, manifest, &recipients, check.as_ref()).await?);
+        files.push(backup::back_up_log(copy, &books, folder, manifest, &recipients, check.as_ref()).await?);
     }
     if let Some(folder) = &asked.keys_to {
         let manifest = manifest(FileKind::Keys).await?;

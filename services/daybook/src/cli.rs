@@ -7,6 +7,8 @@ use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use store::keys::{NotAPurpose, Purpose};
+
 use crate::config::Flags;
 use crate::export::Export;
 use crate::readers::Reader;
@@ -245,8 +247,8 @@ pub(crate) struct ShowOrder {
     #[arg(long, requires_all = ["purpose", "by"])]
     pub(crate) reveal: bool,
     /// Why: a word or a ticket, such as `support`, `ticket-812` or `legal-claims/812`; goes on record
-    #[arg(long, value_name = "WORD")]
-    pub(crate) purpose: Option<store::keys::Purpose>,
+    #[arg(long, value_name = "WORD", value_parser = purpose)]
+    pub(crate) purpose: Option<Purpose>,
     /// Who: a slug such as `support-2`, never a name; goes on record [default: the operator]
     #[arg(long, value_name = "SLUG")]
     pub(crate) by: Option<commerce::StaffId>,
@@ -348,6 +350,15 @@ pub(crate) struct QuarantineRedrive {
     pub(crate) of: OfTenant,
 }
 
+/// Why somebody looks: not one of the words that stand on record for the platform itself.
+fn purpose(text: &str) -> Result<Purpose, String> {
+    let purpose: Purpose = text.parse().map_err(|error: NotAPurpose| error.to_string())?;
+    if purpose.is_of_platform() {
+        return Err("this word stands on record for the platform itself: say why you look".to_owned());
+    }
+    Ok(purpose)
+}
+
 /// Whether a command line that could not be read asks for JSON.
 pub(crate) fn asks_for_json(args: impl IntoIterator<Item = OsString>) -> bool {
     args.into_iter().take_while(|arg| arg != OsStr::new("--")).any(|arg| arg == OsStr::new("--json"))
@@ -398,6 +409,7 @@ mod tests {
             (&["erase", "--order", "1", "--phone", "2"], &["cannot be used with", "--order", "--phone"]),
             (&["show", "order", "1", "--reveal", "--purpose", "support"], &["not provided", "--by"]),
             (&["show", "order", "1", "--purpose", "asked by Ali"], &["--purpose", "one word or ticket"]),
+            (&["show", "order", "1", "--purpose", "request/access"], &["--purpose", "the platform itself"]),
             (&["--json"], &["subcommand"]),
         ] {
             let reason = reason(&refused(args));

@@ -168,6 +168,9 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let next =
             "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
         checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
+        let restored = keys.is_restored().await.map(u64::from).map_err(anyhow::Error::from);
+        let next = "run `daybook privacy reapply`: nothing is served until then";
+        checks.push(counted("restored key store", restored, 0, "key stores are restored and not looked after", next));
         let open = keys.open_requests().await.map_err(anyhow::Error::from);
         let overdue = open.map(|open| u64::from(privacy::requests::Pressing::of(&open, now()).overdue));
         let next = "answer them: `daybook privacy request list` names them";

@@ -77,11 +77,13 @@ pub(crate) async fn erase(
     reason: ErasureReason,
 ) -> Result<Receipt> {
     let (keys, log, db) = (&platform.keys, &platform.log, &platform.db);
+    // What has just come says by what else they are known, and what is open. A processor elsewhere may fold at the same time; each
+    // batch counts once, whoever writes it.
+    let fold = || tokio::time::timeout(SHOWN_WITHIN, processor::catch_up(platform.processor_config(settings), log, db));
+    drop(fold().await);
     privacy::book_holds::look(keys, db, &row.tenant, subject, now()).await?;
     let receipt = privacy::erase(keys, log, db, &row.tenant, subject, reason, now()).await?;
-    // A processor elsewhere may fold at the same time; each batch counts once, whoever writes it.
-    let folded = processor::catch_up(platform.processor_config(settings), &platform.log, &platform.db);
-    let folded = tokio::time::timeout(SHOWN_WITHIN, folded).await.is_ok_and(|done| done.is_ok());
+    let folded = fold().await.is_ok_and(|done| done.is_ok());
     let held = books::people_of(&platform.db, &row.tenant, subject).await?;
     let copies = match privacy::copies(&platform.keys, &row.tenant, subject, now()).await {
         Err(CopiesError::Unknown) => None,

@@ -33,6 +33,8 @@ struct Status {
     destroyed_keys: i64,
     /// Erasures from after the state that this key store was restored from.
     forgotten_erasures: usize,
+    /// Whether it was restored from a backup, and serves nobody until erasures were applied again.
+    restored: bool,
     epochs: Vec<EpochLine>,
 }
 
@@ -91,9 +93,11 @@ async fn status(keys: &KeyStore, now: Timestamp) -> Result<Answer> {
     let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
     let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, now)).collect();
     let forgotten_erasures = keys.forgotten_erasures().await?.len();
-    let ok = forgotten_erasures == 0 && !lines.iter().any(EpochLine::is_trouble);
+    let restored = keys.is_restored().await?;
+    let ok = !restored && forgotten_erasures == 0 && !lines.iter().any(EpochLine::is_trouble);
     let KeyCount { active, destroyed } = counted;
-    let status = Status { ok, active_keys: active, destroyed_keys: destroyed, forgotten_erasures, epochs: lines };
+    let status =
+        Status { ok, active_keys: active, destroyed_keys: destroyed, forgotten_erasures, restored, epochs: lines };
     Ok(Answer::new(&status, text(&status)).with_verdict(ok))
 }
 
@@ -148,6 +152,9 @@ fn text(status: &Status) -> String {
     }
     let keys = |number: i64| count(number.unsigned_abs());
     let forgotten = match status.forgotten_erasures {
+        0 if status.restored => {
+            "restored from a backup, and serves nobody yet: run `daybook privacy reapply`\n".to_owned()
+        }
         0 => String::new(),
         number => {
             let forgotten = plural(number as u64, "erasure is forgotten", "erasures are forgotten");

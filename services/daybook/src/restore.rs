@@ -1,6 +1,8 @@
 //! `daybook restore`: the two files of a backup, into a place where nothing is. What it needs beside them, and what is to be
 //! done then, it says plainly.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -28,6 +30,12 @@ pub(crate) struct Restore {
     /// The file of the keys: of the same backup, or a later one
     #[arg(long, value_name = "FILE")]
     keys_file: PathBuf,
+    /// What `daybook backup` said of the file of the log: any other is refused
+    #[arg(long, value_name = "SHA256")]
+    log_sha256: Option<String>,
+    /// What `daybook backup` said of the file of the keys: any other is refused
+    #[arg(long, value_name = "SHA256")]
+    keys_sha256: Option<String>,
     /// File with an identity of age that opens both; may be repeated
     #[arg(long = "identity", value_name = "FILE", required = true)]
     identities: Vec<PathBuf>,
@@ -51,6 +59,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Restore) -> Result<Answer> 
     refuse_mismatch(&log.manifest, &keys.manifest)?;
     refuse_keyring(settings, &keys.manifest).await?;
     let read = milliseconds(begun);
+    claim_files(&settings.data, &settings.backend)?;
     let place = empty_place(settings, &log.manifest, &keys.manifest).await;
     let place = place.inspect_err(|_| remove_files(settings))?;
     if let Err(error) = put_back(place, asked, &identities).await {
@@ -63,13 +72,26 @@ pub(crate) async fn run(settings: &Settings, asked: &Restore) -> Result<Answer> 
 /// Both files to their ends, before anything is made of them.
 async fn read_through(asked: &Restore, identities: &Identities) -> Result<[Verified; 2]> {
     let (log, keys, identities) = (asked.log_file.clone(), asked.keys_file.clone(), identities.clone());
+    let (log_sha256, keys_sha256) = (asked.log_sha256.clone(), asked.keys_sha256.clone());
     let read = tokio::task::spawn_blocking(move || {
+        refuse_other(&log, log_sha256.as_deref())?;
+        refuse_other(&keys, keys_sha256.as_deref())?;
         // The wrong file is found at its beginning.
         backup::manifest(&log, &identities, FileKind::Log)?;
         backup::manifest(&keys, &identities, FileKind::Keys)?;
         anyhow::Ok([backup::verify(&log, &identities)?, backup::verify(&keys, &identities)?])
     });
     read.await?
+}
+
+/// Anybody can encrypt a file to public recipients: only its digest says that it is the one that was made here.
+fn refuse_other(file: &Path, expected: Option<&str>) -> Result<()> {
+    let Some(expected) = expected else { return Ok(()) };
+    let found = backup::sha256_of_file(file)?;
+    if !found.eq_ignore_ascii_case(expected.trim()) {
+        bail!("{} is another file than was made: its SHA-256 is {found}", file.display());
+    }
+    Ok(())
 }
 
 /// Nothing is ever overwritten.
@@ -79,6 +101,23 @@ fn refuse_files(data: &Path, backend: &Backend) -> Result<()> {
         if std::fs::symlink_metadata(&path).is_ok() {
             bail!("{} is there already: restore into a folder without a daybook, named with --data", path.display());
         }
+    }
+    Ok(())
+}
+
+/// Makes the files of this restore, all of them or none: reading the backup took its time, and what came meanwhile is somebody else's,
+/// neither written to nor removed. SQLite takes an empty file for a new database.
+fn claim_files(data: &Path, backend: &Backend) -> Result<()> {
+    let Backend::Embedded { .. } = backend else { return Ok(()) };
+    refuse_files(data, backend)?;
+    create_private(data)?;
+    let mut made: Vec<PathBuf> = Vec::new();
+    for path in FILES.map(|file| data.join(file)) {
+        if let Err(error) = File::options().write(true).create_new(true).mode(0o600).open(&path) {
+            made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            return Err(error).with_context(|| format!("{} cannot be made, or came meanwhile", path.display()));
+        }
+        made.push(path);
     }
     Ok(())
 }
@@ -174,7 +213,7 @@ fn with_partitions(settings: &Settings, partitions: u32) -> Settings {
     settings
 }
 
-/// Removes the files that were begun; they were not there before.
+/// Removes the files that [`claim_files`] made, and what SQLite put beside them.
 fn remove_files(settings: &Settings) {
     if let Backend::Embedded { .. } = settings.backend {
         embedded_files(&settings.data).for_each(|path| drop(std::fs::remove_file(path)));
@@ -210,4 +249,35 @@ fn answer(log: &Verified, keys: &Verified, read: u64, milliseconds: u64) -> Answ
         content(&keys.counts),
     );
     Answer::new(&json, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_into_the_folder_meanwhile_is_neither_taken_nor_removed() {
+        let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::Embedded { partitions: 1 });
+        let data = folder.path().join("data");
+        claim_files(&data, &backend).unwrap();
+        assert!(claim_files(&data, &backend).is_err(), "these are another restore's");
+        for file in FILES {
+            std::fs::remove_file(data.join(file)).unwrap();
+        }
+        std::fs::write(data.join("books.db-wal"), "somebody's").unwrap();
+        assert!(claim_files(&data, &backend).is_err());
+        assert_eq!(std::fs::read_dir(&data).unwrap().count(), 1, "nothing was made beside it");
+    }
+
+    #[test]
+    fn another_file_than_was_made_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("backup.age");
+        std::fs::write(&file, "abc").unwrap();
+        let digest = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
+        refuse_other(&file, None).unwrap();
+        refuse_other(&file, Some(digest)).unwrap();
+        std::fs::write(&file, "abd").unwrap();
+        assert!(refuse_other(&file, Some(digest)).is_err());
+    }
 }

@@ -32,7 +32,8 @@ pub enum RedriveError {
     /// The tenant or the sender of the row is not one we know.
     #[error("the quarantined input's tenant or origin is unknown here")]
     UnknownOrigin,
-    /// Whoever it is sealed for is restricted, by the id of the month's inputs: `daybook privacy lift` ends that.
+    /// The subject that it is sealed for is restricted: one of its own, known by the input's id, or that of its month where an earlier version
+    /// took it in. `daybook privacy lift` ends that.
     #[error("the input is restricted, and is not opened until that is lifted")]
     Restricted,
     /// The database of tenants did not answer.

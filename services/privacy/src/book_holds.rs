@@ -4,6 +4,8 @@
 //! A merchant turns it on ([`KeyStore::set_book_holds`]). Such a hold is renewed while its reason stands, and released when it does not; if
 //! nothing runs to look, it ends by itself within [`STANDS`]. What somebody has entered for the same reason is left as it is.
 
+use std::collections::BTreeSet;
+
 use commerce::{ChargebackOutcome, Order, StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 use store::books;
@@ -30,6 +32,9 @@ pub enum BookHoldsError {
     /// The read models.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// The read models are folded anew, and do not say yet what is open.
+    #[error("the books are folded anew, and are asked when that is done")]
+    Folding,
 }
 
 /// Holds somebody for what the books say of their orders now, or releases them from it.
@@ -43,6 +48,9 @@ pub async fn look(
     let mut standing = keys.holds(tenant, now).await?;
     standing.retain(|hold| hold.subject == subject);
     let asked = keys.book_holds(tenant).await?;
+    if asked && !books::are_whole(db).await? {
+        return Err(BookHoldsError::Folding);
+    }
     for reason in [HoldReason::Cod, HoldReason::Dispute] {
         let open = asked && is_open(db, tenant, subject, reason).await?;
         match next(standing.iter().find(|hold| hold.reason == reason), open, now) {
@@ -54,14 +62,24 @@ pub async fn look(
     Ok(())
 }
 
-/// The same for everybody whose own wish, or their shop's, waits.
-pub async fn look_at_waiting(keys: &KeyStore, db: &Db, now: Timestamp) -> Result<(), BookHoldsError> {
+/// The same for everybody whose own wish, or their shop's, waits. Gives those of whom the books did not say anything, and the first
+/// reason: nobody of them is to be erased until they do.
+pub async fn look_at_waiting(
+    keys: &KeyStore,
+    db: &Db,
+    now: Timestamp,
+) -> Result<(BTreeSet<(TenantId, SubjectId)>, Option<BookHoldsError>), KeyStoreError> {
+    let (mut unsaid, mut failure) = (BTreeSet::new(), None);
     for erasure in keys.unfinished_erasures().await? {
-        if erasure.stage == Stage::Requested && erasure.reason != ErasureReason::Retention {
-            look(keys, db, &erasure.tenant, erasure.subject, now).await?;
+        if erasure.stage != Stage::Requested || erasure.reason == ErasureReason::Retention {
+            continue;
+        }
+        if let Err(error) = look(keys, db, &erasure.tenant, erasure.subject, now).await {
+            unsaid.insert((erasure.tenant, erasure.subject));
+            failure = failure.or(Some(error));
         }
     }
-    Ok(())
+    Ok((unsaid, failure))
 }
 
 /// What becomes of a hold.

@@ -20,7 +20,7 @@ use store::db::{Db, DbError};
 use store::keys::{ClosedBy, Closure, EraseSubjectError, ErasureReason, KeyStore, KeyStoreError, RetentionDays};
 
 use crate::retention::{Expired, RetentionError, leave_quarantine};
-use crate::{EraseError, finish};
+use crate::{EraseError, book_holds, finish};
 
 /// Why accounts are not closed or opened as they should be. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,7 @@ pub(crate) async fn end(
     if !keys.begin_ending(tenant, days.before(now), now).await? {
         return Ok(Expired::default());
     }
-    let (erased, failure) = erase_everybody(keys, log, tenant, now).await?;
+    let (erased, failure) = erase_everybody(keys, log, db, tenant, now).await?;
     let quarantined = leave_quarantine(log, tenant, books::quarantined(db, tenant).await?, now).await?;
     let secrets = keys.delete_secrets(tenant).await?;
     let index_rows = keys.delete_index(tenant).await?;
@@ -120,14 +120,20 @@ pub(crate) async fn end(
 async fn erase_everybody(
     keys: &KeyStore,
     log: &EventLog,
+    db: &Db,
     tenant: &TenantId,
     now: Timestamp,
-) -> Result<(u64, Option<EraseError>), KeyStoreError> {
+) -> Result<(u64, Option<EraseError>), RetentionError> {
     let (mut erased, mut failure) = (0, None);
     loop {
         let left = keys.people_left(tenant, now).await?;
         if left.is_empty() || failure.is_some() {
             return Ok((erased, failure));
+        }
+        if keys.book_holds(tenant).await? {
+            for subject in &left {
+                book_holds::look(keys, db, tenant, *subject, now).await?;
+            }
         }
         // What waits in quarantine is not looked through for their names: all of it goes.
         keys.request_erasures(tenant, &left, ErasureReason::Shop, now).await?;

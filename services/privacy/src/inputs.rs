@@ -82,6 +82,9 @@ pub enum InputsError {
     /// The log, which may have inputs that are not listed yet.
     #[error("the quarantine on the log could not be looked through: {0}")]
     Read(#[from] ReadError),
+    /// The read models are folded anew, and do not say yet what people are known by.
+    #[error("the quarantine is looked through when the read models have been folded anew: the erasure is on record")]
+    Folding,
     /// Records that should be there did not come.
     #[error("the quarantine on the log could not be looked through: {left} of its records did not come")]
     Missing {
@@ -105,6 +108,9 @@ pub(crate) async fn reach(
     let mut inputs = waiting.next().await?;
     if inputs.is_empty() {
         return Ok(reached);
+    }
+    if !books::are_whole(stores.db).await.map_err(InputsError::from)? {
+        return Err(InputsError::Folding.into());
     }
     let mut search = Search { stores, tenant, wishes, request: Uuid::new_v4(), now, sought: HashMap::new() };
     search.gather().await?;
@@ -291,14 +297,24 @@ impl Search<'_> {
         let (mut reached, mut destroyed) = (Reached::default(), Vec::new());
         let subjects = found.iter().map(|(input, _)| input.row.subject).collect();
         let own = self.stores.keys.inputs_among(self.tenant, &subjects).await.map_err(of_keys)?;
+        let mut going: BTreeMap<ErasureReason, Vec<SubjectId>> = BTreeMap::new();
         for (Input { row, .. }, reason) in found {
-            if !own.contains(&row.subject) {
-                reached = reached.and(self.older(row).await?);
-            } else if give_up(self.stores, self.tenant, row.subject, *reason, self.now).await? {
-                reached.destroyed += 1;
-                destroyed.push(row.event);
-            } else {
-                reached.held += 1;
+            match own.contains(&row.subject) {
+                true => going.entry(*reason).or_default().push(row.subject),
+                false => reached = reached.and(self.older(row).await?),
+            }
+        }
+        let mut held = BTreeSet::new();
+        for (reason, subjects) in going {
+            held.extend(give_up(self.stores, self.tenant, &subjects, reason, self.now).await?);
+        }
+        for (Input { row, .. }, _) in found.iter().filter(|(input, _)| own.contains(&input.row.subject)) {
+            match held.contains(&row.subject) {
+                true => reached.held += 1,
+                false => {
+                    reached.destroyed += 1;
+                    destroyed.push(row.event);
+                }
             }
         }
         Ok((reached, destroyed))
@@ -311,20 +327,24 @@ impl Search<'_> {
     }
 }
 
-/// Erases the subject that stands for one input, as anybody is erased; whether it was, and no hold forbids it.
+/// Erases the subjects that stand for inputs, as anybody is erased; gives those whom a hold keeps.
 pub(crate) async fn give_up(
     stores: Stores<'_>,
     tenant: &TenantId,
-    subject: SubjectId,
+    subjects: &[SubjectId],
     reason: ErasureReason,
     now: Timestamp,
-) -> Result<bool, EraseError> {
-    stores.keys.request_erasure(tenant, subject, reason, now).await?;
-    match crate::finish_one(stores.keys, stores.log, tenant, subject, now).await {
-        Ok(_) => Ok(true),
-        Err(EraseError::Keys(EraseSubjectError::Held { .. })) => Ok(false),
-        Err(error) => Err(error),
+) -> Result<BTreeSet<SubjectId>, EraseError> {
+    stores.keys.request_erasures(tenant, subjects, reason, now).await.map_err(of_keys)?;
+    let (mut held, mut failure) = (BTreeSet::new(), None);
+    for (subject, outcome) in crate::finish(stores.keys, stores.log, tenant, subjects, now).await {
+        match outcome {
+            Ok(_) => {}
+            Err(EraseError::Keys(EraseSubjectError::Held { .. })) => drop(held.insert(subject)),
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
+    failure.map_or(Ok(held), Err)
 }
 
 /// The order that details are about.

@@ -117,10 +117,8 @@ pub async fn erase(
     reason: ErasureReason,
     now: Timestamp,
 ) -> Result<Receipt, EraseError> {
-    keys.request_erasure(tenant, subject, reason, now).await?;
-    let stores = Stores { keys, log, db };
-    let inputs = inputs::reach(stores, tenant, &wishes(keys, tenant, &[subject], now).await?, now).await?;
-    Ok(Receipt { inputs, ..finish_one(keys, log, tenant, subject, now).await? })
+    let mut outcomes = reach_and_finish(Stores { keys, log, db }, tenant, &[subject], reason, now).await?;
+    outcomes.remove(&subject).unwrap_or(Err(EraseSubjectError::UnknownSubject.into()))
 }
 
 /// Erases many subjects of a tenant, start to finish; what became of each. Each step is taken by many together, so that
@@ -134,10 +132,10 @@ pub async fn erase_all(
     reason: ErasureReason,
     now: Timestamp,
 ) -> Outcomes {
-    let (stores, mut outcomes) = (Stores { keys, log, db }, Outcomes::new());
+    let mut outcomes = Outcomes::new();
     for some in subjects.chunks(TOGETHER) {
-        if request_and_reach(stores, tenant, some, reason, now).await.is_ok() {
-            outcomes.extend(finish(keys, log, tenant, some, now).await);
+        if let Ok(done) = reach_and_finish(Stores { keys, log, db }, tenant, some, reason, now).await {
+            outcomes.extend(done);
             continue;
         }
         for subject in some {
@@ -147,17 +145,54 @@ pub async fn erase_all(
     outcomes
 }
 
-/// Puts the erasures of all of these on record, and destroys what waits in quarantine and names one of them.
-async fn request_and_reach(
+/// Puts the erasures of all of these on record, destroys what waits in quarantine and names one of those who are due, and finishes these.
+/// Whoever is held is not, also if the hold ends meanwhile: they were not looked for in the quarantine. [`resume`] finishes them.
+async fn reach_and_finish(
     stores: Stores<'_>,
     tenant: &TenantId,
     subjects: &[SubjectId],
     reason: ErasureReason,
     now: Timestamp,
-) -> Result<(), EraseError> {
-    stores.keys.request_erasures(tenant, subjects, reason, now).await.map_err(inputs::of_keys)?;
-    let wishes = wishes(stores.keys, tenant, subjects, now).await?;
-    inputs::reach(stores, tenant, &wishes, now).await.map(drop)
+) -> Result<Outcomes, EraseError> {
+    let Stores { keys, log, .. } = stores;
+    let known = keys.request_erasures(tenant, subjects, reason, now).await.map_err(inputs::of_keys)?;
+    let wishes = wishes(keys, tenant, subjects, now).await?;
+    let reached = inputs::reach(stores, tenant, &wishes, now).await?;
+    let sought: BTreeSet<SubjectId> = wishes.iter().map(|wish| wish.subject).collect();
+    let (mut going, mut outcomes) = (Vec::new(), Outcomes::new());
+    for subject in subjects {
+        if sought.contains(subject) {
+            going.push(*subject);
+        } else if !known.contains_key(subject) {
+            outcomes.insert(*subject, Err(EraseSubjectError::UnknownSubject.into()));
+        } else {
+            let on_record = keys.erasure_of(tenant, *subject).await.map_err(inputs::of_keys)?;
+            match on_record.filter(|one| one.stage == Stage::Requested) {
+                Some(_) => drop(outcomes.insert(*subject, Err(waits(keys, tenant, *subject, now).await?))),
+                None => going.push(*subject),
+            }
+        }
+    }
+    let finished = finish(keys, log, tenant, &going, now).await;
+    // One look was for all of them: of a single one it says what came of it.
+    let inputs = if subjects.len() == 1 { reached } else { Reached::default() };
+    outcomes.extend(finished.into_iter().map(|(one, done)| (one, done.map(|receipt| Receipt { inputs, ..receipt }))));
+    Ok(outcomes)
+}
+
+/// Why somebody's erasure, which is on record, waits.
+async fn waits(
+    keys: &KeyStore,
+    tenant: &TenantId,
+    subject: SubjectId,
+    now: Timestamp,
+) -> Result<EraseError, EraseError> {
+    let holds = keys.holds(tenant, now).await.map_err(inputs::of_keys)?;
+    let last = holds.iter().filter(|hold| hold.subject == subject).max_by_key(|hold| hold.until);
+    // Ended just now.
+    Ok(last
+        .map_or(EraseSubjectError::NotDue, |hold| EraseSubjectError::Held { reason: hold.reason, until: hold.until })
+        .into())
 }
 
 /// Those of these subjects whose erasure is on record and due.
@@ -176,9 +211,23 @@ async fn wishes(
 /// Finishes what was begun before a crash, while something was unavailable or under a hold that has ended; gives how many
 /// erasures that were. One that fails does not keep the others waiting.
 pub async fn resume(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) -> Result<usize, ResumeError> {
+    resume_but(keys, log, db, &BTreeSet::new(), now).await
+}
+
+/// The same, but for some who are not to be erased now.
+async fn resume_but(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    spared: &BTreeSet<(TenantId, SubjectId)>,
+    now: Timestamp,
+) -> Result<usize, ResumeError> {
     let (mut finished, mut failures) = (0, Vec::new());
     let mut due: BTreeMap<TenantId, Vec<Erasure>> = BTreeMap::new();
     for erasure in keys.due_erasures(now).await? {
+        if spared.contains(&(erasure.tenant.clone(), erasure.subject)) {
+            continue;
+        }
         due.entry(erasure.tenant.clone()).or_default().push(erasure);
     }
     for (tenant, mut erasures) in due {
@@ -193,7 +242,9 @@ pub async fn resume(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) ->
             match outcome {
                 Ok(_) => finished += 1,
                 // They have ordered since, or somebody has just held them.
-                Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+                Err(EraseError::Keys(
+                    EraseSubjectError::NotDue | EraseSubjectError::Held { .. } | EraseSubjectError::Restricted,
+                )) => {}
                 Err(error) => failures.push(error),
             }
         }
@@ -233,12 +284,16 @@ pub async fn answer_redactions(
     db: &Db,
     now: Timestamp,
 ) -> Result<usize, RedactionError> {
-    let mut waiting: BTreeMap<TenantId, Vec<SubjectId>> = BTreeMap::new();
+    let (mut waiting, mut unsaid): (BTreeMap<TenantId, Vec<SubjectId>>, _) = (BTreeMap::new(), None);
     for (tenant, subject) in books::redactions_waiting(db).await? {
-        // Done already; the read models have yet to hear of it.
-        if !keys.is_announced(&tenant, subject).await.map_err(EraseError::Keys)? {
-            book_holds::look(keys, db, &tenant, subject, now).await?;
-            waiting.entry(tenant).or_default().push(subject);
+        let on_record = keys.erasure_of(&tenant, subject).await.map_err(inputs::of_keys)?;
+        // Done already, and the read models have yet to hear of it; or it waits, and goes on by itself.
+        if on_record.is_some_and(|one| one.reason != ErasureReason::Retention || one.stage != Stage::Requested) {
+            continue;
+        }
+        match book_holds::look(keys, db, &tenant, subject, now).await {
+            Ok(()) => waiting.entry(tenant).or_default().push(subject),
+            Err(error) => unsaid = unsaid.or(Some(error)),
         }
     }
     let (mut erased, mut failure) = (0, None);
@@ -247,13 +302,17 @@ pub async fn answer_redactions(
         for outcome in erase_all(keys, log, db, &tenant, &subjects, ErasureReason::Shop, now).await.into_values() {
             match outcome {
                 Ok(_) => erased += 1,
-                // On record; done when the hold ends.
-                Err(EraseError::Keys(EraseSubjectError::Held { .. })) => {}
+                // On record; done when the hold ends. Or of nobody whom a restored key store knows.
+                Err(EraseError::Keys(EraseSubjectError::Held { .. } | EraseSubjectError::UnknownSubject)) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
     }
-    failure.map_or(Ok(erased), |error| Err(error.into()))
+    match (failure, unsaid) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(erased),
+    }
 }
 
 /// Why redactions are still waiting. They are tried again.
@@ -305,21 +364,15 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
     let mut ticks = tokio::time::interval(config.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(error) = book_holds::look_at_waiting(&config.keys, &config.db, now()).await {
-            tracing::warn!(%error, "the books could not be asked whom to hold; trying again");
-        }
-        match resume(&config.keys, &config.log, &config.db, now()).await {
-            Ok(0) => {}
-            Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
-            Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
-        }
-        // Before shops' wishes are answered: each has its record first.
-        requests::attend(config, &mut deadlines, now()).await;
+        go_on(config).await;
+        // Before shops' wishes are answered: each has its record first, and is closed when they are.
+        requests::receive(config).await;
         match answer_redactions(&config.keys, &config.log, &config.db, now()).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "erased people whose shop asked for it"),
             Err(error) => tracing::warn!(%error, "requests for erasure are waiting; trying again"),
         }
+        requests::attend(config, &mut deadlines, now()).await;
         match closure::answer_shops(&config.keys, &config.db, now()).await {
             Ok(0) => {}
             Ok(closed) => tracing::info!(closed, "closed accounts whose shop asked for it"),
@@ -329,6 +382,27 @@ async fn erase_often(config: &Config, shutdown: &CancellationToken) {
             Ok(unusual) => unusual.iter().for_each(watch::warn),
             Err(error) => tracing::warn!(%error, "the access log could not be watched; trying again"),
         }
+    }
+}
+
+/// Finishes what was interrupted, but for those of whom the books did not say whether they are to be held.
+async fn go_on(config: &Config) {
+    let spared = match book_holds::look_at_waiting(&config.keys, &config.db, now()).await {
+        Ok((spared, failure)) => {
+            if let Some(error) = failure {
+                tracing::warn!(%error, "the books could not be asked whom to hold; trying again");
+            }
+            spared
+        }
+        Err(error) => {
+            tracing::warn!(%error, "erasures are still unfinished; trying again");
+            return;
+        }
+    };
+    match resume_but(&config.keys, &config.log, &config.db, &spared, now()).await {
+        Ok(0) => {}
+        Ok(finished) => tracing::info!(finished, "finished erasures that had been interrupted"),
+        Err(error) => tracing::warn!(%error, "erasures are still unfinished; trying again"),
     }
 }
 

@@ -222,7 +222,9 @@ pub async fn settle(keys: &KeyStore, log: &EventLog, db: &Db, now: Timestamp) ->
 /// How a request ends because its person is erased.
 fn void(request: &Request) -> Option<Step> {
     match (request.terms.kind, &request.state) {
-        (RequestKind::Erasure, RequestState::UnderWay) => Some(Step::CarryOut(Request::erased())),
+        (RequestKind::Erasure, RequestState::Approved | RequestState::UnderWay) => {
+            Some(Step::CarryOut(Request::erased()))
+        }
         (kind, _) if kind.outlives_erasure() => None,
         _ => Some(Step::Overtake),
     }
@@ -239,7 +241,7 @@ async fn go_on(
     let by = &Actor::Daybook;
     let Some(subject) = request.subject else {
         if !request.terms.kind.is_of_person() {
-            return Ok(false);
+            return close_ended(keys, request, now).await;
         }
         let nobody = Step::CarryOut(Request::nobody_known());
         return Ok(keys.step_request(&request.tenant, request.id, nobody, by, now).await.map(|_| true)?);
@@ -250,6 +252,8 @@ async fn go_on(
         (RequestKind::Erasure, RequestState::UnderWay) => {
             keys.erasure_of(&request.tenant, subject).await.map_err(RequestError::from)?.is_none()
         }
+        // Begun, and stopped before it was closed: what it changes may be changed again.
+        (kind, RequestState::UnderWay) => usual_outcome(kind).is_some(),
         _ => false,
     };
     if !due {
@@ -259,13 +263,26 @@ async fn go_on(
     Ok(matches!(done, CarriedOut::Done(_)))
 }
 
-/// One round of the role: takes in, settles, and looks at the due dates. What fails is told, and tried again in the next.
-pub(crate) async fn attend(config: &crate::Config, deadlines: &mut Deadlines, now: Timestamp) {
+/// Closes what a shop asked for about itself once its account has ended, which it does by itself; true if it has.
+async fn close_ended(keys: &KeyStore, request: &Request, now: Timestamp) -> Result<bool, CarryOutError> {
+    let closure = keys.closure(&request.tenant).await.map_err(RequestError::from)?;
+    let outcome = "account-ended".parse().ok().filter(|_| closure.is_some_and(|one| one.begun_at.is_some()));
+    let Some(outcome) = outcome else { return Ok(false) };
+    let ended = Step::CarryOut(outcome);
+    Ok(keys.step_request(&request.tenant, request.id, ended, &Actor::Daybook, now).await.map(|_| true)?)
+}
+
+/// The first half of a round of the role: takes in. What fails is told, and tried again in the next.
+pub(crate) async fn receive(config: &crate::Config) {
     match take_in(&config.keys, &config.db).await {
         Ok(0) => {}
         Ok(opened) => tracing::info!(opened, "took in requests of shops"),
         Err(error) => tracing::warn!(%error, "requests of shops are waiting to be taken in; trying again"),
     }
+}
+
+/// The second half: settles, and looks at the due dates.
+pub(crate) async fn attend(config: &crate::Config, deadlines: &mut Deadlines, now: Timestamp) {
     match settle(&config.keys, &config.log, &config.db, now).await {
         Ok(0) => {}
         Ok(closed) => tracing::info!(closed, "closed people's requests"),

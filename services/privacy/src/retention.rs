@@ -24,6 +24,7 @@ use store::keys::{
     RetentionClass, RetentionDays, RetentionReport,
 };
 
+use crate::book_holds::BookHoldsError;
 use crate::inputs::{self, Stores, Wish};
 use crate::{EraseError, closure};
 
@@ -72,6 +73,9 @@ pub enum RetentionError {
     /// An erasure.
     #[error(transparent)]
     Erase(#[from] EraseError),
+    /// The books were not asked who of a closed account is to be held.
+    #[error(transparent)]
+    Holds(#[from] BookHoldsError),
     /// The log, which is told what left the quarantine.
     #[error("the log was not told what left the quarantine: {0}")]
     Append(#[from] AppendError),
@@ -230,7 +234,9 @@ async fn expire_subjects(
         match outcome {
             Ok(_) => erased += 1,
             // They have just ordered, or somebody has just held them.
-            Err(EraseError::Keys(EraseSubjectError::NotDue | EraseSubjectError::Held { .. })) => {}
+            Err(EraseError::Keys(
+                EraseSubjectError::NotDue | EraseSubjectError::Held { .. } | EraseSubjectError::Restricted,
+            )) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -297,11 +303,8 @@ async fn expire_inputs(
     let due = DueMonths { tenant: tenant.clone(), first_kept, of: KeysOf::Inputs, except: Vec::new() };
     let mut over = stores.keys.inputs_among(tenant, &stale.iter().map(|input| input.subject).collect()).await?;
     loop {
-        for subject in &over {
-            if !inputs::give_up(stores, tenant, *subject, ErasureReason::Retention, now).await? {
-                held.insert(*subject);
-            }
-        }
+        let over_now: Vec<SubjectId> = over.iter().copied().collect();
+        held.extend(inputs::give_up(stores, tenant, &over_now, ErasureReason::Retention, now).await?);
         // Nobody who is held is due, save who has been held since.
         over = stores.keys.due_subjects(&due, now).await?.into_iter().filter(|one| !held.contains(one)).collect();
         if over.is_empty() {

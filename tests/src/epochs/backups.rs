@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use ::backup::{FileKind, Identities, Manifest, Recipients, back_up_keys, back_up_log, restore_keys, restore_log};
-use event_log::{EventLog, ReadFrom};
+use event_log::{EventLog, LogCopy, ReadFrom};
 use events::{Record, Topic};
 use sqlx::ConnectOptions;
 use store::copy::key_store_id;
@@ -55,8 +55,8 @@ impl Vault {
         let record = |one: &StolenBox| Record::sealed(Topic::Order, shop(), Vec::new(), one.sealed.clone());
         from.log.append(boxes.iter().map(record).collect()).await.unwrap();
         let manifest = self.manifest(FileKind::Log, NOVEMBER, store);
-        let made =
-            back_up_log(&from.log, &from.db, self.folder.path(), manifest, &self.recipients, None).await.unwrap();
+        let copy = LogCopy::begin(&from.log).await.unwrap();
+        let made = back_up_log(copy, &from.db, self.folder.path(), manifest, &self.recipients, None).await.unwrap();
         assert_eq!(made.counts.records, boxes.len() as u64);
         let counts = restore_log(&made.path, &self.identities, &to.log, &to.db).await.unwrap();
         assert_eq!(counts, made.counts);
@@ -155,7 +155,8 @@ async fn a_record_that_cannot_be_read_keeps_its_place_on_a_restored_log() {
     let sql = "UPDATE record SET headers = x'ff' WHERE \"offset\" = 1";
     assert_eq!(sqlx::query(sql).execute(&mut damaging).await.unwrap().rows_affected(), 1);
     let manifest = vault.manifest(FileKind::Log, NOVEMBER, (uuid::Uuid::from_u128(1), 1));
-    let made = back_up_log(&from.log, &from.db, vault.folder.path(), manifest, &vault.recipients, None).await.unwrap();
+    let copy = LogCopy::begin(&from.log).await.unwrap();
+    let made = back_up_log(copy, &from.db, vault.folder.path(), manifest, &vault.recipients, None).await.unwrap();
     assert_eq!((made.counts.records, made.counts.unreadable), (3, 1));
     restore_log(&made.path, &vault.identities, &to.log, &to.db).await.unwrap();
     assert_eq!(to.log.end_offsets(Topic::Cod).await.unwrap(), [3]);

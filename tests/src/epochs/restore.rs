@@ -94,7 +94,7 @@ async fn a_restored_key_store_brings_nobody_back_and_opens_once_that_is_sure() {
         assert_eq!(keys.forgotten_erasures().await.unwrap().len(), 20);
         assert_eq!(people.opened(&keys).await, (40, 0), "this is what would happen");
         let done = keys.reapply_erasures(after(2)).await.unwrap();
-        assert_eq!(done, Reapplied { erasures: 20, keys: 20, begun: Some(EpochId(2)) });
+        assert_eq!(done, Reapplied { erasures: 20, keys: 20, begun: Some(EpochId(2)), restored: true });
         assert_eq!(people.clear(&keys).await, [[false; 20], [true; 20]].concat());
         assert_eq!(keys.reapply_erasures(after(3)).await.unwrap(), Reapplied::default(), "nothing is left to do");
 
@@ -168,7 +168,7 @@ async fn who_was_erased_without_the_restored_store_having_known_them_is_gone_as_
 
         let (keys, db) = open_for_repair(&place).await;
         let done = keys.reapply_erasures(after(2)).await.unwrap();
-        assert_eq!(done, Reapplied { erasures: 1, keys: 0, begun: Some(EpochId(2)) });
+        assert_eq!(done, Reapplied { erasures: 1, keys: 0, begun: Some(EpochId(2)), restored: true });
         assert_eq!(count(&db, "subject WHERE state = 'erased'").await, 1, "a tombstone of somebody unknown");
         assert_eq!(keys.rewrap(|_| {}).await.unwrap().left, 1);
         attacker.copy(&db).await;

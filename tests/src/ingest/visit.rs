@@ -56,7 +56,7 @@ impl Site {
             keys: shop.keys.clone(),
             clock: at,
             phone,
-            notice: Arc::new(move |_, code| told.lock().unwrap().push(code.clone())),
+            notice: Arc::new(move |_, code| told.lock().unwrap().extend(code.cloned())),
         };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/privacy/{TENANT}", listener.local_addr().unwrap());

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use events::Topic;
 
 use super::tables::POISON;
-use super::{corrupt, signed};
+use super::{Projection, corrupt, signed};
 use crate::db::{Db, DbError, Dialect, Row, Rows, Tx};
 
 /// Whether a consumer posts as it folds, or folds only, to post what differs at the end.
@@ -89,6 +89,17 @@ const ALL: &str = "SELECT partition_no, offsets, stage FROM checkpoint WHERE con
 pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
     let rows = db.query(ALL, vec![consumer.into()]).await?;
     rows.iter().map(read).collect()
+}
+
+/// Whether the read models of orders, parcels and people say all that the log does, but for what has just come: not while they are
+/// folded anew, when who is missing from them may be there all the same.
+pub async fn are_whole(db: &Db) -> Result<bool, DbError> {
+    for projection in [Projection::Books, Projection::People] {
+        if checkpoints(db, projection.name()).await?.values().any(|one| one.stage == Stage::Rebuilding) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Compares partitions' checkpoints with what a batch was read from, without locking them: what this transaction reads is the

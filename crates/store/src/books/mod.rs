@@ -29,7 +29,9 @@ pub use alerts::{
 };
 pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
-pub use checkpoint::{Checkpoint, Fenced, Poison, Stage, checkpoints, compare, lock, save_checkpoint, save_poison};
+pub use checkpoint::{
+    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
+};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,

@@ -162,7 +162,8 @@ impl Field {
 /// that begins with a letter, a digit or `#`. At most nine digits, so that it is no phone number.
 ///
 /// One that is the name of a [`Processing`], or begins with it and a slash as `legal-claims/court-7` does, serves that; `redrive`
-/// serves operations, and every other word support.
+/// serves operations; `erasure`, `request` and `self-service`, which only the platform itself gives, the person's own wish; every
+/// other word serves support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purpose(String);
 
@@ -182,6 +183,12 @@ impl Purpose {
     /// The purpose that is the name of what it serves.
     pub fn of(processing: Processing) -> Purpose {
         Purpose(processing.as_str().to_owned())
+    }
+
+    /// Whether only the platform itself gives it, and nobody who looks.
+    pub fn is_of_platform(&self) -> bool {
+        let word = self.0.split('/').next().unwrap_or_default();
+        matches!(word, "erasure" | "request" | "self-service" | "redrive")
     }
 
     /// What it serves.

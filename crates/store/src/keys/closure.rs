@@ -12,6 +12,7 @@ use std::time::Duration;
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 
+use super::hold::unheld;
 use super::resolve::{subject, tenant};
 use super::restriction::unrestricted;
 use super::{KeyStore, KeyStoreError, corrupt, lock};
@@ -152,12 +153,14 @@ impl KeyStore {
         Ok(rows.first().map_or(Ok(0), |row| row.int(0))?.unsigned_abs())
     }
 
-    /// Some of the tenant's people whose erasure nobody has asked for, and who are not restricted.
+    /// Some of the tenant's people whose erasure nobody has asked for, and who are neither held nor restricted: nothing is on record of
+    /// those who are, so that whatever is entered about them meanwhile counts.
     pub async fn people_left(&self, tenant: &TenantId, now: Timestamp) -> Result<Vec<SubjectId>, KeyStoreError> {
         let sql = format!(
-            "SELECT s.subject FROM subject s WHERE s.tenant = $1 AND s.state = 'active' AND {} AND NOT EXISTS \
+            "SELECT s.subject FROM subject s WHERE s.tenant = $1 AND s.state = 'active' AND {} AND {} AND NOT EXISTS \
              (SELECT 1 FROM erasure e WHERE e.tenant = s.tenant AND e.subject = s.subject) ORDER BY s.subject LIMIT {CHUNK}",
-            unrestricted("s", 2)
+            unrestricted("s", 2),
+            unheld("s", 2)
         );
         let rows = self.db.query(&sql, vec![tenant.as_str().into(), now.0.into()]).await?;
         Ok(rows.iter().map(|row| subject(row.text(0)?)).collect::<Result<_, DbError>>()?)

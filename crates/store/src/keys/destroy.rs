@@ -6,7 +6,7 @@
 //! SQLite's write-ahead log too. They survive in backups, and in PostgreSQL's write-ahead log and its archive, until these
 //! are gone; the epochs see to those.
 //!
-//! A transaction takes [`AT_ONCE`] subjects and at most nineteen statements whatever their number, one append to the list,
+//! A transaction takes [`AT_ONCE`] subjects and at most twenty-one statements whatever their number, one append to the list,
 //! and one cut of the write-ahead log. What it costs follows the keys, a month each, and not what was sealed under them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ use super::hold::{HoldReason, held};
 use super::identity::{Month, SubjectState};
 use super::keyring::Keyring;
 use super::resolve::subject;
+use super::restriction::restricted_among;
 use super::subject_key::key_id;
 use super::tombstones::Tombstone;
 use super::{KeyStore, corrupt, index_pages, lock, requests, visits};
@@ -46,6 +47,8 @@ struct Found {
     wishes: BTreeMap<SubjectId, Wish>,
     /// The last month that somebody has a living key of; of those whose time is said to be over.
     last_months: BTreeMap<SubjectId, Month>,
+    /// Who of them is restricted: time does not take them.
+    restricted: BTreeSet<SubjectId>,
 }
 
 impl KeyStore {
@@ -140,7 +143,7 @@ impl Found {
         let sql = format!("SELECT subject, reason, fenced_until FROM erasure WHERE tenant = $1 AND {theirs}");
         let rows = tx.query(&sql, whose(dialect, tenant, subjects)).await?;
         let wishes: BTreeMap<SubjectId, Wish> = rows.iter().map(wish).collect::<Result<_, DbError>>()?;
-        let mut last_months = BTreeMap::new();
+        let (mut last_months, mut restricted) = (BTreeMap::new(), BTreeSet::new());
         if wishes.values().any(|wish| wish.fenced_until.is_some()) {
             let sql = format!(
                 "SELECT subject, MAX(month) FROM subject_key WHERE tenant = $1 AND {theirs} AND state = 'active' \
@@ -149,8 +152,9 @@ impl Found {
             for row in &tx.query(&sql, whose(dialect, tenant, subjects)).await? {
                 last_months.insert(subject(row.text(0)?)?, Month::stored(row.text(1)?));
             }
+            restricted = restricted_among(tx, tenant, subjects, at).await?;
         }
-        Ok(Found { states, holds, wishes, last_months })
+        Ok(Found { states, holds, wishes, last_months, restricted })
     }
 
     /// Why this subject's keys are to be destroyed now; or else how it stands.
@@ -164,6 +168,9 @@ impl Found {
             return Err(Err(EraseSubjectError::Held { reason: *reason, until: *until }));
         }
         let wish = self.wishes.get(&subject).ok_or(Err(EraseSubjectError::OutOfOrder))?;
+        if wish.fenced_until.is_some() && self.restricted.contains(&subject) {
+            return Err(Err(EraseSubjectError::Restricted));
+        }
         let first_kept = wish.fenced_until.map(Month::of);
         let is_over = first_kept.is_none_or(|first| self.last_months.get(&subject).is_none_or(|last| *last < first));
         if is_over { Ok(wish.reason) } else { Err(Err(EraseSubjectError::NotDue)) }
@@ -217,6 +224,9 @@ async fn destroy_listed(
     forget_identities(tx, tenant, subjects).await?;
     index_pages::forget(tx, tenant, subjects).await?;
     tx.execute(&format!("DELETE FROM hold WHERE tenant = $1 AND {theirs}"), whose()).await?;
+    // Nothing is left to restrict, and nobody to be told.
+    let lift = "UPDATE restriction SET lifted_by = 'daybook', lifted_at = $3 WHERE tenant = $1 AND lifted_at IS NULL";
+    tx.execute(&format!("{lift} AND {theirs}"), dated()).await?;
     requests::forget(tx, tenant, subjects).await?;
     visits::forget(tx, tenant, subjects).await?;
     destroyed.iter().map(|row| key_id(row.text(0)?)).collect()

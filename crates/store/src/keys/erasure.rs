@@ -13,12 +13,12 @@ use super::epochs::epoch_id;
 use super::hold::{HoldReason, held_until, unheld};
 use super::identity::{IdentityKind, Month, SubjectState};
 use super::resolve::{subject, subject_state, tenant};
-use super::restriction::is_restricted;
+use super::restriction::{is_restricted, unrestricted};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{DbError, Dialect, Row, Tx, Value};
 
 /// Why a subject is erased. A fixed list, because a free text would name somebody sooner or later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErasureReason {
     /// The person asked for it.
     Person,
@@ -141,6 +141,9 @@ pub enum EraseSubjectError {
     /// Their time was over when it was recorded, and they have ordered since: it is off the record.
     #[error("they have ordered since: their time is not over")]
     NotDue,
+    /// Their time is over, and they are restricted: what is on record waits until they are not.
+    #[error("they are restricted: time does not take them")]
+    Restricted,
     /// A hold stands. What was requested is carried out when the last one ends.
     #[error("a hold ({}) stands until {until}: what is on record is erased when it ends", .reason.as_str())]
     Held {
@@ -254,30 +257,16 @@ impl KeyStore {
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
     }
 
-    /// Those of them that no hold keeps waiting.
+    /// Those of them that no hold keeps waiting, and, of people whose time is over, no restriction.
     pub async fn due_erasures(&self, now: Timestamp) -> Result<Vec<Erasure>, KeyStoreError> {
+        let (unheld, unrestricted) = (unheld("e", 1), unrestricted("e", 1));
         let sql = format!(
             "SELECT e.tenant, e.subject, e.reason, e.stage, e.requested_at, e.destroyed_at, e.epoch FROM erasure e \
-             WHERE e.stage <> 'announced' AND (e.stage = 'destroyed' OR {}) ORDER BY e.requested_at, e.tenant, e.subject",
-            unheld("e", 1)
+             WHERE e.stage <> 'announced' AND (e.stage = 'destroyed' OR ({unheld} AND (e.fenced_until IS NULL OR {unrestricted}))) \
+             ORDER BY e.requested_at, e.tenant, e.subject"
         );
         let rows = self.db.query(&sql, vec![now.0.into()]).await?;
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
-    }
-
-    /// Whether an erasure is on record whose keys are still there, and no hold keeps it waiting: it would be carried out now.
-    pub async fn erasure_is_due(
-        &self,
-        tenant: &TenantId,
-        subject: SubjectId,
-        now: Timestamp,
-    ) -> Result<bool, KeyStoreError> {
-        let sql = format!(
-            "SELECT 1 FROM erasure e WHERE e.tenant = $1 AND e.subject = $2 AND e.stage = 'requested' AND {}",
-            unheld("e", 3)
-        );
-        let args = vec![tenant.as_str().into(), subject.to_string().into(), now.0.into()];
-        Ok(!self.db.query(&sql, args).await?.is_empty())
     }
 
     /// The subject's erasure, if one is on record.

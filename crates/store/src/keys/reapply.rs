@@ -2,7 +2,7 @@
 //! restored with it, tells whom: until their erasures are applied again the key store does not open for anybody to work with.
 //!
 //! Comparing costs a read of what was added to the list since it was last compared, and two bulk statements for each
-//! [`COMPARED`] lines of that. Applying again takes a transaction for each [`PEOPLE`], of at most eleven statements (on SQLite
+//! [`COMPARED`] lines of that. Applying again takes a transaction for each [`PEOPLE`], of at most twelve statements (on SQLite
 //! each bulk statement is one per 500 rows). Both go on where they were interrupted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,9 @@ pub struct Reapplied {
     pub keys: u64,
     /// The epoch that began then, so that the one which wraps the copies of those keys ends in time.
     pub begun: Option<EpochId>,
+    /// Whether the key store was restored from a backup, even if it has forgotten no erasure: whatever else was entered after that backup
+    /// is lost.
+    pub restored: bool,
 }
 
 impl KeyStore {
@@ -74,10 +77,13 @@ impl KeyStore {
     /// restored, and destroyed since, were on pages that nothing here says they were on.
     pub async fn reapply_erasures(&self, at: Timestamp) -> Result<Reapplied, KeyStoreError> {
         let forgotten = self.forgotten_erasures().await?;
-        let mut done = Reapplied { erasures: forgotten.len() as u64, ..Reapplied::default() };
-        let restored = self.is_restored().await?;
-        if restored || !forgotten.is_empty() {
+        let restored = self.is_restored().await? || !forgotten.is_empty();
+        let mut done = Reapplied { erasures: forgotten.len() as u64, restored, ..Reapplied::default() };
+        if restored {
             self.reconcile_epochs(at).await?;
+            // First, so that a crash leaves neither undone.
+            self.hold_back(at).await?;
+            self.end_visits().await?;
         }
         for people in forgotten.chunks(PEOPLE) {
             let destroyed = self.reapply_some(people.into()).await?;
@@ -88,14 +94,20 @@ impl KeyStore {
             done.begun = self.begin_epoch(at, None).await?;
             // Finds nothing any more, and remembers how far that is so.
             self.forgotten_erasures().await?;
-            self.hold_back(at).await?;
         }
         if restored {
+            // Last: whoever is interrupted before it does all of this again.
             self.is_restored_no_more().await?;
         }
         // Also when nothing was left to do: a crash or a reader may have come between the two.
         self.db.forget_wal().await?;
         Ok(done)
+    }
+
+    /// Ends all visits: nobody knows which of them had ended when the key store was restored.
+    async fn end_visits(&self) -> Result<(), KeyStoreError> {
+        let unit = self.db.run_tx("end-visits", |tx| Box::pin(visits::forget_all(tx)));
+        Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
     async fn reapply_some(&self, people: Arc<[Tombstone]>) -> Result<Vec<KeyId>, KeyStoreError> {
@@ -247,6 +259,8 @@ async fn reapply_in(tx: &mut Tx, people: &[Tombstone]) -> Result<Vec<KeyId>, Key
     tx.upsert(&erasure_rows(people, epoch)).await?;
     let destroyed = destroy_keys(tx, people).await?;
     forget_identities(tx, people).await?;
+    // Nobody was listed while a hold stood: those that are left are of a state before they ended.
+    tx.delete_by_keys(&whose(Keys::by(&HOLD, &["tenant", "subject"]), people)).await?;
     requests::forget_of_erased(tx).await?;
     visits::forget_all(tx).await?;
     Ok(destroyed)
@@ -329,4 +343,51 @@ fn whose(mut keys: Keys, people: &[Tombstone]) -> Keys {
 
 fn names(one: &Tombstone) -> [Value; 2] {
     [one.tenant.as_str().into(), one.subject.to_string().into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use subject_keys::RootKey;
+
+    use super::super::restored::mark_restored;
+    use super::super::{NextPass, OpenKeysError, Schedule};
+    use super::*;
+    use crate::db::Durability;
+    use crate::schema::keys_migrations;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    async fn open(folder: &Path) -> (Db, Keyring, Schedule) {
+        let path = folder.join("keys.db");
+        let db = Db::open_sqlite(&path, Durability::Full, &keys_migrations(Dialect::Sqlite)).await.unwrap();
+        let ring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.join("epochs"));
+        (db, ring, Schedule { epoch: Duration::from_secs(3_600), backups: Duration::from_secs(3_600) })
+    }
+
+    #[tokio::test]
+    async fn a_restored_key_store_that_forgot_no_erasure_waits_too_and_all_visits_end() {
+        let (folder, tenant) = (tempfile::tempdir().unwrap(), "shop".parse().unwrap());
+        let (db, ring, schedule) = open(folder.path()).await;
+        let keys = KeyStore::open(db.clone(), ring, schedule, Timestamp(0)).await.unwrap();
+        keys.begin_pass(Timestamp(0)).await.unwrap();
+        keys.begin_visit(&tenant, None, Timestamp(HOUR)).await.unwrap();
+        db.run_tx("restored", |tx| Box::pin(mark_restored(tx))).await.unwrap();
+
+        let (db, ring, schedule) = open(folder.path()).await;
+        assert_eq!(keys.next_pass(Timestamp(HOUR)).await.unwrap(), NextPass::Due);
+        let done = keys.reapply_erasures(Timestamp(HOUR)).await.unwrap();
+        assert_eq!(done, Reapplied { restored: true, ..Reapplied::default() });
+        assert_eq!(keys.next_pass(Timestamp(HOUR)).await.unwrap(), NextPass::At(Timestamp(2 * HOUR)));
+        assert_eq!(first(&db, "SELECT COUNT(*) FROM visit_code").await, 0);
+        let again = KeyStore::open(db, ring, schedule, Timestamp(HOUR)).await;
+        assert!(!matches!(again, Err(OpenKeysError::Restored)), "it serves again");
+        assert_eq!(keys.reapply_erasures(Timestamp(HOUR)).await.unwrap(), Reapplied::default());
+    }
+
+    async fn first(db: &Db, sql: &str) -> i64 {
+        db.query(sql, vec![]).await.unwrap().first().unwrap().int(0).unwrap()
+    }
 }

@@ -14,10 +14,12 @@
 //! **A restriction ends** when it is lifted, or with its day, and in either case only if the person was told before (Art. 18(3)):
 //! who told them, how and when is on record first.
 
+use std::collections::BTreeSet;
+
 use commerce::{StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 
-use super::erasure::{EraseSubjectError, state_of};
+use super::erasure::{EraseSubjectError, one_of, state_of, whose};
 use super::identity::SubjectState;
 use super::processing::Processing;
 use super::resolve::subject;
@@ -359,6 +361,20 @@ pub(super) async fn is_restricted(
     let rows = tx.query(&sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
     let all = rows.iter().map(restriction).collect::<Result<Vec<_>, _>>()?;
     Ok(all.iter().any(|one| one.stands(now)))
+}
+
+/// Whom of these subjects anything restricts now.
+pub(super) async fn restricted_among(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+    now: Timestamp,
+) -> Result<BTreeSet<SubjectId>, DbError> {
+    let dialect = tx.dialect();
+    let (theirs, free) = (one_of(dialect, "s.subject"), unrestricted("s", 3));
+    let sql = format!("SELECT s.subject FROM subject s WHERE s.tenant = $1 AND {theirs} AND NOT ({free})");
+    let args = whose(dialect, tenant, subjects).into_iter().chain([now.0.into()]).collect();
+    tx.query(&sql, args).await?.iter().map(|row| subject(row.text(0)?)).collect()
 }
 
 /// In SQL: nothing restricts the subject of the row with that name, at the time that is argument number `now`. The same as

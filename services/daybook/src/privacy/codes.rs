@@ -36,7 +36,9 @@ pub(crate) fn self_service(platform: &Platform) -> axum::Router {
         clock: now,
         phone: |text| phone_hint(text).ok(),
         notice: Arc::new(|tenant, code| {
-            metrics::counter!("privacy_visit_codes_total").increment(1);
+            // Also of whoever was not recognised: a count of codes would tell who reads it which order belongs to which number.
+            metrics::counter!("privacy_visits_begun_total").increment(1);
+            let Some(code) = code else { return };
             let (subject, order) = (code.subject, code.order);
             tracing::info!(%tenant, %subject, %order, "a one-time code waits to be sent: see `daybook privacy codes`");
         }),

@@ -1,8 +1,10 @@
 //! `daybook privacy consent`: what people are asked, what they said, and what of it stands.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use commerce::StaffId;
 use serde_json::{Value, json};
@@ -14,6 +16,9 @@ use crate::erase::subject_of;
 use crate::output::{Align, Answer, Table};
 use crate::platform::{Platform, now};
 use crate::tenant;
+
+/// The longest wording, in bytes.
+const MOST_WORDING: u64 = 64 * 1024;
 
 #[derive(Debug, Args)]
 pub(crate) struct Consent {
@@ -51,7 +56,7 @@ struct Say {
     #[arg(long, value_name = "WORD")]
     evidence: Purpose,
     /// Who enters it: a slug such as `support-2`, never a name
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = super::slug::staff)]
     by: StaffId,
 }
 
@@ -192,7 +197,7 @@ fn fact_json(fact: &ConsentFact) -> Value {
 }
 
 async fn set_wording(settings: &Settings, asked: &SetWording) -> Result<Answer> {
-    let text = std::fs::read_to_string(&asked.file).with_context(|| format!("the file {}", asked.file.display()))?;
+    let text = read_wording(&asked.file)?;
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let wording = Wording {
@@ -213,6 +218,18 @@ async fn set_wording(settings: &Settings, asked: &SetWording) -> Result<Answer> 
         wording.sha256
     );
     Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "wording": wording_json(&wording) }), text))
+}
+
+/// The words, if they are no more than people can be asked to read.
+fn read_wording(path: &Path) -> Result<String> {
+    let named = || format!("the file {}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).with_context(named)?;
+    file.take(MOST_WORDING + 1).read_to_string(&mut text).with_context(named)?;
+    if text.len() as u64 > MOST_WORDING {
+        bail!("{} has more than 64 KiB: nobody can be asked to read that", path.display());
+    }
+    Ok(text)
 }
 
 async fn wordings(settings: &Settings, of: &OfTenant) -> Result<Answer> {
@@ -246,4 +263,19 @@ fn wording_json(one: &Wording) -> Value {
         "for": one.processing.as_str(), "version": one.version.as_str(), "since": one.since.to_string(), "sha256": one.sha256,
         "text": one.text, "keeps_older": one.keeps_older,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wording_is_no_longer_than_people_can_be_asked_to_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wording.txt");
+        for (bytes, taken) in [(MOST_WORDING, true), (MOST_WORDING + 1, false)] {
+            std::fs::write(&path, "a".repeat(bytes as usize)).unwrap();
+            assert_eq!(read_wording(&path).is_ok(), taken, "{bytes}");
+        }
+    }
 }

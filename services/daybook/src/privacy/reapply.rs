@@ -16,6 +16,11 @@ use crate::config::Settings;
 use crate::output::{Answer, plural, tick};
 use crate::platform::{Platform, now, open_books, open_keys_for_repair, open_log};
 
+/// What no list outside the key store tells of.
+const LOST: &str = "  the key store was restored: what was entered after its backup is lost. Set again what there was of holds, time limits, \
+                    restrictions, objections, consents, closures of accounts, `book-holds` and `permit`. What is past its time is \
+                    destroyed in an hour at the earliest\n";
+
 /// Runs the command.
 pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     Platform::require(settings)?;
@@ -32,7 +37,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     )?;
     let milliseconds = begun.elapsed().as_millis();
     let json = json!({
-        "applied": done.erasures, "destroyed_keys": done.keys, "begun": done.begun.map(|epoch| epoch.0),
+        "applied": done.erasures, "destroyed_keys": done.keys, "begun": done.begun.map(|epoch| epoch.0), "restored": done.restored,
         "announced": announced, "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
     });
     Ok(Answer::new(&json, text(&done, announced as u64, milliseconds)))
@@ -40,16 +45,16 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
 
 fn text(done: &Reapplied, announced: u64, milliseconds: u128) -> String {
     let announced = plural(announced, "erasure announced", "erasures announced");
+    let lost = if done.restored { LOST } else { "" };
     let Some(epoch) = done.begun else {
         return format!(
-            "{} this key store has forgotten no erasure that the keyring or the log tells of; {announced}\n",
+            "{} this key store has forgotten no erasure that the keyring or the log tells of; {announced}\n{lost}",
             tick()
         );
     };
     format!(
         "{} {} applied again, {} destroyed, {announced}, in {milliseconds} ms\n  epoch {} has begun: what lives moves to new \
-         pages with the next look of the privacy role, or `daybook keys rewrap`. Time limits and holds that were set after the state \
-         that was restored are gone: set them again\n",
+         pages with the next look of the privacy role, or `daybook keys rewrap`\n{lost}",
         tick(),
         plural(done.erasures, "erasure", "erasures"),
         plural(done.keys, "key", "keys"),
@@ -79,6 +84,10 @@ pub(crate) async fn invariant(platform: &Platform) -> Result<Invariant> {
     let figures = plural(forgotten, "erasure forgotten", "erasures forgotten");
     let problem = || format!("{figures}: it was restored from before them; run `daybook privacy reapply`");
     let finding = |_| Finding { place: "key store".to_owned(), problem: problem() };
-    let findings = (forgotten > 0).then_some(()).map(finding).into_iter().collect();
+    let mut findings: Vec<Finding> = (forgotten > 0).then_some(()).map(finding).into_iter().collect();
+    if platform.keys.is_restored().await? {
+        let problem = "it was restored from a backup, and serves nobody until `daybook privacy reapply` has run";
+        findings.push(Finding { place: "key store".to_owned(), problem: problem.to_owned() });
+    }
     Ok(Invariant { name: "no erasure was forgotten", figures, findings })
 }

@@ -28,7 +28,7 @@ pub(crate) struct Restrict {
     #[arg(long, value_name = "DAY")]
     until: Option<NaiveDate>,
     /// Who says so: a slug such as `support-2`, never a name
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = super::slug::staff)]
     by: StaffId,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Lift {
     #[arg(long, value_name = "CHANNEL")]
     told: Option<Channel>,
     /// Who told them, or lifts it: a slug such as `support-2`, never a name
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = super::slug::staff)]
     by: StaffId,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Object {
     #[arg(long)]
     end: bool,
     /// Who enters it: a slug such as `support-2`, never a name
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = super::slug::staff)]
     by: StaffId,
 }
 

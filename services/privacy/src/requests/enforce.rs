@@ -46,7 +46,10 @@ pub async fn enforce(
             }
         }
         RequestKind::ConsentWithdrawal => {
-            for processing in Processing::ALL.into_iter().filter(|one| one.basis() == LegalBasis::Consent) {
+            let said = keys.consents_of(&request.tenant, subject).await?;
+            let given = |one: &Processing| said.iter().any(|fact| fact.processing == *one);
+            for processing in Processing::ALL.into_iter().filter(|one| one.basis() == LegalBasis::Consent || given(one))
+            {
                 withdraw(keys, request, subject, processing, (&staff, now)).await?;
             }
         }

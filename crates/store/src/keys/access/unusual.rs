@@ -7,6 +7,7 @@ use ledger::Timestamp;
 
 use super::super::resolve::tenant;
 use super::super::{KeyStore, KeyStoreError};
+use super::Actor;
 use crate::db::{DbError, Row};
 
 /// How many people one actor may look at in an hour where the tenant has not said another number.
@@ -73,10 +74,10 @@ pub fn hour_of(at: Timestamp) -> i64 {
 
 /// The hours from `since` on that stand out. `counts` has each actor's hours once, also those of the 30 days before;
 /// `limits` the tenants that have a limit of their own. Hours in which somebody looked at nobody do not make what is usual
-/// for them smaller. Somebody new, for whom nothing is usual yet, is measured by the limit alone.
+/// for them smaller. People who look at what is held about themselves are nobody's unusual access. Somebody new, for whom nothing is usual yet, is measured by the limit alone.
 pub fn unusual(counts: &[HourCount], since: i64, limits: &BTreeMap<TenantId, i64>) -> Vec<Unusual> {
     let mut actors: BTreeMap<(&TenantId, &str, &str), Vec<&HourCount>> = BTreeMap::new();
-    for count in counts {
+    for count in counts.iter().filter(|count| count.role != Actor::Person.role()) {
         actors.entry((&count.tenant, &count.actor, &count.role)).or_default().push(count);
     }
     let judged = |hours: Vec<&HourCount>| -> Vec<Unusual> {
@@ -182,6 +183,12 @@ mod tests {
         assert_eq!(judged(&seldom, 1_000, None), [], "hardly anybody");
         let long_ago = [count("a", 279, 1), count("a", 1_000, 90)];
         assert_eq!(judged(&long_ago, 1_000, None), [], "what was usual is forgotten after 30 days");
+    }
+
+    #[test]
+    fn people_who_look_at_themselves_are_not_unusual_however_many_they_are() {
+        let visits = HourCount { role: "person".to_owned(), ..count("person", 1_000, 500) };
+        assert_eq!(judged(&[visits], 0, None), []);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn people() -> Section {
     rows.push([
         "quarantine".to_owned(),
         "whomever an authentic input names that was not understood".to_owned(),
-        "sealed whole, under a key of the month".to_owned(),
+        "sealed whole, under a key of its own for each input".to_owned(),
     ]);
     rows.push([
         "staff".to_owned(),
@@ -64,6 +64,16 @@ pub(super) fn data() -> Section {
         "restrictions, objections, consents, holds, erasures".to_owned(),
         "in clear, by slugs and random numbers".to_owned(),
     ]);
+    rows.push([
+        "requests".to_owned(),
+        "what people ask for about their data, in their words, and what was done, when and by whom".to_owned(),
+        "words sealed, under a key of their own; the trail in clear, by slugs and random numbers".to_owned(),
+    ]);
+    rows.push([
+        "visits".to_owned(),
+        "one-time codes (ten minutes) and sessions (fifteen) of people on their own page".to_owned(),
+        "codes nowhere, sessions as keyed hashes; under random numbers".to_owned(),
+    ]);
     Section::new("Categories of data", ["data", "what it is", "how it is kept"], rows)
 }
 
@@ -82,7 +92,7 @@ fn what(field: Field) -> &'static str {
 fn kept(field: Field) -> &'static str {
     match field {
         Field::Name | Field::Phone | Field::Email | Field::Address => "sealed; shown masked, in clear on record",
-        Field::Typed => "sealed; never shown, only how many",
+        Field::Typed => "sealed; staff see only how many, the person sees it in clear",
         Field::Device => "sealed; never shown",
         Field::Body => "sealed; read again by the program, never shown",
     }

@@ -1,8 +1,13 @@
 //! Everything that is held about one person, gathered for that person: their details, their orders, who looked at them, what they asked
-//! for, what is kept and for how long. Gathering opens their boxes, in one question to the key store, which puts it on record.
+//! for and decided, what is kept and for how long. Gathering opens their boxes, in one question to the key store and one for each request
+//! that they wrote something with; each puts it on record.
 //!
 //! Only what is of this very person is opened. An order that somebody else placed for them gives their details as its recipient, and
 //! nothing of what was bought.
+
+mod decisions;
+
+pub use decisions::Decision;
 
 use std::collections::BTreeSet;
 
@@ -37,6 +42,8 @@ pub struct Held {
     pub accesses: Vec<Looked>,
     /// What they asked for.
     pub requests: Vec<Asked>,
+    /// What they decided about it.
+    pub decisions: Vec<Decision>,
     /// What must not be erased yet.
     pub holds: Vec<Kept>,
     /// What is held, why, and for how long.
@@ -217,6 +224,7 @@ pub async fn gather(
         orders,
         accesses,
         requests,
+        decisions: decisions::of(keys, row, subject).await?,
         holds,
         kept: kept(kept_days, days_of(keys, row, RetentionClass::Accesses).await?),
     })
@@ -329,7 +337,11 @@ async fn asked(keys: &KeyStore, row: &TenantRow, subject: SubjectId, by: &Access
     let mut all = Vec::new();
     for request in keys.requests_of(&row.tenant, subject).await? {
         let words = match (request.has_words, by.shown) {
-            (true, Shown::Clear) => keys.request_words(&row.tenant, request.id, by).await?,
+            (true, Shown::Clear) => match keys.request_words(&row.tenant, request.id, by).await {
+                // One that is damaged takes nothing else from them; `daybook verify` is for the operator.
+                Err(OpenBoxError::Box(_) | OpenBoxError::NoSuchKey | OpenBoxError::NotTheirs) => Words::None,
+                words => words?,
+            },
             _ => Words::None,
         };
         let steps = keys.request_trail(&row.tenant, request.id).await?.into_iter().map(stepped).collect();

@@ -88,8 +88,16 @@ async fn an_archive_opens_with_its_passphrase_alone_and_holds_exactly_that_perso
     }
     let files = opened(&sealed.bytes, passphrase).unwrap();
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    let expected =
-        ["index.html", "data.json", "details.csv", "orders.csv", "order-lines.csv", "who-looked.csv", "requests.csv"];
+    let expected = [
+        "index.html",
+        "data.json",
+        "details.csv",
+        "orders.csv",
+        "order-lines.csv",
+        "who-looked.csv",
+        "requests.csv",
+        "decisions.csv",
+    ];
     assert_eq!(names, expected);
 
     let text: String = files.iter().map(|(_, text)| text.as_str()).collect();

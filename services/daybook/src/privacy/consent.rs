@@ -274,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wording.txt");
         for (bytes, taken) in [(MOST_WORDING, true), (MOST_WORDING + 1, false)] {
-            std::fs::write(&path, "a".repeat(bytes as usize)).unwrap();
+            std::fs::write(&path, "a".repeat(usize::try_from(bytes).unwrap())).unwrap();
             assert_eq!(read_wording(&path).is_ok(), taken, "{bytes}");
         }
     }

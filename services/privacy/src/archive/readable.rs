@@ -1,6 +1,6 @@
 //! The page of an archive: the same to read, in one file that fetches nothing.
 
-use crate::person::{Asked, Detail, Held, Kept, Looked, Ordered};
+use crate::person::{Asked, Decision, Detail, Held, Kept, Looked, Ordered};
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
@@ -30,6 +30,8 @@ pub(super) fn page(held: &Held) -> String {
         &["what", "received", "due", "state", "you wrote"],
         held.requests.iter().map(asked),
     ));
+    let head = ["since", "what", "about", "until"];
+    text.push_str(&section("What you decided", &head, held.decisions.iter().map(decided)));
     text.push_str(&section("What must not be erased yet", &["what", "why", "until"], held.holds.iter().map(kept)));
     text.push_str(&section("What is kept, and why", &["what", "why", "how long"], held.kept.iter().map(kept)));
     text.push_str("</body>\n</html>\n");
@@ -83,6 +85,10 @@ fn asked(one: &Asked) -> Vec<String> {
     let outcome = one.outcome.as_ref().map(|outcome| format!(": {outcome}")).unwrap_or_default();
     let words = one.words.clone().unwrap_or_default();
     vec![one.kind.to_owned(), one.received_at.clone(), one.due_at.clone(), format!("{}{outcome}", one.state), words]
+}
+
+fn decided(one: &Decision) -> Vec<String> {
+    vec![one.at.clone(), one.what.to_owned(), one.about.clone(), one.ended_at.clone().unwrap_or_default()]
 }
 
 fn kept(one: &Kept) -> Vec<String> {

@@ -1,15 +1,16 @@
 //! The tables of an archive, as comma-separated values (RFC 4180) that a spreadsheet takes for text.
 
-use crate::person::{Asked, Detail, Held, Looked, Ordered};
+use crate::person::{Asked, Decision, Detail, Held, Looked, Ordered};
 
 /// The files, by name.
-pub(super) fn all(held: &Held) -> [(&'static str, String); 5] {
+pub(super) fn all(held: &Held) -> [(&'static str, String); 6] {
     [
         ("details.csv", details(&held.details)),
         ("orders.csv", orders(&held.orders)),
         ("order-lines.csv", lines(&held.orders)),
         ("who-looked.csv", accesses(&held.accesses)),
         ("requests.csv", requests(&held.requests)),
+        ("decisions.csv", decisions(&held.decisions)),
     ]
 }
 
@@ -102,6 +103,16 @@ fn requests(all: &[Asked]) -> String {
         ]
     };
     table(&["request", "kind", "received_at", "due_at", "state", "outcome", "words"], all.iter().map(row))
+}
+
+fn decisions(all: &[Decision]) -> String {
+    let row = |one: &Decision| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (what, ended_at) = (one.what.to_owned(), text(&one.ended_at));
+        let (wording, evidence) = (text(&one.wording), text(&one.evidence));
+        vec![one.at.clone(), what, one.about.clone(), ended_at, one.entered_by.clone(), wording, evidence]
+    };
+    table(&["at", "what", "about", "ended_at", "entered_by", "wording_sha256", "evidence"], all.iter().map(row))
 }
 
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {

@@ -81,7 +81,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Backup) -> Result<Answer> {
 }
 
 async fn make(settings: &Settings, asked: &Make) -> Result<Answer> {
-    refuse_one_place(asked)?;
+    refuse_one_place(asked, settings)?;
     let recipients = Recipients::new(&asked.recipients, &asked.recipients_files)?;
     let check = match asked.identities.as_slice() {
         [] => None,
@@ -111,9 +111,13 @@ async fn make(settings: &Settings, asked: &Make) -> Result<Answer> {
 }
 
 /// Keys and data apart: whoever takes one folder has not both.
-fn refuse_one_place(asked: &Make) -> Result<()> {
+fn refuse_one_place(asked: &Make, settings: &Settings) -> Result<()> {
     let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside_root = |to: &PathBuf| settings.root_key.parent().is_some_and(|folder| real(folder) == real(to));
     match (&asked.log_to, &asked.keys_to) {
+        (log, keys) if log.iter().chain(keys).any(beside_root) => {
+            bail!("a backup does not lie beside the root key: whoever takes that folder has both")
+        }
         (None, None) => bail!("say where to: --log-to DIR and --keys-to DIR, two places"),
         (Some(log), Some(keys)) if real(log) == real(keys) => {
             bail!("log and keys are kept apart: name another folder with --keys-to, on another disk")

@@ -99,7 +99,11 @@ fn refuse_files(data: &Path, backend: &Backend) -> Result<()> {
     let Backend::Embedded { .. } = backend else { return Ok(()) };
     for path in embedded_files(data) {
         if std::fs::symlink_metadata(&path).is_ok() {
-            bail!("{} is there already: restore into a folder without a daybook, named with --data", path.display());
+            bail!(
+                "{} is there already: restore into a folder without a daybook, named with --data; if a restore was interrupted \
+                 here, remove log.db*, books.db* and keys.db* first, and keep root.key and the keyring",
+                path.display()
+            );
         }
     }
     Ok(())

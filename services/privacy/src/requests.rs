@@ -48,7 +48,10 @@ pub enum CarryOutError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// What came of it is for a person to say.
-    #[error("say what came of it: a complaint and a shop's closure end with an outcome that somebody states")]
+    #[error(
+        "say what came of it with --outcome, such as archive-handed-over, corrected or answered: it was done by people, and not by \
+         this command"
+    )]
     OutcomeNeeded,
     /// The erasure did not finish. It is on record, and does.
     #[error(transparent)]
@@ -186,15 +189,18 @@ async fn erase_for(
 /// What comes of a request of this kind that is carried out as it was asked.
 fn usual_outcome(kind: RequestKind) -> Option<Reason> {
     let text = match kind {
-        RequestKind::Access | RequestKind::Portability => "archive-handed-over",
-        RequestKind::Correction => "corrected",
         RequestKind::Erasure => "erased",
         RequestKind::Restriction => "restricted",
         RequestKind::Objection => "objection-applied",
         RequestKind::ConsentWithdrawal => "consent-withdrawn",
         RequestKind::MarketingOptOut => "opted-out",
-        RequestKind::ActivityHistory => "history-handed-over",
-        RequestKind::Complaint | RequestKind::Closure => return None,
+        // What was handed over, corrected or answered was done by people, and they say so.
+        RequestKind::Access
+        | RequestKind::Portability
+        | RequestKind::ActivityHistory
+        | RequestKind::Correction
+        | RequestKind::Complaint
+        | RequestKind::Closure => return None,
     };
     text.parse().ok()
 }

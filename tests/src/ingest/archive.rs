@@ -50,6 +50,18 @@ fn opened(bytes: &[u8], passphrase: &str) -> Option<Vec<(String, String)>> {
     Some(files)
 }
 
+/// What an archive holds.
+const FILES: [&str; 8] = [
+    "index.html",
+    "data.json",
+    "details.csv",
+    "orders.csv",
+    "order-lines.csv",
+    "who-looked.csv",
+    "requests.csv",
+    "decisions.csv",
+];
+
 #[tokio::test]
 async fn an_archive_opens_with_its_passphrase_alone_and_holds_exactly_that_person() {
     let shop = Shop::open().await;
@@ -88,16 +100,7 @@ async fn an_archive_opens_with_its_passphrase_alone_and_holds_exactly_that_perso
     }
     let files = opened(&sealed.bytes, passphrase).unwrap();
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    let expected = [
-        "index.html",
-        "data.json",
-        "details.csv",
-        "orders.csv",
-        "order-lines.csv",
-        "who-looked.csv",
-        "requests.csv",
-        "decisions.csv",
-    ];
+    let expected = FILES;
     assert_eq!(names, expected);
 
     let text: String = files.iter().map(|(_, text)| text.as_str()).collect();

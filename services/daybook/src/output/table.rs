@@ -46,7 +46,7 @@ impl Table {
 
     /// Adds a row; missing cells are blank.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.lines.push(Line::Cells(cells.to_vec()));
+        self.lines.push(Line::Cells(cells.iter().map(|cell| harmless(cell)).collect()));
     }
 
     /// Adds a rule, for totals below it.
@@ -89,8 +89,30 @@ impl fmt::Display for Table {
     }
 }
 
+/// What customers write goes to a terminal, where some characters are orders: to clear it, to colour it, to write from right to left.
+/// They are shown as what cannot be shown.
+fn harmless(text: &str) -> String {
+    let order = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if order(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn no_cell_gives_a_terminal_orders() {
+        for (text, shown) in [
+            ("\u{1b}[2J\u{1b}[31mRed\u{7}", "\u{fffd}[2J\u{fffd}[31mRed\u{fffd}"),
+            ("one\r\nline", "one\u{fffd}\u{fffd}line"),
+            ("a\u{202e}b\u{2066}", "a\u{fffd}b\u{fffd}"),
+            ("زینب Zainab", "زینب Zainab"),
+        ] {
+            assert_eq!(super::harmless(text), shown);
+        }
+    }
+
     use super::*;
 
     #[test]

@@ -50,6 +50,9 @@ pub(crate) struct BookHolds {
     asked: String,
     #[command(flatten)]
     of: OfTenant,
+    /// Turn it off although people who wait are erased at once then
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Runs `daybook privacy book-holds`.
@@ -57,6 +60,13 @@ pub(crate) async fn ask_books(settings: &Settings, asked: &BookHolds) -> Result<
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let on = asked.asked == "on";
+    let waiting = platform.keys.waiting_erasures(&row.tenant, now()).await?;
+    let of_books = waiting.iter().filter(|one| one.hold.staff.as_str() == "daybook").count();
+    if !on && !asked.yes && of_books > 0 {
+        bail!(
+            "{of_books} who wait because the books say that something is open would be erased at once: say so with --yes"
+        );
+    }
     let changed = platform.keys.set_book_holds(&row.tenant, on, now()).await?;
     tracing::info!(tenant = %row.tenant, on, changed, "whether the books are asked before somebody is erased");
     let text = match on {
@@ -66,12 +76,18 @@ pub(crate) async fn ask_books(settings: &Settings, asked: &BookHolds) -> Result<
     Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "book_holds": on, "changed": changed }), text.to_owned()))
 }
 
+/// How long a hold lasts at most: as long as the longest time limit, so that a slip of a digit keeps nobody for ever.
+const MOST_DAYS: i64 = 3_653;
+
 /// Runs `daybook privacy hold`.
 pub(crate) async fn keep(settings: &Settings, asked: &Keep) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let subject = subject_of(&platform, &row, &asked.whom).await?;
     let until = Day::from_date(asked.until).end(row.zone);
+    if until.0.saturating_sub(now().0) > MOST_DAYS * 86_400_000_000 {
+        bail!("a hold lasts {MOST_DAYS} days at most: enter it again before it ends if its reason still stands");
+    }
     let hold = Hold { subject, reason: asked.reason, staff: asked.by.clone(), since: now(), until };
     platform.keys.hold(&row.tenant, hold.clone()).await?;
     tracing::info!(tenant = %row.tenant, %subject, reason = hold.reason.as_str(), staff = %hold.staff, "held");

@@ -78,7 +78,7 @@ pub(crate) async fn run(settings: &Settings, asked: &ShowOrder) -> Result<Answer
     let page = page(&platform, &row, order, &by).await.map_err(|error| explained(error, &row, &by))?;
     if shown == Shown::Clear {
         let (by, purpose) = (by.actor.name(), &by.purpose);
-        tracing::info!(tenant = %row.tenant, order = %id, by, %purpose, "personal data is shown in clear");
+        tracing::info!(tenant = %row.tenant, order = %id, by, %purpose, "personal data was asked for in clear");
     }
     Ok(Answer::new(&page, page.text()))
 }

@@ -21,7 +21,7 @@ use store::db::DbError;
 use store::keys::{IdentityHint, IdentityKind, SubjectState};
 
 use crate::backend::Kind;
-use crate::erasure::{COURIER_SECRET, LONG, Platform, SECRET, TENANT};
+use crate::erasure::{COURIER_SECRET, LONG, Platform, SECRET, TENANT, in_some_years};
 use attack::Vault;
 use people::{Person, people};
 use places::{Places, Searched};
@@ -146,20 +146,10 @@ impl Stage {
     /// What commands print for whoever names somebody by what only they have.
     async fn asked_for(&self, person: &Person) {
         let (phone, email, order) = (person.phone(), person.email(), person.order.to_string());
+        let until = in_some_years();
         for args in [
             &["privacy", "accesses", "--phone", &phone][..],
-            &[
-                "privacy",
-                "hold",
-                "--email",
-                &email,
-                "--reason",
-                "dispute",
-                "--until",
-                "2027-01-01",
-                "--by",
-                "support-1",
-            ],
+            &["privacy", "hold", "--email", &email, "--reason", "dispute", "--until", &until, "--by", "support-1"],
             &["privacy", "release", "--phone", &phone, "--reason", "dispute"],
             &["show", "order", &order],
             &["show", "order", &order, "--json"],
@@ -167,7 +157,7 @@ impl Stage {
             &["erase", "--phone", &phone],
             &["erase", "--email", &format!("{email}x"), "--yes"],
             &["privacy", "certificate", "--phone", &phone, "--key", "/nowhere"],
-            &["privacy", "hold", "--phone", &phone, "--reason", person.given(), "--until", "2027-01-01", "--by", "x"],
+            &["privacy", "hold", "--phone", &phone, "--reason", person.given(), "--until", &until, "--by", "x"],
             &["quarantine", "list", "--json"],
         ] {
             let mut process = self.platform.start(args);

@@ -25,6 +25,12 @@ const REVEAL: [&str; 5] = ["--reveal", "--purpose", "test", "--by", "support-1"]
 pub(crate) const MONTH: i64 = 32 * 86_400_000_000;
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
+/// A day in some years, for what ends in the future whenever this runs.
+pub(crate) fn in_some_years() -> String {
+    let years = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 31_556_952;
+    format!("{}-12-31", 1970 + years + 5)
+}
+
 /// A platform that the binary runs on.
 pub(crate) struct Platform {
     pub(crate) backend: Backend,

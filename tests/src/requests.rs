@@ -221,7 +221,7 @@ async fn who_asks_again_joins_their_open_request() {
         assert_eq!(office.trail(merged[0]).await, trail);
 
         let verified = office.step(&first, "a", VERIFY).await.unwrap();
-        office.carry_out(&verified, None, 4).await.unwrap();
+        office.carry_out(&verified, Some("archive-handed-over"), 4).await.unwrap();
         assert!(matches!(office.file(one, RequestKind::Access).await, Filed::Opened(_)), "the first one is closed");
     }
 }

@@ -3,7 +3,6 @@
 #![expect(clippy::print_stderr, reason = "why a command failed is printed, and this is where")]
 
 mod amount;
-mod cell;
 mod progress;
 mod table;
 
@@ -12,8 +11,8 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use ::privacy::archive::csv_cell;
 pub(crate) use amount::{amount, count};
-pub(crate) use cell::csv_cell;
 pub(crate) use progress::{Bar, bar_of_bytes, bar_of_items, spinner};
 pub(crate) use table::{Align, Table};
 

@@ -7,6 +7,8 @@
 mod readable;
 mod tables;
 
+pub use tables::csv_cell;
+
 use std::io::{Cursor, Write};
 
 use secrecy::SecretString;

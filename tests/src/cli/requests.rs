@@ -1,6 +1,7 @@
 //! `daybook privacy request`, as the merchant's staff meet it.
 
 use super::*;
+use crate::erasure::in_some_years;
 
 #[tokio::test]
 async fn a_request_from_the_letter_to_its_outcome() {
@@ -47,7 +48,7 @@ async fn a_request_from_the_letter_to_its_outcome() {
     let shown = run(&reveal).await.json();
     assert!(shown["words"].as_str().unwrap().contains(&buyer.name), "to whom it is permitted");
 
-    let until = ["--until", "2999-12-31", "--reason", "cod", "--by", "support-1"];
+    let until = ["--until", &in_some_years(), "--reason", "cod", "--by", "support-1"];
     daybook(data, &[&["privacy", "hold", "--order", &order][..], &until].concat()).await.text();
     let waits = run(&["approve", &id, "--by", "owner"]).await.json();
     assert_eq!((&waits["state"], &waits["waits_for"]["reason"]), (&"under-way".into(), &"cod".into()), "{waits}");
@@ -101,6 +102,8 @@ async fn a_person_is_handed_what_is_held_about_them() {
     let bytes = std::fs::read(&to).unwrap();
     assert!(bytes.starts_with(b"age-encryption.org/v1"), "what everybody's programs open");
     assert!(run(&archive).await.err.contains("there already"), "nothing is written over");
-    let done = run(&["complete", &id, "--by", "support-1"]).await.json();
-    assert_eq!(done["detail"], "archive-handed-over");
+    let silent = run(&["complete", &id, "--by", "support-1"]).await;
+    assert!(silent.code == Some(1) && silent.err.contains("--outcome"), "{}", silent.err);
+    let outcome = ["complete", &id, "--by", "support-1", "--outcome", "archive-handed-over"];
+    assert_eq!(run(&outcome).await.json()["detail"], "archive-handed-over");
 }

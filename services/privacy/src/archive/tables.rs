@@ -118,7 +118,7 @@ fn decisions(all: &[Decision]) -> String {
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut text = format!("{}\r\n", head.join(","));
     for row in rows {
-        let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
+        let cells: Vec<String> = row.iter().map(|text| csv_cell(text)).collect();
         text.push_str(&cells.join(","));
         text.push_str("\r\n");
     }
@@ -127,7 +127,7 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 /// A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it, so that what somebody typed
 /// is never run.
-fn cell(text: &str) -> String {
+pub fn csv_cell(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
@@ -135,7 +135,7 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::cell;
+    use super::csv_cell;
 
     #[test]
     fn no_cell_is_a_formula() {
@@ -149,7 +149,7 @@ mod tests {
             ("\rx", "\"'\rx\""),
             ("a,b", "\"a,b\""),
         ] {
-            assert_eq!(cell(text), expected);
+            assert_eq!(csv_cell(text), expected);
         }
     }
 }

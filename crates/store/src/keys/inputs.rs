@@ -2,15 +2,14 @@
 //! is known, or is over, that key is destroyed and no other input with it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use commerce::{SubjectId, TenantId};
 
+use super::erasure::{one_of, whose};
 use super::identity::IdentityKind;
 use super::resolve::subject;
-use super::tables::IDENTITY_OWNER;
 use super::{KeyStore, KeyStoreError};
-use crate::db::{DbError, Keys};
+use crate::db::DbError;
 
 impl KeyStore {
     /// Which of these subjects each stand for one input that was not understood, and for no person.
@@ -22,19 +21,16 @@ impl KeyStore {
         if subjects.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let mut keys = Keys::by(&IDENTITY_OWNER, &["tenant", "subject"]);
-        subjects.iter().for_each(|subject| keys.push([tenant.as_str().into(), subject.to_string().into()]));
-        let keys = Arc::new(keys);
-        let unit = self.db.run_read("inputs-among", move |tx| {
-            let keys = Arc::clone(&keys);
-            Box::pin(async move { tx.select_by_keys(&keys).await })
-        });
-        let mut inputs = BTreeSet::new();
-        for row in &unit.await.map_err(|error: DbError| error)? {
-            if row.text(2)? == IdentityKind::Input.as_str() {
-                inputs.insert(subject(row.text(3)?)?);
-            }
-        }
-        Ok(inputs)
+        // An input is known by one thing and a person by others, so any one of them tells: somebody with many orders has many.
+        let dialect = self.db.dialect();
+        let asked: Vec<SubjectId> = subjects.iter().copied().collect();
+        let sql = format!(
+            "SELECT s.subject FROM subject s WHERE s.tenant = $1 AND {} AND \
+             (SELECT i.kind FROM identity i WHERE i.tenant = s.tenant AND i.subject = s.subject LIMIT 1) = '{}'",
+            one_of(dialect, "s.subject"),
+            IdentityKind::Input.as_str()
+        );
+        let rows = self.db.query(&sql, whose(dialect, tenant, &asked)).await?;
+        Ok(rows.iter().map(|row| subject(row.text(0)?)).collect::<Result<_, DbError>>()?)
     }
 }

@@ -202,11 +202,17 @@ async fn live(
     loop {
         let rebuilding = seen.0.iter().find(|(_, checkpoint)| checkpoint.stage == Stage::Rebuilding).map(|(p, _)| *p);
         let Some(partition) = rebuilding else { break };
-        if seen.1.elapsed() > GIVEN_UP {
+        let given_up = seen.1.elapsed() > GIVEN_UP;
+        if given_up {
             rebuild::finish(context, projection, partition, &mut |_| {}).await?;
+        } else {
+            tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => return Ok(None) }
         }
-        tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => return Ok(None) }
         let now = partitions_of(context, projection, index).await?;
+        if given_up {
+            // What was finished here is no sign that whoever began is still there: the next is not waited for again.
+            seen.0.extend(now.get(&partition).map(|checkpoint| (partition, checkpoint.clone())));
+        }
         if now != seen.0 {
             seen = (now, Instant::now());
         }

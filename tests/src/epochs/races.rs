@@ -1,6 +1,8 @@
 //! Everything at once, by a seed: erasing, sealing, opening, beginning epochs, moving and destroying, in several processes; and
 //! between the rounds now and then a copy of the key store is taken, put back some rounds later, and looked after.
-//! `DAYBOOK_INTERLEAVINGS` says how many rounds a database gets, `DAYBOOK_SEED` which.
+//! `DAYBOOK_INTERLEAVINGS` says how many rounds a database gets, `DAYBOOK_SEED` which. They are played in worlds of a few hundred:
+//! each is a platform of its own from its first person to the last look of an attacker, so that a thousand rounds cost ten times
+//! what a hundred do, and one seed tells one world again.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -16,6 +18,9 @@ use crate::keys::{active, days};
 
 /// Rounds on each database, unless it is told otherwise.
 const ROUNDS: u64 = 150;
+
+/// Rounds of a world, at most.
+const A_WORLD: u64 = 250;
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -110,45 +115,53 @@ fn table(piece: &Piece) -> Option<String> {
 async fn no_key_is_reborn_and_no_box_is_lost() {
     let (rounds, seed) = (number("DAYBOOK_INTERLEAVINGS", ROUNDS), number("DAYBOOK_SEED", rand::random()));
     println!("{rounds} rounds; DAYBOOK_SEED={seed}");
-    for place in places().await {
-        let mut stores = [place.open_with(days(0, 1)).await, place.open_with(days(0, 1)).await];
-        let (mut attacker, mut copy, mut restored) = (Attacker::default(), None, 0_u32);
-        let all = Round::default();
-        for round in 0..rounds {
-            let mut random = StdRng::seed_from_u64(seed.wrapping_add(round));
-            let tasks: Vec<_> = (0..6)
-                .map(|task| {
-                    let (keys, all) = (stores[task % 2].0.clone(), all.clone());
-                    let random = StdRng::seed_from_u64(random.random());
-                    tokio::spawn(act(keys, all, random, round))
-                })
-                .collect();
-            for task in tasks {
-                task.await.unwrap();
-            }
-            let now = after(i64::try_from(round).unwrap());
-            match random.random_range(0..10_u8) {
-                0..3 => copy = Some(Earlier::take(&stores[0].1, &all).await),
-                3..6 => {
-                    attacker.copy(&stores[0].1).await;
-                    let Some(old) = copy.take().filter(|old: &Earlier| old.opens(&place)) else { continue };
-                    old.put_back(&place, &stores[0].1, &all, now).await;
-                    for (keys, db) in stores {
-                        drop(keys);
-                        db.close().await;
-                    }
-                    stores = [place.open_with(days(0, 1)).await, place.open_with(days(0, 1)).await];
-                    restored += 1;
-                }
-                _ if round % 10 == 0 => attacker.copy(&stores[0].1).await,
-                _ => {}
-            }
+    for first in (0..rounds).step_by(usize::try_from(A_WORLD).unwrap()) {
+        let (seed, rounds) = (seed.wrapping_add(first), A_WORLD.min(rounds - first));
+        for place in places().await {
+            world(&place, seed, rounds).await;
         }
-        let erased = all.erased.lock().unwrap().len();
-        println!("{:?}: an older state was put back {restored} times; {erased} erased", stores[0].1.dialect());
-        assert!(rounds < 100 || restored > 0);
-        settle(&place, &stores[1].0, &all, attacker).await;
     }
+}
+
+/// So many rounds, the first by this seed, and each by the next.
+async fn world(place: &Place, seed: u64, rounds: u64) {
+    let mut stores = [place.open_with(days(0, 1)).await, place.open_with(days(0, 1)).await];
+    let (mut attacker, mut copy, mut restored) = (Attacker::default(), None, 0_u32);
+    let all = Round::default();
+    for round in 0..rounds {
+        let mut random = StdRng::seed_from_u64(seed.wrapping_add(round));
+        let tasks: Vec<_> = (0..6)
+            .map(|task| {
+                let (keys, all) = (stores[task % 2].0.clone(), all.clone());
+                let random = StdRng::seed_from_u64(random.random());
+                tokio::spawn(act(keys, all, random, round))
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let now = after(i64::try_from(round).unwrap());
+        match random.random_range(0..10_u8) {
+            0..3 => copy = Some(Earlier::take(&stores[0].1, &all).await),
+            3..6 => {
+                attacker.copy(&stores[0].1).await;
+                let Some(old) = copy.take().filter(|old: &Earlier| old.opens(place)) else { continue };
+                old.put_back(place, &stores[0].1, &all, now).await;
+                for (keys, db) in stores {
+                    drop(keys);
+                    db.close().await;
+                }
+                stores = [place.open_with(days(0, 1)).await, place.open_with(days(0, 1)).await];
+                restored += 1;
+            }
+            _ if round % 10 == 0 => attacker.copy(&stores[0].1).await,
+            _ => {}
+        }
+    }
+    let (erased, dialect) = (all.erased.lock().unwrap().len(), stores[0].1.dialect());
+    println!("{dialect:?}, {rounds} rounds from {seed}: an older state was put back {restored} times; {erased} erased");
+    assert!(rounds < 100 || restored > 0);
+    settle(place, &stores[1].0, &all, attacker).await;
 }
 
 /// One task: a few steps, each drawn by the seed.

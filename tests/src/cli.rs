@@ -183,6 +183,33 @@ async fn a_lost_root_key_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn another_platforms_root_key_is_told_from_this_ones() {
+    let (data, other) = (scratch(), scratch());
+    for data in [&data, &other] {
+        daybook(data.path(), &["tenant", "add", "kohsar"]).await.text();
+    }
+    let status = daybook(data.path(), &["keys", "root", "status", "--json"]).await.json();
+    assert_eq!((&status["opens"], &status["opens_epoch"]), (&true.into(), &1.into()), "{status}");
+    std::fs::copy(other.path().join("root.key"), data.path().join("root.key")).unwrap();
+    let ran = daybook(data.path(), &["keys", "root", "status"]).await;
+    assert!(ran.code == Some(1) && ran.out.contains("root key"), "{} {}", ran.out, ran.err);
+}
+
+#[tokio::test]
+async fn a_closed_account_takes_no_imports() {
+    let (data, files) = (scratch(), scratch());
+    let data = data.path();
+    orders_as_files(files.path(), 2);
+    daybook(data, &["tenant", "add", "kohsar"]).await.text();
+    daybook(data, &["tenant", "close", "kohsar"]).await.text();
+    let import = ["import", "shopify-orders", files.path().to_str().unwrap(), "--tenant", "kohsar"];
+    let ran = daybook(data, &import).await;
+    assert!(ran.code == Some(1) && ran.err.contains("closed"), "{} {}", ran.out, ran.err);
+    daybook(data, &["tenant", "reopen", "kohsar"]).await.text();
+    daybook(data, &import).await.text();
+}
+
+#[tokio::test]
 async fn a_retailers_invoices_balance() {
     let data = scratch();
     let file = data.path().join("invoices.csv");

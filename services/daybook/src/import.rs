@@ -8,7 +8,7 @@ mod vouchers;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use commerce::TenantId;
 use connectors::Draft;
 use events::Source;
@@ -84,6 +84,12 @@ struct Imported {
 
 impl Importing {
     async fn start(platform: &Platform, tenant: TenantRow, source: Source) -> Result<Importing> {
+        if platform.keys.is_closed(&tenant.tenant).await? {
+            bail!(
+                "the account of {0} is closed, and takes no new orders: `daybook tenant reopen {0}` first",
+                tenant.tenant
+            );
+        }
         let shutdown = CancellationToken::new();
         let (keys, log, db) = (platform.keys.clone(), platform.log.clone(), platform.db.clone());
         let ingest = Ingest::start(ingest::Config::default(), keys, log, db, shutdown.clone());

@@ -45,8 +45,7 @@ pub async fn look(
     subject: SubjectId,
     now: Timestamp,
 ) -> Result<(), BookHoldsError> {
-    let mut standing = keys.holds(tenant, now).await?;
-    standing.retain(|hold| hold.subject == subject);
+    let standing = keys.holds_of(tenant, subject, now).await?;
     let asked = keys.book_holds(tenant).await?;
     if asked && !books::are_whole(db).await? {
         return Err(BookHoldsError::Folding);

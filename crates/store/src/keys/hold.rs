@@ -144,6 +144,20 @@ impl KeyStore {
         let rows = self.db.query(sql, vec![tenant.as_str().into(), now.0.into()]).await?;
         Ok(rows.iter().map(read).collect::<Result<_, DbError>>()?)
     }
+
+    /// Those of one person, the one that ends first at the beginning.
+    pub async fn holds_of(
+        &self,
+        tenant: &TenantId,
+        subject: SubjectId,
+        now: Timestamp,
+    ) -> Result<Vec<Hold>, KeyStoreError> {
+        let sql = "SELECT subject, reason, staff, since, until FROM hold \
+                   WHERE tenant = $1 AND subject = $2 AND until > $3 ORDER BY until, reason";
+        let args = vec![tenant.as_str().into(), subject.to_string().into(), now.0.into()];
+        let rows = self.db.query(sql, args).await?;
+        Ok(rows.iter().map(read).collect::<Result<_, DbError>>()?)
+    }
 }
 
 async fn hold_in(tx: &mut Tx, tenant: &TenantId, hold: &Hold) -> Result<(), HoldError> {

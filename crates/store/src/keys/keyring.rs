@@ -176,6 +176,13 @@ impl Keyring {
         Ok(numbers)
     }
 
+    /// Tries the root key on the newest epoch key here, and gives its number; None where there is none to try it on.
+    pub fn try_root(&self) -> Result<Option<u32>, KeyringError> {
+        let Some(newest) = self.numbers()?.last().copied() else { return Ok(None) };
+        self.open(newest)?;
+        Ok(Some(newest.0))
+    }
+
     /// The key of an epoch.
     pub(super) fn open(&self, epoch: EpochId) -> Result<EpochKey, KeyringError> {
         let path = self.path(epoch);

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use root_keys::{Found, RootKeyService};
 use serde::Serialize;
+use store::keys::Keyring;
 
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, explain, mark, strong};
@@ -32,6 +33,8 @@ struct Status {
     sealed_by: Option<String>,
     /// Whether the key is to be had now.
     opens: bool,
+    /// The newest epoch in the keyring that it opens; null where there is none to try it on.
+    opens_epoch: Option<u32>,
     /// Why not.
     problem: Option<String>,
     /// Files that killed processes left beside it.
@@ -79,13 +82,19 @@ async fn status(settings: &Settings) -> Result<Status> {
     let found = root_keys::found(&settings.root_key)?;
     let opened = root_keys::load(&settings.root_key, &settings.root_key_service).await;
     let left: Vec<String> = found.left.iter().map(|path| path.display().to_string()).collect();
+    // A key that is given back is of no use if it is not the one under which the keyring lies.
+    let opened = opened
+        .map_err(anyhow::Error::from)
+        .and_then(|root| Keyring::in_folder(root, &settings.keyring).try_root().map_err(anyhow::Error::from));
+    let opens_epoch = opened.as_ref().ok().copied().flatten();
     Ok(Status {
         ok: opened.is_ok() && left.is_empty(),
         configured: settings.root_key_service.to_string(),
         service: found.service.to_string(),
         sealed_by: found.sealed_by,
         opens: opened.is_ok(),
-        problem: opened.err().map(|error| explain(&error.into())),
+        opens_epoch,
+        problem: opened.err().map(|error| explain(&error)),
         left,
     })
 }
@@ -138,7 +147,12 @@ impl Status {
         row("configured", &self.configured);
         row("the file says", &self.service);
         row("sealed by", self.sealed_by.as_deref().unwrap_or("nobody: the key lies in its file in clear"));
-        row("opens", &format!("{} {}", mark(self.opens), self.problem.as_deref().unwrap_or("")));
+        let tried = match (&self.problem, self.opens_epoch) {
+            (Some(problem), _) => problem.clone(),
+            (None, Some(epoch)) => format!("also epoch {epoch}, the newest in the keyring"),
+            (None, None) => "there is no epoch yet to try it on".to_owned(),
+        };
+        row("opens", &format!("{} {tried}", mark(self.opens)));
         for path in &self.left {
             row("left behind", &format!("{} {path}: remove it, it may hold the key", mark(false)));
         }

@@ -134,7 +134,7 @@ async fn permit(settings: &Settings, asked: &OfStaff, may: bool) -> Result<Answe
     let (keys, staff) = (&platform.keys, &asked.staff);
     let changed = match may {
         true => keys.permit_reveal(&row.tenant, staff, now()).await?,
-        false => keys.forbid_reveal(&row.tenant, staff).await?,
+        false => keys.forbid_reveal(&row.tenant, staff, now()).await?,
     };
     tracing::info!(tenant = %row.tenant, %staff, may, changed, "who may see people in clear");
     let text = format!(

@@ -132,7 +132,7 @@ async fn a_wish_that_waited_when_the_backup_was_taken_and_was_carried_out_since_
             assert!(keys.destroy(&shop(), subject, after(1)).await.is_err(), "it waits");
         }
         back_up(&place, &db).await;
-        keys.release(&shop(), gone, HoldReason::Cod).await.unwrap();
+        keys.release(&shop(), gone, HoldReason::Cod, after(2)).await.unwrap();
         keys.destroy(&shop(), gone, after(2)).await.unwrap();
         put_back(&place, db).await;
 

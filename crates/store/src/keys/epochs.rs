@@ -44,6 +44,12 @@ pub enum OpenKeysError {
     /// [`KeyStore::open_for_repair`] and call [`KeyStore::reapply_erasures`].
     #[error("this key store was restored from a backup, and erasures have not been applied again since")]
     Restored,
+    /// The key store was restored from before so many decisions of people, and would use data that it must not, or take what it
+    /// must refuse. Open it with [`KeyStore::open_for_repair`] and enter them again ([`KeyStore::reapply_erasures`]).
+    #[error(
+        "this key store has forgotten decisions ({0}): it was restored from before them, and would go on as if nobody had made them"
+    )]
+    ForgottenDecisions(usize),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {

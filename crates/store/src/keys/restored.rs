@@ -61,7 +61,7 @@ impl KeyStore {
                     now,
                     "people who were erased are not any more: comparing the whole list of erasures"
                 );
-                self.delete_notes(vec![super::tombstones::LIST.into()]).await?;
+                self.delete_notes(vec![super::tombstones::ERASED.name.into()]).await?;
             }
         }
         self.forgotten_erasures().await
@@ -69,8 +69,8 @@ impl KeyStore {
 
     /// How many lines the keyring's list of erasures has, all of which are read: opening compares only what was added.
     pub async fn listed_erasures(&self) -> Result<u64, KeyStoreError> {
-        let listed = on_disk(self.epochs.keyring(), |ring| ring.listed_since(None)).await?;
-        Ok(listed.tombstones.len() as u64)
+        let listed = on_disk(self.epochs.keyring(), |ring| ring.erased_since(None)).await?;
+        Ok(listed.entries.len() as u64)
     }
 
     /// From now on it serves again.

@@ -123,24 +123,27 @@ async fn install_views(settings: &Settings, db: &Db) {
     }
 }
 
-/// Opens the key store with its keyring. Refuses one that has forgotten erasures.
+/// Opens the key store with its keyring. Refuses one that has forgotten erasures or decisions.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_with_keyring(settings).await?;
     match KeyStore::open(db, keyring, settings.schedule, now()).await {
-        Err(forgotten @ (OpenKeysError::ForgottenErasures(_) | OpenKeysError::Restored)) => {
-            Err(refuse_forgotten(forgotten))
-        }
+        Err(
+            forgotten @ (OpenKeysError::ForgottenErasures(_)
+            | OpenKeysError::ForgottenDecisions(_)
+            | OpenKeysError::Restored),
+        ) => Err(refuse_forgotten(forgotten)),
         opened => Ok(opened?),
     }
 }
 
-/// Why a key store that has forgotten erasures is refused, and what to do.
+/// Why a key store that has forgotten erasures or decisions is refused, and what to do.
 pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
-    anyhow::Error::new(forgotten)
-        .context("what needs the key store waits until erasures are applied again: run `daybook privacy reapply`")
+    anyhow::Error::new(forgotten).context(
+        "what needs the key store waits until what it has forgotten is applied again: run `daybook privacy reapply`",
+    )
 }
 
-/// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
+/// Opens the key store also if it has forgotten erasures or decisions, for those who open nobody's box.
 pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_with_keyring(settings).await?;
     Ok(KeyStore::open_for_repair(db, keyring, settings.schedule, now()).await?)

@@ -163,7 +163,7 @@ impl KeyStore {
             0 => {}
             forgotten => return Err(OpenKeysError::ForgottenErasures(forgotten)),
         }
-        match store.forgotten_decisions().await.map_err(OpenKeysError::of)?.len() {
+        match store.forgotten_decisions_on_opening().await.map_err(OpenKeysError::of)?.len() {
             0 => Ok(store),
             forgotten => Err(OpenKeysError::ForgottenDecisions(forgotten)),
         }

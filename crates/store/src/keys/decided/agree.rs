@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::super::epochs::on_disk;
 use super::super::keyring::Keyring;
 use super::super::list::{Line, Listed, Mark};
+use super::super::restored::count_decisions;
 use super::super::tables::SUBJECT;
 use super::super::{KeyStore, KeyStoreError, corrupt, lock};
 use super::{ALL, DECIDED, Decision, Matter, cells};
@@ -222,5 +223,6 @@ async fn remember(tx: &mut Tx, mark: Mark) -> Result<(), DbError> {
     let args: Vec<Value> = vec![DECIDED.name.into(), position.into(), mark.line.into()];
     let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, $3) \
                ON CONFLICT (list) DO UPDATE SET position = EXCLUDED.position, line = EXCLUDED.line";
-    tx.execute(sql, args).await.map(|_| ())
+    tx.execute(sql, args).await?;
+    count_decisions(tx).await
 }

@@ -33,11 +33,28 @@ impl Platform {
     /// Opens the platform, and makes what is not there yet: folder, files, root key, topics, schemas.
     pub(crate) async fn open_or_create(settings: &Settings) -> Result<Platform> {
         create_private(&settings.data)?;
-        Ok(Platform {
+        let platform = Platform {
             log: open_log(settings).await?,
             db: open_books(settings).await?,
             keys: open_keys(settings).await?,
-        })
+        };
+        platform.require_whole_list().await?;
+        Ok(platform)
+    }
+
+    /// Where the keyring's list of erasures was deleted or cut, asks the log who was erased: a restored key store could not know.
+    async fn require_whole_list(&self) -> Result<()> {
+        if !self.keys.lost_its_list().await? {
+            return Ok(());
+        }
+        match crate::privacy::forgotten_of_log(&self.keys, &self.db).await?.len() {
+            0 => {}
+            forgotten => return Err(refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten))),
+        }
+        if store::books::are_whole(&self.db).await? {
+            self.keys.has_its_list_again().await?;
+        }
+        Ok(())
     }
 
     /// Opens a platform that exists to look after it, also one whose key store has forgotten erasures. Nobody's box is to be

@@ -77,7 +77,7 @@ enum PrivacyCommand {
     Forbid(OfStaff),
     /// List the staff who may see people in clear
     Permitted(OfTenant),
-    /// Apply again the erasures that a restored key store has forgotten; nothing is served until then
+    /// Apply again the erasures and decisions that a restored key store has forgotten; nothing is served until then
     Reapply,
     /// Set how many people one may look at in an hour before it counts as unusual
     Limit(Limit),

@@ -23,7 +23,6 @@ mod agree;
 use ledger::Timestamp;
 use uuid::Uuid;
 
-use super::epochs::on_disk;
 use super::list::{List, NOTHING, Word, line};
 use super::tables::{CLOSURE_ROW, CONSENT_ROW, HOLD_ROW, MAY_REVEAL_ROW, OBJECTION_ROW, RESTRICTION_ROW};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
@@ -84,6 +83,12 @@ impl Decision {
         let cells = cells(matter, row)?;
         let at = at.unwrap_or_else(|| matter.decided_at(&cells));
         Ok(Decision { matter, cells, gone: false, at, id: Uuid::new_v4() })
+    }
+
+    /// That its row is gone.
+    fn taken_back(&self) -> Decision {
+        let cells = self.matter.key_of(&self.cells).cloned().collect();
+        Decision { cells, gone: true, id: Uuid::new_v4(), ..self.clone() }
     }
 
     /// Which row it is about.
@@ -243,12 +248,7 @@ impl KeyStore {
         self.db
             .run_tx("list-decided", move |tx| {
                 let keyring = keyring.clone();
-                Box::pin(async move {
-                    lock::decided(tx).await?;
-                    let known = agree::known_mark(tx).await?;
-                    let listed = on_disk(&keyring, move |ring| ring.read_list(&DECIDED, known.as_ref())).await?;
-                    agree::list_waiting(tx, &keyring, &listed.entries).await.map(drop)
-                })
+                Box::pin(async move { agree::list_in(tx, &keyring).await })
             })
             .await
     }

@@ -17,7 +17,7 @@ use super::erasure::{Stage, fence_kinds};
 use super::keyring::Keyring;
 use super::list::Mark;
 use super::resolve::{subject, tenant};
-use super::restored::count_tombstones;
+use super::restored::{count_tombstones, note_lost_list};
 use super::subject_key::key_id;
 use super::tables::{
     DESTROYED_KEY, ERASURE, ERASURE_AGAIN, HOLD, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE,
@@ -150,6 +150,10 @@ async fn compare(db: &Db, keyring: &Keyring) -> Result<Vec<Tombstone>, KeyStoreE
     let listed = on_disk(keyring, move |ring| ring.erased_since(mark.as_ref())).await?;
     let erased = latest(listed.entries);
     if listed.anew {
+        if known.as_ref().is_some_and(|known| known.position > 0) {
+            // Before it is written anew, after which nothing tells.
+            note_lost_list(db).await?;
+        }
         list_what_is_not(db, keyring, &erased).await?;
     }
     let erased: Vec<Tombstone> = erased.into_values().collect();

@@ -11,6 +11,9 @@ use crate::db::{Db, DbError, Row, Tx, Value};
 /// The row that says that this database was restored, until erasures were applied again.
 const RESTORED: &str = "restored";
 
+/// The row that says that the keyring's list of erasures was not the one of which this database knew, until somebody has asked the log.
+const LOST_LIST: &str = "lost-list";
+
 /// The row that says how many tombstones there were.
 const TOMBSTONES: &str = "tombstones";
 
@@ -39,6 +42,11 @@ pub(super) async fn count_tombstones(tx: &mut Tx) -> Result<(), DbError> {
     note(tx, TOMBSTONES, counted).await
 }
 
+/// Remembers that the list of erasures was deleted, cut or put back from an older copy: it may lack what this database lacks too.
+pub(super) async fn note_lost_list(db: &Db) -> Result<(), DbError> {
+    db.run_tx("note-lost-list", |tx| Box::pin(note(tx, LOST_LIST, 0))).await
+}
+
 /// Remembers how much was decided.
 pub(super) async fn count_decisions(tx: &mut Tx) -> Result<(), DbError> {
     let counted = first_int(&tx.query(COUNTED_DECISIONS, vec![]).await?)?.unwrap_or(0);
@@ -63,6 +71,17 @@ impl KeyStore {
     /// Whether it was restored from a backup, and erasures were not applied again since.
     pub async fn is_restored(&self) -> Result<bool, KeyStoreError> {
         Ok(noted(&self.db, RESTORED).await?.is_some())
+    }
+
+    /// Whether the keyring's list of erasures was deleted or cut since this key store last agreed with it. It was written anew from what
+    /// stands here: if this is a restored state, only the log can tell whom both have forgotten.
+    pub async fn lost_its_list(&self) -> Result<bool, KeyStoreError> {
+        Ok(noted(&self.db, LOST_LIST).await?.is_some())
+    }
+
+    /// The log was asked, and the list has whomever it tells of.
+    pub async fn has_its_list_again(&self) -> Result<(), KeyStoreError> {
+        self.delete_notes(vec![LOST_LIST.into()]).await
     }
 
     /// Erasures that the keyring lists and this key store has forgotten, looked for from the beginning of the list if there are

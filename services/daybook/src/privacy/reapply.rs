@@ -31,6 +31,9 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     let untold = forgotten_of_log(&keys, &db).await?;
     keys.list_again(untold).await.context("the list of erasures in the keyring cannot be written")?;
     let done = keys.reapply_erasures(now()).await.context("not all erasures are applied: run the command again")?;
+    if books::are_whole(&db).await? {
+        keys.has_its_list_again().await?;
+    }
     let Reapplied { erasures, keys: destroyed, decisions, .. } = done;
     tracing::info!(erasures, keys = destroyed, decisions, "applied again what was forgotten");
     let announced = async { anyhow::Ok(privacy::resume(&keys, &open_log(settings).await?, &db, now()).await?) };

@@ -12,7 +12,7 @@ use super::super::list::{Line, Listed, Mark};
 use super::super::restored::count_decisions;
 use super::super::tables::SUBJECT;
 use super::super::{KeyStore, KeyStoreError, corrupt, lock};
-use super::{ALL, DECIDED, Decision, Matter, cells};
+use super::{ALL, DECIDED, Decision, Matter, PERMITTED, cells};
 use crate::db::{Db, DbError, Keys, Row, Tx, Value};
 
 /// Lines of the list that are looked up at once.
@@ -68,19 +68,27 @@ async fn compare_in(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<Decision>, Key
         list_what_is_not(tx, keyring, &listed, &forgotten).await?;
     }
     if forgotten.is_empty() {
-        let end = on_disk(keyring, move |ring| ring.read_list(&DECIDED, Some(&mark))).await?.mark;
-        remember(tx, end).await?;
+        move_mark(tx, keyring, mark).await?;
     }
     Ok(forgotten)
 }
 
+/// Puts what waits for it on the list. Where list and database agreed before, they do so afterwards.
+pub(super) async fn list_in(tx: &mut Tx, keyring: &Keyring) -> Result<(), KeyStoreError> {
+    lock::decided(tx).await?;
+    let known = known_mark(tx).await?;
+    let from = known.clone();
+    let listed = on_disk(keyring, move |ring| ring.read_list(&DECIDED, from.as_ref())).await?;
+    list_waiting(tx, keyring, &listed.entries).await?;
+    if known.as_ref() == Some(&listed.mark) {
+        move_mark(tx, keyring, listed.mark).await?;
+    }
+    Ok(())
+}
+
 /// Puts lines on the list that wait for it, and gives what they say. Not those that are listed already: this state of the database
 /// may be from before they were deleted here.
-pub(super) async fn list_waiting(
-    tx: &mut Tx,
-    keyring: &Keyring,
-    listed: &[Decision],
-) -> Result<Vec<Decision>, KeyStoreError> {
+async fn list_waiting(tx: &mut Tx, keyring: &Keyring, listed: &[Decision]) -> Result<Vec<Decision>, KeyStoreError> {
     let rows = tx.query("SELECT line FROM deciding ORDER BY number", vec![]).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -128,12 +136,17 @@ async fn forgotten_in(tx: &mut Tx, listed: &[Decision], other: bool) -> Result<V
 }
 
 impl Decision {
-    /// Whether a database in which the row stands like this knows nothing of it. What was decided later there is not undone. A
-    /// permission that stands only on a list which is not the database's own may have been taken back since: it is not given again.
+    /// Whether a database in which the row stands like this knows nothing of it. A list that is not the one it remembers may be older:
+    /// what was decided later there is not undone, and a permission that stands on the list alone, and may have been taken back since,
+    /// is not given again.
     fn is_forgotten(&self, stored: Option<&[String]>, other: bool) -> bool {
         match stored {
-            None => !self.gone && !(other && *self.matter == super::PERMITTED),
-            Some(row) => (self.gone || row != self.cells.as_slice()) && self.matter.decided_at(row) <= self.at,
+            None if self.gone => false,
+            None => !other || *self.matter != PERMITTED,
+            Some(row) => {
+                let is_later = other && self.matter.decided_at(row) > self.at;
+                (self.gone || row != self.cells.as_slice()) && !is_later
+            }
         }
     }
 }
@@ -178,17 +191,20 @@ async fn list_what_is_not(
     forgotten: &[Decision],
 ) -> Result<(), KeyStoreError> {
     let forgotten: BTreeSet<_> = forgotten.iter().map(Decision::place).collect();
-    let listed: HashMap<_, _> = listed.iter().map(|one| (one.place(), one)).collect();
+    let mut listed: HashMap<_, _> = listed.iter().map(|one| (one.place(), one)).collect();
     let mut missing = Vec::new();
     for matter in ALL {
         for row in &tx.query(&all_rows(matter), vec![]).await? {
             let one = Decision::of_row(matter, row, None)?;
-            let is_listed = listed.get(&one.place()).is_some_and(|there| !there.gone && there.cells == one.cells);
+            let is_listed = listed.remove(&one.place()).is_some_and(|there| !there.gone && there.cells == one.cells);
             if !is_listed && !forgotten.contains(&one.place()) {
                 missing.push(one);
             }
         }
     }
+    // What is left on the list has no row here: permissions of an older list, which were taken back since.
+    let taken_back = |one: &&Decision| *one.matter == PERMITTED && !one.gone && !forgotten.contains(&one.place());
+    missing.extend(listed.into_values().filter(taken_back).map(Decision::taken_back));
     append(keyring, &missing).await
 }
 
@@ -214,15 +230,73 @@ fn mark(row: &Row) -> Result<Mark, DbError> {
     Ok(Mark { position, line: row.text(1)?.to_owned() })
 }
 
-pub(super) async fn known_mark(tx: &mut Tx) -> Result<Option<Mark>, DbError> {
+async fn known_mark(tx: &mut Tx) -> Result<Option<Mark>, DbError> {
     tx.query(MARK, vec![DECIDED.name.into()]).await?.first().map(mark).transpose()
 }
 
-async fn remember(tx: &mut Tx, mark: Mark) -> Result<(), DbError> {
+/// Remembers that they agree up to the end of the list, of which what follows a mark was put there just now.
+async fn move_mark(tx: &mut Tx, keyring: &Keyring, from: Mark) -> Result<(), KeyStoreError> {
+    let mark = on_disk(keyring, move |ring| ring.read_list(&DECIDED, Some(&from))).await?.mark;
     let position = i64::try_from(mark.position).map_err(|_| corrupt("the list of decisions is too long"))?;
     let args: Vec<Value> = vec![DECIDED.name.into(), position.into(), mark.line.into()];
     let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, $3) \
                ON CONFLICT (list) DO UPDATE SET position = EXCLUDED.position, line = EXCLUDED.line";
     tx.execute(sql, args).await?;
-    count_decisions(tx).await
+    Ok(count_decisions(tx).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::Timestamp;
+    use uuid::Uuid;
+
+    use super::super::{CLOSED, HELD};
+    use super::*;
+
+    fn cells(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    fn listed(matter: &'static Matter, gone: bool, text: &str, at: i64) -> Decision {
+        Decision { matter, cells: cells(text), gone, at: Timestamp(at), id: Uuid::nil() }
+    }
+
+    /// What the list says last, what the row says, and whether it was forgotten: by the list that the database knows, and by another.
+    #[test]
+    fn what_is_forgotten() {
+        let closed = || listed(&CLOSED, false, "kohsar 5 operator -", 5);
+        let reopened = || listed(&CLOSED, false, "kohsar 5 operator 8", 8);
+        let permitted = || listed(&PERMITTED, false, "kohsar support-1 5", 5);
+        let forbidden = || listed(&PERMITTED, true, "kohsar support-1", 8);
+        let held = || listed(&HELD, false, "kohsar WHO cod support-1 5 90", 5);
+        for (listed, row, expected) in [
+            (closed(), Some("kohsar 5 operator -"), [false, false]),
+            (closed(), None, [true, true]),
+            (closed(), Some("kohsar 1 operator 3"), [true, true]),
+            // Reopened here at 8, which the list that this database knows would say.
+            (closed(), Some("kohsar 5 operator 8"), [true, false]),
+            (reopened(), Some("kohsar 5 operator -"), [true, true]),
+            (permitted(), None, [true, false]),
+            (permitted(), Some("kohsar support-1 5"), [false, false]),
+            (forbidden(), None, [false, false]),
+            (forbidden(), Some("kohsar support-1 5"), [true, true]),
+            (forbidden(), Some("kohsar support-1 9"), [true, false]),
+            (held(), None, [true, true]),
+            (held(), Some("kohsar WHO cod support-1 5 40"), [true, true]),
+        ] {
+            let row = row.map(cells);
+            let found = [false, true].map(|other| listed.is_forgotten(row.as_deref(), other));
+            assert_eq!(found, expected, "{listed:?} {row:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_lines_about_one_row_the_last_counts() {
+        let lines = vec![
+            listed(&PERMITTED, false, "kohsar support-1 5", 5),
+            listed(&PERMITTED, false, "kohsar support-2 6", 6),
+            listed(&PERMITTED, true, "kohsar support-1", 8),
+        ];
+        assert_eq!(last_of_each(lines.clone()), [lines[2].clone(), lines[1].clone()]);
+    }
 }

@@ -55,7 +55,7 @@ async fn a_restored_key_store_serves_nobody_until_erasures_are_applied_again() {
     }
     let mut running = Daybook::start(data, &up, &EMBEDDED).unwrap();
     running.port(SOON).await.unwrap();
-    forget(data).await;
+    execute(data, FORGET).await;
     let stopped = running.ended(SOON).await.unwrap();
     assert_eq!(stopped.code(), Some(1), "put back under it while it runs");
     assert!(running.stderr().contains("daybook privacy reapply"), "{}", running.stderr());
@@ -134,6 +134,12 @@ async fn a_restored_key_store_serves_nobody_until_what_was_decided_stands_again(
     for asked in [&["verify"][..], &["doctor"], &["keys", "status"]] {
         daybook(data, asked).await.text();
     }
+    let mut running = Daybook::start(data, &["up", "--listen", "127.0.0.1:0"], &EMBEDDED).unwrap();
+    running.port(SOON).await.unwrap();
+    execute(data, &["DELETE FROM restriction", "DELETE FROM erased_list WHERE list = 'decided'"]).await;
+    let stopped = running.ended(SOON).await.unwrap();
+    assert_eq!(stopped.code(), Some(1), "put back under it while it runs");
+    assert!(running.stderr().contains("forgotten decisions (1)"), "{}", running.stderr());
 }
 
 #[tokio::test]
@@ -163,15 +169,24 @@ async fn the_doctor_reads_the_whole_list_of_erasures() {
     assert!(checked.code == Some(1) && checked.out.contains("is damaged at byte 0"), "{}", checked.out);
 }
 
-/// Makes the rows of the database those of before the erasure.
-async fn forget(data: &Path) {
+/// What makes the rows of the database those of before the erasure.
+const FORGET: &[&str] = &[
+    "UPDATE subject SET state = 'active', erased_at = NULL WHERE state = 'erased'",
+    "DELETE FROM erased_list",
+    "DELETE FROM erasure",
+];
+
+/// Changes the key store's database beside whoever has it open; the last statement changes one row.
+async fn execute(data: &Path, statements: &'static [&'static str]) {
     let migrations = keys_migrations(Dialect::Sqlite);
     let db = Db::open_sqlite(&data.join("keys.db"), Durability::Full, &migrations).await.unwrap();
-    let changed = db.run_tx("test", |tx| {
+    let changed = db.run_tx("test", move |tx| {
         Box::pin(async move {
-            tx.execute("UPDATE subject SET state = 'active', erased_at = NULL WHERE state = 'erased'", vec![]).await?;
-            tx.execute("DELETE FROM erased_list", vec![]).await?;
-            tx.execute("DELETE FROM erasure", vec![]).await
+            let mut changed = 0;
+            for sql in statements {
+                changed = tx.execute(sql, vec![]).await?;
+            }
+            Ok(changed)
         })
     });
     assert_eq!(changed.await.map_err(|error: DbError| error), Ok(1));

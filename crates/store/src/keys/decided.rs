@@ -245,12 +245,14 @@ impl KeyStore {
             return Ok(());
         }
         let keyring = self.epochs.keyring().clone();
-        self.db
-            .run_tx("list-decided", move |tx| {
-                let keyring = keyring.clone();
-                Box::pin(async move { agree::list_in(tx, &keyring).await })
-            })
-            .await
+        let unit = self.db.run_tx("list-decided", move |tx| {
+            let keyring = keyring.clone();
+            Box::pin(async move { agree::list_in(tx, &keyring).await })
+        });
+        unit.await.map_err(|error| match error {
+            KeyStoreError::Keyring(error) => KeyStoreError::NotListed(error),
+            error => error,
+        })
     }
 }
 

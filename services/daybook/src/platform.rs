@@ -192,7 +192,8 @@ pub(crate) async fn keys_database(settings: &Settings, version: i64) -> Result<D
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the
 /// right one.
 async fn refuse_lost_root(settings: &Settings, keys: &Db) -> Result<()> {
-    if settings.root_key.exists() || keys.query("SELECT epoch FROM epoch LIMIT 1", vec![]).await?.is_empty() {
+    // Asked in this order: a process that starts beside this one makes the root key first and its epoch then.
+    if keys.query("SELECT epoch FROM epoch LIMIT 1", vec![]).await?.is_empty() || settings.root_key.exists() {
         return Ok(());
     }
     bail!(

@@ -3,6 +3,7 @@
 
 pub(crate) mod attacker;
 mod backups;
+mod decided;
 mod lost;
 mod phones;
 mod promise;

@@ -32,6 +32,7 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(8, "holds", include_str!("../migrations/keys/0008_holds.sql")),
         migration(9, "requests", include_str!("../migrations/keys/0009_requests.sql")),
         migration(10, "rights", include_str!("../migrations/keys/0010_rights.sql")),
+        migration(11, "decided", include_str!("../migrations/keys/0011_decided.sql")),
     ]
 }
 

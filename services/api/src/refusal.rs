@@ -91,7 +91,8 @@ const AWAY: (StatusCode, &str, &str) = (
 );
 
 fn is_away(error: &KeyStoreError) -> bool {
-    matches!(error, KeyStoreError::Db(error) if is_passing(error)) || matches!(error, KeyStoreError::Keyring(_))
+    matches!(error, KeyStoreError::Db(error) if is_passing(error))
+        || matches!(error, KeyStoreError::Keyring(_) | KeyStoreError::NotListed(_))
 }
 
 /// Whether the same question may be answered later without anybody repairing anything.

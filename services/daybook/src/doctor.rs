@@ -168,6 +168,8 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         let next =
             "the key store was restored from before them: run `daybook privacy reapply`; nothing is served until then";
         checks.push(counted("forgotten erasures", forgotten, 0, "erasures are forgotten", next));
+        let forgotten = keys.forgotten_decisions().await.map(|list| list.len() as u64).map_err(anyhow::Error::from);
+        checks.push(counted("forgotten decisions", forgotten, 0, "decisions are forgotten", next));
         let restored = keys.is_restored().await.map(u64::from).map_err(anyhow::Error::from);
         let next = "run `daybook privacy reapply`: nothing is served until then";
         checks.push(counted("restored key store", restored, 0, "key stores are restored and not looked after", next));
@@ -177,6 +179,8 @@ async fn platform(settings: &Settings) -> Vec<Check> {
         checks.push(counted("requests", overdue, 0, "requests of people are overdue", next));
         let listed = keys.listed_erasures().await.map_err(anyhow::Error::from);
         checks.push(counted("list of erasures", listed, u64::MAX, "erasures are listed in the keyring", ""));
+        let listed = keys.listed_decisions().await.map_err(anyhow::Error::from);
+        checks.push(counted("list of decisions", listed, u64::MAX, "decisions are listed in the keyring", ""));
         let troubled = crate::keys::troubled(keys, now()).await;
         let next = "see `daybook keys status`, and that `daybook up` or `daybook privacy` runs";
         checks.push(counted("key epochs", troubled, 0, "key epochs are overdue or missing", next));

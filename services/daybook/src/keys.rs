@@ -33,6 +33,8 @@ struct Status {
     destroyed_keys: i64,
     /// Erasures from after the state that this key store was restored from.
     forgotten_erasures: usize,
+    /// Decisions of people and merchants from after it.
+    forgotten_decisions: usize,
     /// Whether it was restored from a backup, and serves nobody until erasures were applied again.
     restored: bool,
     epochs: Vec<EpochLine>,
@@ -93,11 +95,20 @@ async fn status(keys: &KeyStore, now: Timestamp) -> Result<Answer> {
     let (epochs, counted) = (keys.epochs().await?, keys.count_keys().await?);
     let lines: Vec<EpochLine> = epochs.iter().map(|epoch| line(epoch, now)).collect();
     let forgotten_erasures = keys.forgotten_erasures().await?.len();
+    let forgotten_decisions = keys.forgotten_decisions().await?.len();
     let restored = keys.is_restored().await?;
-    let ok = !restored && forgotten_erasures == 0 && !lines.iter().any(EpochLine::is_trouble);
+    let ok =
+        !restored && forgotten_erasures == 0 && forgotten_decisions == 0 && !lines.iter().any(EpochLine::is_trouble);
     let KeyCount { active, destroyed } = counted;
-    let status =
-        Status { ok, active_keys: active, destroyed_keys: destroyed, forgotten_erasures, restored, epochs: lines };
+    let status = Status {
+        ok,
+        active_keys: active,
+        destroyed_keys: destroyed,
+        forgotten_erasures,
+        forgotten_decisions,
+        restored,
+        epochs: lines,
+    };
     Ok(Answer::new(&status, text(&status)).with_verdict(ok))
 }
 
@@ -151,16 +162,7 @@ fn text(status: &Status) -> String {
         table.row([one.epoch.to_string(), one.state.to_owned(), one.begun_at.clone(), by, pages, lossy, tenants]);
     }
     let keys = |number: i64| count(number.unsigned_abs());
-    let forgotten = match status.forgotten_erasures {
-        0 if status.restored => {
-            "restored from a backup, and serves nobody yet: run `daybook privacy reapply`\n".to_owned()
-        }
-        0 => String::new(),
-        number => {
-            let forgotten = plural(number as u64, "erasure is forgotten", "erasures are forgotten");
-            format!("{forgotten}: run `daybook privacy reapply`\n")
-        }
-    };
+    let forgotten = forgotten(status);
     let bad = if !status.epochs.iter().any(EpochLine::is_trouble) {
         ""
     } else {
@@ -173,6 +175,21 @@ fn text(status: &Status) -> String {
         keys(status.active_keys),
         keys(status.destroyed_keys)
     )
+}
+
+/// What the key store has forgotten, and what to do.
+fn forgotten(status: &Status) -> String {
+    let erasures = plural(status.forgotten_erasures as u64, "erasure is forgotten", "erasures are forgotten");
+    let decisions = plural(status.forgotten_decisions as u64, "decision is forgotten", "decisions are forgotten");
+    match (status.forgotten_erasures, status.forgotten_decisions) {
+        (0, 0) if status.restored => {
+            "restored from a backup, and serves nobody yet: run `daybook privacy reapply`\n".to_owned()
+        }
+        (0, 0) => String::new(),
+        (_, 0) => format!("{erasures}: run `daybook privacy reapply`\n"),
+        (0, _) => format!("{decisions}: run `daybook privacy reapply`\n"),
+        (_, _) => format!("{erasures}, {decisions}: run `daybook privacy reapply`\n"),
+    }
 }
 
 /// Moves what hangs on earlier epochs and destroys those that are due.

@@ -33,11 +33,28 @@ impl Platform {
     /// Opens the platform, and makes what is not there yet: folder, files, root key, topics, schemas.
     pub(crate) async fn open_or_create(settings: &Settings) -> Result<Platform> {
         create_private(&settings.data)?;
-        Ok(Platform {
+        let platform = Platform {
             log: open_log(settings).await?,
             db: open_books(settings).await?,
             keys: open_keys(settings).await?,
-        })
+        };
+        platform.require_whole_list().await?;
+        Ok(platform)
+    }
+
+    /// Where the keyring's list of erasures was deleted or cut, asks the log who was erased: a restored key store could not know.
+    async fn require_whole_list(&self) -> Result<()> {
+        if !self.keys.lost_its_list().await? {
+            return Ok(());
+        }
+        match crate::privacy::forgotten_of_log(&self.keys, &self.db).await?.len() {
+            0 => {}
+            forgotten => return Err(refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten))),
+        }
+        if store::books::are_whole(&self.db).await? {
+            self.keys.has_its_list_again().await?;
+        }
+        Ok(())
     }
 
     /// Opens a platform that exists to look after it, also one whose key store has forgotten erasures. Nobody's box is to be
@@ -123,24 +140,27 @@ async fn install_views(settings: &Settings, db: &Db) {
     }
 }
 
-/// Opens the key store with its keyring. Refuses one that has forgotten erasures.
+/// Opens the key store with its keyring. Refuses one that has forgotten erasures or decisions.
 pub(crate) async fn open_keys(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_with_keyring(settings).await?;
     match KeyStore::open(db, keyring, settings.schedule, now()).await {
-        Err(forgotten @ (OpenKeysError::ForgottenErasures(_) | OpenKeysError::Restored)) => {
-            Err(refuse_forgotten(forgotten))
-        }
+        Err(
+            forgotten @ (OpenKeysError::ForgottenErasures(_)
+            | OpenKeysError::ForgottenDecisions(_)
+            | OpenKeysError::Restored),
+        ) => Err(refuse_forgotten(forgotten)),
         opened => Ok(opened?),
     }
 }
 
-/// Why a key store that has forgotten erasures is refused, and what to do.
+/// Why a key store that has forgotten erasures or decisions is refused, and what to do.
 pub(crate) fn refuse_forgotten(forgotten: OpenKeysError) -> anyhow::Error {
-    anyhow::Error::new(forgotten)
-        .context("what needs the key store waits until erasures are applied again: run `daybook privacy reapply`")
+    anyhow::Error::new(forgotten).context(
+        "what needs the key store waits until what it has forgotten is applied again: run `daybook privacy reapply`",
+    )
 }
 
-/// Opens the key store also if it has forgotten erasures, for those who open nobody's box.
+/// Opens the key store also if it has forgotten erasures or decisions, for those who open nobody's box.
 pub(crate) async fn open_keys_for_repair(settings: &Settings) -> Result<KeyStore> {
     let (db, keyring) = keys_with_keyring(settings).await?;
     Ok(KeyStore::open_for_repair(db, keyring, settings.schedule, now()).await?)
@@ -172,7 +192,8 @@ pub(crate) async fn keys_database(settings: &Settings, version: i64) -> Result<D
 /// A key store in use whose root key is gone must not get a new one, which could open nothing and would look like the
 /// right one.
 async fn refuse_lost_root(settings: &Settings, keys: &Db) -> Result<()> {
-    if settings.root_key.exists() || keys.query("SELECT epoch FROM epoch LIMIT 1", vec![]).await?.is_empty() {
+    // Asked in this order: a process that starts beside this one makes the root key first and its epoch then.
+    if keys.query("SELECT epoch FROM epoch LIMIT 1", vec![]).await?.is_empty() || settings.root_key.exists() {
         return Ok(());
     }
     bail!(

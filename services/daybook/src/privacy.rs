@@ -77,7 +77,7 @@ enum PrivacyCommand {
     Forbid(OfStaff),
     /// List the staff who may see people in clear
     Permitted(OfTenant),
-    /// Apply again the erasures that a restored key store has forgotten; nothing is served until then
+    /// Apply again the erasures and decisions that a restored key store has forgotten; nothing is served until then
     Reapply,
     /// Set how many people one may look at in an hour before it counts as unusual
     Limit(Limit),
@@ -134,7 +134,7 @@ async fn permit(settings: &Settings, asked: &OfStaff, may: bool) -> Result<Answe
     let (keys, staff) = (&platform.keys, &asked.staff);
     let changed = match may {
         true => keys.permit_reveal(&row.tenant, staff, now()).await?,
-        false => keys.forbid_reveal(&row.tenant, staff).await?,
+        false => keys.forbid_reveal(&row.tenant, staff, now()).await?,
     };
     tracing::info!(tenant = %row.tenant, %staff, may, changed, "who may see people in clear");
     let text = format!(

@@ -242,7 +242,7 @@ fn answer(log: &Verified, keys: &Verified, read: u64, milliseconds: u64) -> Answ
     let [reapply, up, verify] = NEXT;
     let text = format!(
         "{} the log of {}: {}\n{} the keys of {}: {}\nread through in {read} ms, restored in {milliseconds} ms\nnext:\n  \
-         {reapply}   applies again the erasures since; until then nothing is served\n  \
+         {reapply}   applies again the erasures and decisions since; until then nothing is served\n  \
          {up}                folds the books again from the log, and announces erasures again\n  \
          {verify}            checks every invariant\n",
         tick(),

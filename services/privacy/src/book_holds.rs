@@ -54,7 +54,7 @@ pub async fn look(
         let open = asked && is_open(db, tenant, subject, reason).await?;
         match next(standing.iter().find(|hold| hold.reason == reason), open, now) {
             Next::Leave => {}
-            Next::Release => drop(keys.release(tenant, subject, reason).await?),
+            Next::Release => drop(keys.release(tenant, subject, reason, now).await?),
             Next::Hold => hold(keys, tenant, subject, reason, now).await?,
         }
     }

@@ -165,6 +165,12 @@ fn places(found: &Found) -> Vec<Place> {
             text("kept, so that a restored key store forgets no erasure"),
             None,
         ),
+        place(
+            "list of decisions",
+            "what the person decided: restrictions, objections, consents, under the random id, beside the keyring",
+            text("kept, as the key store keeps it; nothing of it applies to the erased"),
+            None,
+        ),
         place("memory of processes", "keys in use", text("dropped within two seconds of the erasure"), None),
         place(
             "backups and write-ahead logs",
@@ -398,11 +404,11 @@ mod tests {
             (places.len(), places.iter().filter(|place| place.opens_until.is_some()).count())
         };
         // Keys of inputs that named them are in the same copies as theirs.
-        assert_eq!(dated(&found()), (16, 8));
+        assert_eq!(dated(&found()), (17, 8));
         let gone = Found { copies: Some(Copies::GoneSince(day(32))), ..found() };
-        assert_eq!(dated(&gone), (16, 0));
+        assert_eq!(dated(&gone), (17, 0));
         let older = Older { inputs: 1, until: Some(day(40)) };
-        assert_eq!(dated(&Found { older, ..gone.clone() }), (16, 1));
+        assert_eq!(dated(&Found { older, ..gone.clone() }), (17, 1));
         assert!(quarantine(&Found { older, ..gone }).ends_with(&format!("gone by {}", day(40))));
     }
 }

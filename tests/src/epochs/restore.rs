@@ -14,7 +14,7 @@ use super::*;
 use crate::keys::active;
 
 /// Takes a copy of the database as a nightly backup does, without the keyring.
-async fn back_up(place: &Place, db: &Db) {
+pub(super) async fn back_up(place: &Place, db: &Db) {
     match db.dialect() {
         Dialect::Postgres => {
             let tables = tables(db).await;
@@ -26,7 +26,7 @@ async fn back_up(place: &Place, db: &Db) {
 }
 
 /// Puts the copy in the place of the database, and closes it.
-async fn put_back(place: &Place, db: Db) {
+pub(super) async fn put_back(place: &Place, db: Db) {
     if db.dialect() == Dialect::Postgres {
         let replace =
             |name: &String| [format!("DELETE FROM {name}"), format!("INSERT INTO {name} SELECT * FROM old_{name}")];
@@ -68,11 +68,11 @@ async fn run(db: &Db, statements: Vec<String>) {
     unit.await.unwrap();
 }
 
-async fn refused(place: &Place) -> Option<OpenKeysError> {
+pub(super) async fn refused(place: &Place) -> Option<OpenKeysError> {
     KeyStore::open(place.database().await, place.keyring(7), SCHEDULE, after(2)).await.err()
 }
 
-async fn open_for_repair(place: &Place) -> (KeyStore, Db) {
+pub(super) async fn open_for_repair(place: &Place) -> (KeyStore, Db) {
     let db = place.database().await;
     (KeyStore::open_for_repair(db.clone(), place.keyring(7), SCHEDULE, after(2)).await.unwrap(), db)
 }
@@ -94,7 +94,7 @@ async fn a_restored_key_store_brings_nobody_back_and_opens_once_that_is_sure() {
         assert_eq!(keys.forgotten_erasures().await.unwrap().len(), 20);
         assert_eq!(people.opened(&keys).await, (40, 0), "this is what would happen");
         let done = keys.reapply_erasures(after(2)).await.unwrap();
-        assert_eq!(done, Reapplied { erasures: 20, keys: 20, begun: Some(EpochId(2)), restored: true });
+        assert_eq!(done, Reapplied { erasures: 20, keys: 20, begun: Some(EpochId(2)), decisions: 0, restored: true });
         assert_eq!(people.clear(&keys).await, [[false; 20], [true; 20]].concat());
         assert_eq!(keys.reapply_erasures(after(3)).await.unwrap(), Reapplied::default(), "nothing is left to do");
 
@@ -132,7 +132,7 @@ async fn a_wish_that_waited_when_the_backup_was_taken_and_was_carried_out_since_
             assert!(keys.destroy(&shop(), subject, after(1)).await.is_err(), "it waits");
         }
         back_up(&place, &db).await;
-        keys.release(&shop(), gone, HoldReason::Cod).await.unwrap();
+        keys.release(&shop(), gone, HoldReason::Cod, after(2)).await.unwrap();
         keys.destroy(&shop(), gone, after(2)).await.unwrap();
         put_back(&place, db).await;
 
@@ -168,7 +168,7 @@ async fn who_was_erased_without_the_restored_store_having_known_them_is_gone_as_
 
         let (keys, db) = open_for_repair(&place).await;
         let done = keys.reapply_erasures(after(2)).await.unwrap();
-        assert_eq!(done, Reapplied { erasures: 1, keys: 0, begun: Some(EpochId(2)), restored: true });
+        assert_eq!(done, Reapplied { erasures: 1, keys: 0, begun: Some(EpochId(2)), decisions: 0, restored: true });
         assert_eq!(count(&db, "subject WHERE state = 'erased'").await, 1, "a tombstone of somebody unknown");
         assert_eq!(keys.rewrap(|_| {}).await.unwrap().left, 1);
         attacker.copy(&db).await;

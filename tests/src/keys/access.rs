@@ -226,7 +226,7 @@ async fn people_are_seen_in_clear_by_permitted_staff_and_themselves() {
         assert!(open_by(&keys, &one, &nobody[1]).await.is_err(), "others are not");
         open_by(&keys, &one, &AccessBy { actor: Actor::Person, ..clear.clone() }).await.unwrap();
         for changed in [true, false] {
-            assert_eq!(keys.forbid_reveal(&shop(), &support).await, Ok(changed));
+            assert_eq!(keys.forbid_reveal(&shop(), &support, after(2)).await, Ok(changed));
         }
         assert!(open_by(&keys, &one, &clear).await.is_err());
         let lines: Vec<String> = keys.accesses_of(&shop(), one.0).await.unwrap().iter().map(line).collect();

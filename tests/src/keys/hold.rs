@@ -40,7 +40,7 @@ async fn nobody_is_erased_while_a_hold_stands() {
         assert_eq!(keys.unfinished_erasures().await.unwrap().len(), 1, "the wish is on record");
 
         for expected in [true, false] {
-            assert_eq!(keys.release(&shop(), subject, HoldReason::Dispute).await.unwrap(), expected);
+            assert_eq!(keys.release(&shop(), subject, HoldReason::Dispute, after(3)).await.unwrap(), expected);
         }
         let waits = EraseSubjectError::Held { reason: HoldReason::Cod, until: after(5) };
         assert_eq!(destroy(4).await, Err(waits), "the other one stands");
@@ -63,7 +63,7 @@ async fn a_hold_is_of_somebody_and_ends_in_the_future() {
         keys.hold(&shop(), held(subject, HoldReason::Legal, after(1))).await.unwrap();
         let other = "swat-honey".parse().unwrap();
         assert_eq!(keys.holds(&other, NOVEMBER).await.unwrap(), [], "nobody else's");
-        assert!(!keys.release(&other, subject, HoldReason::Legal).await.unwrap());
+        assert!(!keys.release(&other, subject, HoldReason::Legal, after(3)).await.unwrap());
     }
 }
 

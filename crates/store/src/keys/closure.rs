@@ -12,6 +12,7 @@ use std::time::Duration;
 use commerce::{SubjectId, TenantId};
 use ledger::Timestamp;
 
+use super::decided::{CLOSED, note};
 use super::hold::unheld;
 use super::resolve::{subject, tenant};
 use super::restriction::unrestricted;
@@ -92,7 +93,7 @@ impl KeyStore {
         let sql = "INSERT INTO closure (tenant, closed_at, closed_by) VALUES ($1, $2, $3) \
                    ON CONFLICT (tenant) DO UPDATE SET closed_at = EXCLUDED.closed_at, closed_by = EXCLUDED.closed_by, \
                    reopened_at = NULL WHERE closure.reopened_at IS NOT NULL";
-        self.change("close", sql, args).await?;
+        self.decide("close", sql, args, at).await?;
         self.caches.closed.invalidate(tenant);
         Ok(self.closure(tenant).await?.ok_or_else(|| corrupt("a closure that was written is not there"))?)
     }
@@ -100,7 +101,7 @@ impl KeyStore {
     /// Opens an account again, if nothing of it has begun to go.
     pub async fn reopen(&self, tenant: &TenantId, at: Timestamp) -> Result<Reopened, KeyStoreError> {
         let sql = "UPDATE closure SET reopened_at = $2 WHERE tenant = $1 AND reopened_at IS NULL AND begun_at IS NULL";
-        let changed = self.change("reopen", sql, vec![tenant.as_str().into(), at.0.into()]).await?;
+        let changed = self.decide("reopen", sql, vec![tenant.as_str().into(), at.0.into()], at).await?;
         self.caches.closed.invalidate(tenant);
         if changed > 0 {
             return Ok(Reopened::Now);
@@ -194,6 +195,30 @@ impl KeyStore {
     pub async fn mark_ended(&self, tenant: &TenantId, at: Timestamp) -> Result<(), KeyStoreError> {
         let sql = "UPDATE closure SET done_at = $2 WHERE tenant = $1 AND begun_at IS NOT NULL AND done_at IS NULL";
         self.change("mark-ended", sql, vec![tenant.as_str().into(), at.0.into()]).await.map(drop)
+    }
+
+    /// Changes a closure and tells the list of decisions. The first argument is the tenant.
+    async fn decide(
+        &self,
+        name: &'static str,
+        sql: &'static str,
+        args: Vec<Value>,
+        at: Timestamp,
+    ) -> Result<u64, KeyStoreError> {
+        let unit = self.db.run_tx(name, move |tx| {
+            let args = args.clone();
+            Box::pin(async move {
+                let key = args.iter().take(1).cloned().collect();
+                let changed = tx.execute(sql, args).await?;
+                if changed > 0 {
+                    note(tx, &CLOSED, &[key], at).await?;
+                }
+                Ok(changed)
+            })
+        });
+        let changed = unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await?;
+        Ok(changed)
     }
 
     async fn change(&self, name: &'static str, sql: &'static str, args: Vec<Value>) -> Result<u64, KeyStoreError> {

@@ -14,6 +14,7 @@ use ledger::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::access::Purpose;
+use super::decided::{CONSENTED, note};
 use super::objection::{end_objection_in, object_in};
 use super::processing::Processing;
 use super::resolve::subject;
@@ -173,7 +174,9 @@ impl KeyStore {
                 append(tx, &tenant, &said, Some(&sha256)).await
             })
         });
-        unit.await
+        let number = unit.await?;
+        self.list_decided().await?;
+        Ok(number)
     }
 
     /// Records that somebody withdrew, whether or not a consent stood; from marketing it is an objection too. Gives the number.
@@ -189,7 +192,9 @@ impl KeyStore {
                 append(tx, &tenant, &said, None).await
             })
         });
-        unit.await
+        let number = unit.await?;
+        self.list_decided().await?;
+        Ok(number)
     }
 
     /// What a subject said, in that order.
@@ -251,6 +256,8 @@ async fn append(tx: &mut Tx, tenant: &TenantId, said: &Said, wording: Option<&st
         said.at.0.into(),
     ];
     tx.execute(sql, whose().into_iter().chain(rest).collect()).await?;
+    let key = whose().into_iter().chain([number.into()]).collect();
+    note(tx, &CONSENTED, &[key], said.at).await?;
     Ok(number)
 }
 

@@ -44,6 +44,12 @@ pub enum OpenKeysError {
     /// [`KeyStore::open_for_repair`] and call [`KeyStore::reapply_erasures`].
     #[error("this key store was restored from a backup, and erasures have not been applied again since")]
     Restored,
+    /// The key store was restored from before so many decisions of people, and would use data that it must not, or take what it
+    /// must refuse. Open it with [`KeyStore::open_for_repair`] and enter them again ([`KeyStore::reapply_erasures`]).
+    #[error(
+        "this key store has forgotten decisions ({0}): it was restored from before them, and would go on as if nobody had made them"
+    )]
+    ForgottenDecisions(usize),
     /// The key of an epoch that an earlier version kept in the database is damaged, or wrapped by another root key.
     #[error("the key of epoch {} in the database cannot be unwrapped: {source}", .epoch.0)]
     Damaged {
@@ -397,7 +403,7 @@ fn same(one: &EpochKey, other: &EpochKey) -> bool {
 impl OpenKeysError {
     pub(super) fn of(error: KeyStoreError) -> OpenKeysError {
         match error {
-            KeyStoreError::Keyring(error) => error.into(),
+            KeyStoreError::Keyring(error) | KeyStoreError::NotListed(error) => error.into(),
             KeyStoreError::Db(error) => error.into(),
             // Beginning an epoch and comparing erasures unwrap nothing and open nothing.
             KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted | KeyStoreError::Exhausted(_) => {

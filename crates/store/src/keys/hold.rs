@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use commerce::{StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 
+use super::decided::{HELD, note};
 use super::erasure::{EraseSubjectError, one_of, state_of, whose};
 use super::identity::SubjectState;
 use super::resolve::subject;
@@ -96,7 +97,8 @@ impl KeyStore {
                 let (tenant, hold) = whose.clone();
                 Box::pin(async move { hold_in(tx, &tenant, &hold).await })
             })
-            .await
+            .await?;
+        Ok(self.list_decided().await?)
     }
 
     /// Ends a hold before its date. False if there was none.
@@ -105,14 +107,23 @@ impl KeyStore {
         tenant: &TenantId,
         subject: SubjectId,
         reason: HoldReason,
+        at: Timestamp,
     ) -> Result<bool, KeyStoreError> {
         let args: Vec<Value> = vec![tenant.as_str().into(), subject.to_string().into(), reason.as_str().into()];
         let unit = self.db.run_tx("release-hold", move |tx| {
             let args = args.clone();
             let sql = "DELETE FROM hold WHERE tenant = $1 AND subject = $2 AND reason = $3";
-            Box::pin(async move { tx.execute(sql, args).await })
+            Box::pin(async move {
+                let released = tx.execute(sql, args.clone()).await? > 0;
+                if released {
+                    note(tx, &HELD, &[args], at).await?;
+                }
+                Ok(released)
+            })
         });
-        Ok(unit.await.map_err(|error: DbError| error)? > 0)
+        let released = unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await?;
+        Ok(released)
     }
 
     /// Whether the tenant's books are asked before somebody is erased.
@@ -175,7 +186,7 @@ async fn hold_in(tx: &mut Tx, tenant: &TenantId, hold: &Hold) -> Result<(), Hold
     let insert = "INSERT INTO hold (tenant, subject, reason, staff, since, until) VALUES ($1, $2, $3, $4, $5, $6)";
     let rest: [Value; 3] = [staff.as_str().into(), since.0.into(), until.0.into()];
     tx.execute(insert, whose().into_iter().chain(rest).collect()).await?;
-    Ok(())
+    Ok(note(tx, &HELD, &[whose()], *since).await?)
 }
 
 /// When the last of a subject's holds ends that stand now, and why it stands.

@@ -3,7 +3,8 @@
 //! A key that is only in a database is in every backup of it, in its write-ahead log and in the archive of that, and
 //! nobody can take it back. An epoch key therefore lies here alone, and destroying it here destroys it everywhere. So the
 //! keyring is never part of a backup: a copy of it for the event of a broken disk is kept on a second disk that follows
-//! every change, destruction included. For the same reason it holds the list of erasures (`tombstones`).
+//! every change, destruction included. For the same reason it holds the lists of erasures (`tombstones`) and of
+//! what people decided (`decided`).
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -24,7 +25,7 @@ const STORE: &str = "store";
 const BESIDE: &str = ".epoch-";
 
 /// The root key, and a folder with one file for each epoch: its key, wrapped by the root key, in hexadecimal digits; and the
-/// list of erasures. Clones are cheap. Every call blocks for a few disk accesses.
+/// lists of erasures and decisions. Clones are cheap. Every call blocks for a few disk accesses.
 #[derive(Clone)]
 pub struct Keyring {
     root: Arc<RootKey>,
@@ -71,9 +72,9 @@ pub enum KeyringError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The list of erasures was damaged. Restore the file from its copy: who was erased could come back with an old copy of
-    /// the key store.
-    #[error("the list of erasures {} is damaged at byte {byte}: restore it from its copy", .path.display())]
+    /// The list of erasures, or of what people decided, was damaged. Restore the file from its copy: an old copy of the key store could
+    /// undo what it tells.
+    #[error("the list {} is damaged at byte {byte}: restore it from its copy", .path.display())]
     DamagedList {
         /// The file.
         path: PathBuf,

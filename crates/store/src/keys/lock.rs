@@ -35,6 +35,12 @@ pub(super) async fn epochs(tx: &mut Tx) -> Result<(), DbError> {
     take(tx, dialect, &BTreeSet::from([number("epochs", "")])).await
 }
 
+/// The same for what is told to the list of decisions. The last that a transaction takes.
+pub(super) async fn decided(tx: &mut Tx) -> Result<(), DbError> {
+    let dialect = tx.dialect();
+    take(tx, dialect, &BTreeSet::from([number("decided", "")])).await
+}
+
 /// Takes the locks in ascending order, as everybody does, so that no two transactions wait for each other.
 async fn take(tx: &mut Tx, dialect: Dialect, numbers: &BTreeSet<i64>) -> Result<(), DbError> {
     if dialect == Dialect::Sqlite {
@@ -58,7 +64,8 @@ mod tests {
 
     #[test]
     fn names_have_their_own_numbers() {
-        let numbers = BTreeSet::from([number("tenant", "a"), number("tenant", "b"), number("epochs", "")]);
-        assert_eq!(numbers.len(), 3);
+        let numbers =
+            BTreeSet::from([number("tenant", "a"), number("tenant", "b"), number("epochs", ""), number("decided", "")]);
+        assert_eq!(numbers.len(), 4);
     }
 }

@@ -14,7 +14,8 @@
 //! durable before the next; [`KeyStore::unfinished_erasures`] tells where to go on after a crash.
 //!
 //! A database that was restored from before an erasure is compared with the keyring's list of them when it is opened, and
-//! refused until [`KeyStore::reapply_erasures`] has applied again what it has forgotten.
+//! refused until [`KeyStore::reapply_erasures`] has applied again what it has forgotten. So is one from before people decided
+//! something about their data, or a merchant about an account: of that the keyring has a list too ([`Decision`]).
 //!
 //! Both run serially within a tenant, as do index pages that move: SQLite has one writer, and on PostgreSQL each transaction first takes the tenant's
 //! advisory lock, in an order all share. (This rests on PostgreSQL's default isolation, READ COMMITTED, where what is
@@ -30,6 +31,7 @@ mod boxes;
 mod caches;
 mod closure;
 mod consent;
+mod decided;
 mod destroy;
 mod epochs;
 mod erasure;
@@ -39,6 +41,7 @@ mod index;
 mod index_pages;
 mod inputs;
 mod keyring;
+mod list;
 mod lock;
 mod objection;
 mod passes;
@@ -67,6 +70,7 @@ pub use access::{
 pub use boxes::{BoxRef, OpenBoxError};
 pub use closure::{ClosedBy, Closure, Reopened};
 pub use consent::{ConsentError, ConsentFact, Said, Wording, accepted, sha256_of, standing};
+pub use decided::Decision;
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
 pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
@@ -133,6 +137,12 @@ pub enum KeyStoreError {
     /// The keyring, where epoch keys lie.
     #[error("the key store: {0}")]
     Keyring(#[from] KeyringError),
+    /// What was decided stands, and the keyring's list does not have it yet: a key store that was restored from before might forget it.
+    /// It is listed by itself as soon as the keyring can be written.
+    #[error(
+        "the key store: it is decided, but not on the list of decisions yet, which is written by itself once that works: {0}"
+    )]
+    NotListed(#[source] KeyringError),
     /// Who asked may not see people in clear: no member of staff, or one whom the tenant has not permitted it.
     #[error("the key store: only staff whom the tenant has permitted it may see people in clear")]
     NotPermitted,
@@ -144,7 +154,7 @@ pub enum KeyStoreError {
 impl KeyStore {
     /// Opens the key store in a database that has the schema of [`keys_migrations`](crate::schema::keys_migrations). A new
     /// one gets its first epoch, beginning now. Refuses a keyring that does not hold the key of the current epoch, and a
-    /// database that has forgotten erasures which the keyring lists: it was restored from before them; or one that was restored, and to
+    /// database that has forgotten erasures or decisions which the keyring lists: it was restored from before them; or one that was restored, and to
     /// which they were not applied again yet. What an earlier version
     /// stored of people as it was blinded moves to index pages first.
     ///
@@ -155,13 +165,17 @@ impl KeyStore {
     pub async fn open(db: Db, keyring: Keyring, schedule: Schedule, now: Timestamp) -> Result<KeyStore, OpenKeysError> {
         let store = KeyStore::open_for_repair(db, keyring, schedule, now).await?;
         match store.forgotten_on_opening().await.map_err(OpenKeysError::of)?.len() {
-            0 if store.is_restored().await.map_err(OpenKeysError::of)? => Err(OpenKeysError::Restored),
+            0 if store.is_restored().await.map_err(OpenKeysError::of)? => return Err(OpenKeysError::Restored),
+            0 => {}
+            forgotten => return Err(OpenKeysError::ForgottenErasures(forgotten)),
+        }
+        match store.forgotten_decisions_on_opening().await.map_err(OpenKeysError::of)?.len() {
             0 => Ok(store),
-            forgotten => Err(OpenKeysError::ForgottenErasures(forgotten)),
+            forgotten => Err(OpenKeysError::ForgottenDecisions(forgotten)),
         }
     }
 
-    /// The same, also if it has forgotten erasures: to look after it ([`KeyStore::reapply_erasures`]), and for nothing else,
+    /// The same, also if it has forgotten erasures or decisions: to look after it ([`KeyStore::reapply_erasures`]), and for nothing else,
     /// because it opens the data of people who were erased.
     pub async fn open_for_repair(
         db: Db,

@@ -4,6 +4,7 @@
 use commerce::{StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 
+use super::decided::{OBJECTED, note};
 use super::processing::Processing;
 use super::resolve::subject;
 use super::restriction::{RestrictError, begin, ended, slug};
@@ -44,10 +45,12 @@ impl KeyStore {
             let (tenant, staff) = whose.clone();
             Box::pin(async move {
                 begin(tx, &tenant, subject).await?;
-                Ok(object_in(tx, &tenant, subject, processing, (&staff, at)).await?)
+                Ok::<_, RestrictError>(object_in(tx, &tenant, subject, processing, (&staff, at)).await?)
             })
         });
-        unit.await
+        let objected = unit.await?;
+        self.list_decided().await?;
+        Ok(objected)
     }
 
     /// Ends an objection: they took it back, or it was answered. False if none stood.
@@ -67,7 +70,9 @@ impl KeyStore {
                 end_objection_in(tx, &tenant, subject, processing, (&staff, at)).await
             })
         });
-        Ok(unit.await.map_err(|error: DbError| error)?)
+        let ended = unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await?;
+        Ok(ended)
     }
 
     /// Every objection of a subject, standing or over, the oldest first.
@@ -104,6 +109,8 @@ pub(super) async fn object_in(
                ON CONFLICT (tenant, subject, processing, since) DO UPDATE SET ended_by = NULL, ended_at = NULL";
     let rest: [Value; 2] = [at.0.into(), staff.as_str().into()];
     tx.execute(sql, whose().into_iter().chain(rest).collect()).await?;
+    let key = whose().into_iter().chain([at.0.into()]).collect();
+    note(tx, &OBJECTED, &[key], at).await?;
     Ok(true)
 }
 
@@ -116,10 +123,16 @@ pub(super) async fn end_objection_in(
     (staff, at): (&StaffId, Timestamp),
 ) -> Result<bool, DbError> {
     let sql = "UPDATE objection SET ended_by = $4, ended_at = $5 \
-               WHERE tenant = $1 AND subject = $2 AND processing = $3 AND ended_at IS NULL";
-    let whose = [tenant.as_str().into(), subject.to_string().into(), processing.as_str().into()];
+               WHERE tenant = $1 AND subject = $2 AND processing = $3 AND ended_at IS NULL RETURNING since";
+    let whose: [Value; 3] = [tenant.as_str().into(), subject.to_string().into(), processing.as_str().into()];
     let rest = [staff.as_str().into(), at.0.into()];
-    Ok(tx.execute(sql, whose.into_iter().chain(rest).collect()).await? > 0)
+    let ended = tx.query(sql, whose.iter().cloned().chain(rest).collect()).await?;
+    let key = |row: &Row| Ok(whose.iter().cloned().chain([row.int(0)?.into()]).collect());
+    let keys = ended.iter().map(key).collect::<Result<Vec<_>, DbError>>()?;
+    if !keys.is_empty() {
+        note(tx, &OBJECTED, &keys, at).await?;
+    }
+    Ok(!keys.is_empty())
 }
 
 fn objection(row: &Row) -> Result<Objection, DbError> {

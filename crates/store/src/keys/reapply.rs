@@ -15,13 +15,14 @@ use subject_keys::{EpochId, KeyId};
 use super::epochs::{epoch_id, on_disk};
 use super::erasure::{Stage, fence_kinds};
 use super::keyring::Keyring;
+use super::list::Mark;
 use super::resolve::{subject, tenant};
-use super::restored::count_tombstones;
+use super::restored::{count_tombstones, note_lost_list};
 use super::subject_key::key_id;
 use super::tables::{
     DESTROYED_KEY, ERASURE, ERASURE_AGAIN, HOLD, IDENTITY_OWNER, PAGED_IDENTITY, SUBJECT, SUBJECT_TOMBSTONE,
 };
-use super::tombstones::{LIST, Mark, Tombstone};
+use super::tombstones::{ERASED, Tombstone};
 use super::{KeyStore, KeyStoreError, corrupt, lock, requests, visits};
 use crate::db::{Db, DbError, Dialect, Keys, Rows, Tx, Value};
 
@@ -40,8 +41,10 @@ pub struct Reapplied {
     pub keys: u64,
     /// The epoch that began then, so that the one which wraps the copies of those keys ends in time.
     pub begun: Option<EpochId>,
-    /// Whether the key store was restored from a backup, even if it has forgotten no erasure: whatever else was entered after that backup
-    /// is lost.
+    /// Decisions of people and merchants that were entered again, each row of them once.
+    pub decisions: u64,
+    /// Whether the key store was restored from a backup, even if it has forgotten nothing that is listed: whatever else was entered after
+    /// that backup is lost.
     pub restored: bool,
 }
 
@@ -73,11 +76,14 @@ impl KeyStore {
     /// Applies again what was forgotten, with the time and the reason of then, also to people whom this key store never
     /// knew; begins an epoch at this time. The erasures are left to be announced again, in case the log was restored too.
     ///
+    /// Then enters again what people decided, also of that which the restored state never knew.
+    ///
     /// Everything that lives moves to new pages with the next rotation: keys that were made after the state which was
     /// restored, and destroyed since, were on pages that nothing here says they were on.
     pub async fn reapply_erasures(&self, at: Timestamp) -> Result<Reapplied, KeyStoreError> {
         let forgotten = self.forgotten_erasures().await?;
-        let restored = self.is_restored().await? || !forgotten.is_empty();
+        let decided = self.forgotten_decisions().await?;
+        let restored = self.is_restored().await? || !forgotten.is_empty() || !decided.is_empty();
         let mut done = Reapplied { erasures: forgotten.len() as u64, restored, ..Reapplied::default() };
         if restored {
             self.reconcile_epochs(at).await?;
@@ -94,6 +100,13 @@ impl KeyStore {
             done.begun = self.begin_epoch(at, None).await?;
             // Finds nothing any more, and remembers how far that is so.
             self.forgotten_erasures().await?;
+        }
+        // Looked for again: of those who are erased now nothing is decided any more.
+        let decided = self.forgotten_decisions().await?;
+        if !decided.is_empty() {
+            done.decisions = decided.len() as u64;
+            self.decide_again(&decided).await?;
+            self.forgotten_decisions().await?;
         }
         if restored {
             // Last: whoever is interrupted before it does all of this again.
@@ -134,9 +147,13 @@ pub(super) async fn mark_all_lossy(tx: &mut Tx) -> Result<(), DbError> {
 async fn compare(db: &Db, keyring: &Keyring) -> Result<Vec<Tombstone>, KeyStoreError> {
     let known = known_mark(db).await?;
     let mark = known.clone();
-    let listed = on_disk(keyring, move |ring| ring.listed_since(mark.as_ref())).await?;
-    let erased = latest(listed.tombstones);
+    let listed = on_disk(keyring, move |ring| ring.erased_since(mark.as_ref())).await?;
+    let erased = latest(listed.entries);
     if listed.anew {
+        if known.as_ref().is_some_and(|known| known.position > 0) {
+            // Before it is written anew, after which nothing tells.
+            note_lost_list(db).await?;
+        }
         list_what_is_not(db, keyring, &erased).await?;
     }
     let erased: Vec<Tombstone> = erased.into_values().collect();
@@ -224,7 +241,7 @@ async fn forgotten_in(tx: &mut Tx, erased: &[Tombstone]) -> Result<Vec<Tombstone
 
 async fn known_mark(db: &Db) -> Result<Option<Mark>, DbError> {
     let sql = "SELECT position, line FROM erased_list WHERE list = $1";
-    let rows = db.query(sql, vec![LIST.into()]).await?;
+    let rows = db.query(sql, vec![ERASED.name.into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let position = u64::try_from(row.int(0)?).map_err(|_| corrupt("a place in the list of erasures is negative"))?;
     Ok(Some(Mark { position, line: row.text(1)?.to_owned() }))
@@ -232,7 +249,7 @@ async fn known_mark(db: &Db) -> Result<Option<Mark>, DbError> {
 
 async fn remember(db: &Db, mark: Mark) -> Result<(), DbError> {
     let position = i64::try_from(mark.position).map_err(|_| corrupt("the list of erasures is too long"))?;
-    let args: Vec<Value> = vec![LIST.into(), position.into(), mark.line.into()];
+    let args: Vec<Value> = vec![ERASED.name.into(), position.into(), mark.line.into()];
     let unit = db.run_tx("compare-erasures", move |tx| {
         let args = args.clone();
         let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, $3) \

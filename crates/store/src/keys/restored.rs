@@ -1,20 +1,32 @@
-//! What the database notes beside the mark in the keyring's list of erasures, in rows of the same table: that it was restored
-//! from a backup, and how many people were erased here when it was last compared. A state that is put together of two (a stale
+//! What the database notes beside the marks in the keyring's lists, in rows of the same table: that it was restored
+//! from a backup, and how many people were erased, and how much was decided, here when it was last compared. A state that is put together of two (a stale
 //! write-ahead log beside a restored file) may have the mark of the one and the rows of the other: then there are fewer.
 
+use super::decided::{DECIDED, Decision};
 use super::epochs::on_disk;
-use super::{KeyStore, KeyStoreError, Tombstone};
+use super::tombstones::{ERASED, Tombstone};
+use super::{KeyStore, KeyStoreError};
 use crate::db::{Db, DbError, Row, Tx, Value};
 
 /// The row that says that this database was restored, until erasures were applied again.
 const RESTORED: &str = "restored";
 
+/// The row that says that the keyring's list of erasures was not the one of which this database knew, until somebody has asked the log.
+const LOST_LIST: &str = "lost-list";
+
 /// The row that says how many tombstones there were.
 const TOMBSTONES: &str = "tombstones";
+
+/// The row that says how many decisions there were of which the rows stay.
+const DECISIONS: &str = "decisions";
 
 /// People who were erased and have their request on record: as many look-ups as there are erasures.
 const COUNTED: &str = "SELECT COUNT(*) FROM erasure e CROSS JOIN subject s \
                        WHERE s.tenant = e.tenant AND s.subject = e.subject AND s.state = 'erased'";
+
+/// What was decided and only ever changes: rows of these tables are never deleted.
+const COUNTED_DECISIONS: &str = "SELECT (SELECT COUNT(*) FROM restriction) + (SELECT COUNT(*) FROM objection) + \
+                                 (SELECT COUNT(*) FROM consent)";
 
 /// Makes a key store that was just copied into this database serve nobody until erasures were applied again. Those that were
 /// announced are announced again, as the same events: the log may be a copy from before they were.
@@ -28,6 +40,17 @@ pub(crate) async fn mark_restored(tx: &mut Tx) -> Result<(), DbError> {
 pub(super) async fn count_tombstones(tx: &mut Tx) -> Result<(), DbError> {
     let counted = first_int(&tx.query(COUNTED, vec![]).await?)?.unwrap_or(0);
     note(tx, TOMBSTONES, counted).await
+}
+
+/// Remembers that the list of erasures was deleted, cut or put back from an older copy: it may lack what this database lacks too.
+pub(super) async fn note_lost_list(db: &Db) -> Result<(), DbError> {
+    db.run_tx("note-lost-list", |tx| Box::pin(note(tx, LOST_LIST, 0))).await
+}
+
+/// Remembers how much was decided.
+pub(super) async fn count_decisions(tx: &mut Tx) -> Result<(), DbError> {
+    let counted = first_int(&tx.query(COUNTED_DECISIONS, vec![]).await?)?.unwrap_or(0);
+    note(tx, DECISIONS, counted).await
 }
 
 async fn note(tx: &mut Tx, what: &str, number: i64) -> Result<(), DbError> {
@@ -50,27 +73,52 @@ impl KeyStore {
         Ok(noted(&self.db, RESTORED).await?.is_some())
     }
 
+    /// Whether the keyring's list of erasures was deleted or cut since this key store last agreed with it. It was written anew from what
+    /// stands here: if this is a restored state, only the log can tell whom both have forgotten.
+    pub async fn lost_its_list(&self) -> Result<bool, KeyStoreError> {
+        Ok(noted(&self.db, LOST_LIST).await?.is_some())
+    }
+
+    /// The log was asked, and the list has whomever it tells of.
+    pub async fn has_its_list_again(&self) -> Result<(), KeyStoreError> {
+        self.delete_notes(vec![LOST_LIST.into()]).await
+    }
+
     /// Erasures that the keyring lists and this key store has forgotten, looked for from the beginning of the list if there are
     /// fewer tombstones than when they were last compared: then the mark up to which they agreed is of another state.
     pub(super) async fn forgotten_on_opening(&self) -> Result<Vec<Tombstone>, KeyStoreError> {
-        if let Some(before) = noted(&self.db, TOMBSTONES).await? {
-            let now = first_int(&self.db.query(COUNTED, vec![]).await?)?.unwrap_or(0);
-            if now < before {
-                tracing::warn!(
-                    before,
-                    now,
-                    "people who were erased are not any more: comparing the whole list of erasures"
-                );
-                self.delete_notes(vec![super::tombstones::LIST.into()]).await?;
-            }
+        if self.has_fewer(TOMBSTONES, COUNTED).await? {
+            self.delete_notes(vec![ERASED.name.into()]).await?;
         }
         self.forgotten_erasures().await
     }
 
+    /// The same of decisions.
+    pub(super) async fn forgotten_decisions_on_opening(&self) -> Result<Vec<Decision>, KeyStoreError> {
+        if self.has_fewer(DECISIONS, COUNTED_DECISIONS).await? {
+            self.delete_notes(vec![DECIDED.name.into()]).await?;
+        }
+        self.forgotten_decisions().await
+    }
+
+    async fn has_fewer(&self, what: &str, counted: &str) -> Result<bool, KeyStoreError> {
+        let Some(before) = noted(&self.db, what).await? else { return Ok(false) };
+        let now = first_int(&self.db.query(counted, vec![]).await?)?.unwrap_or(0);
+        if now < before {
+            tracing::warn!(
+                what,
+                before,
+                now,
+                "there are fewer than there were: comparing the whole list in the keyring"
+            );
+        }
+        Ok(now < before)
+    }
+
     /// How many lines the keyring's list of erasures has, all of which are read: opening compares only what was added.
     pub async fn listed_erasures(&self) -> Result<u64, KeyStoreError> {
-        let listed = on_disk(self.epochs.keyring(), |ring| ring.listed_since(None)).await?;
-        Ok(listed.tombstones.len() as u64)
+        let listed = on_disk(self.epochs.keyring(), |ring| ring.erased_since(None)).await?;
+        Ok(listed.entries.len() as u64)
     }
 
     /// From now on it serves again.

@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use commerce::{StaffId, SubjectId, TenantId};
 use ledger::Timestamp;
 
+use super::decided::{RESTRICTED, note};
 use super::erasure::{EraseSubjectError, one_of, state_of, whose};
 use super::identity::SubjectState;
 use super::processing::Processing;
@@ -218,7 +219,8 @@ impl KeyStore {
             let (tenant, wanted) = whose.clone();
             Box::pin(async move { restrict_in(tx, &tenant, &wanted).await })
         });
-        unit.await
+        unit.await?;
+        Ok(self.list_decided().await?)
     }
 
     /// Records that the person was told that their restriction ends: before it does.
@@ -295,10 +297,12 @@ impl KeyStore {
                 let (sql, rest) = change(&standing)?;
                 let args = place(&tenant, &standing).into_iter().chain(rest).collect();
                 tx.execute(sql, args).await?;
-                Ok(())
+                note(tx, &RESTRICTED, &[place(&tenant, &standing).to_vec()], at).await?;
+                Ok::<_, RestrictError>(())
             })
         });
-        unit.await
+        unit.await?;
+        Ok(self.list_decided().await?)
     }
 }
 
@@ -323,12 +327,12 @@ async fn restrict_in(tx: &mut Tx, tenant: &TenantId, wanted: &Restriction) -> Re
                    WHERE tenant = $1 AND subject = $2 AND reason = $3 AND since = $4";
         let rest = [until.into(), wanted.staff.as_str().into()];
         tx.execute(sql, place(tenant, &standing).into_iter().chain(rest).collect()).await?;
-        return Ok(());
+        return Ok(note(tx, &RESTRICTED, &[place(tenant, &standing).to_vec()], wanted.since).await?);
     }
     let sql = "INSERT INTO restriction (tenant, subject, reason, since, until, staff) VALUES ($1, $2, $3, $4, $5, $6)";
     let rest = [until.into(), wanted.staff.as_str().into()];
     tx.execute(sql, place(tenant, wanted).into_iter().chain(rest).collect()).await?;
-    Ok(())
+    Ok(note(tx, &RESTRICTED, &[place(tenant, wanted).to_vec()], wanted.since).await?)
 }
 
 /// Which row a restriction is.

@@ -315,3 +315,81 @@ pub(super) static CONSENT_WORDING: Table = Table {
         Column::keep("keeps_older", Int),
     ],
 };
+
+/// A restriction whole, as it is entered again.
+pub(super) static RESTRICTION_ROW: Table = Table {
+    name: "restriction",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("reason", Text),
+        Column::key("since", Int),
+        Column::replace("until", Int),
+        Column::replace("staff", Text),
+        Column::replace("told", Text),
+        Column::replace("told_by", Text),
+        Column::replace("told_at", Int),
+        Column::replace("lifted_by", Text),
+        Column::replace("lifted_at", Int),
+    ],
+};
+
+/// An objection whole, as it is entered again.
+pub(super) static OBJECTION_ROW: Table = Table {
+    name: "objection",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("processing", Text),
+        Column::key("since", Int),
+        Column::replace("staff", Text),
+        Column::replace("ended_by", Text),
+        Column::replace("ended_at", Int),
+    ],
+};
+
+/// What somebody said of a consent, whole, as it is entered again.
+pub(super) static CONSENT_ROW: Table = Table {
+    name: "consent",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("number", Int),
+        Column::replace("processing", Text),
+        Column::replace("wording", Text),
+        Column::replace("channel", Text),
+        Column::replace("evidence", Text),
+        Column::replace("staff", Text),
+        Column::replace("said_at", Int),
+    ],
+};
+
+/// A permission to see people in clear, as it is entered again.
+pub(super) static MAY_REVEAL_ROW: Table = Table {
+    name: "may_reveal",
+    columns: &[Column::key("tenant", Text), Column::key("staff", Text), Column::replace("since", Int)],
+};
+
+/// What was decided about an account: how far its end has come follows from the stores.
+pub(super) static CLOSURE_ROW: Table = Table {
+    name: "closure",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::replace("closed_at", Int),
+        Column::replace("closed_by", Text),
+        Column::replace("reopened_at", Int),
+    ],
+};
+
+/// A hold whole, as it is entered again.
+pub(super) static HOLD_ROW: Table = Table {
+    name: "hold",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("subject", Text),
+        Column::key("reason", Text),
+        Column::replace("staff", Text),
+        Column::replace("since", Int),
+        Column::replace("until", Int),
+    ],
+};

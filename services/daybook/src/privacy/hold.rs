@@ -100,7 +100,7 @@ pub(crate) async fn release(settings: &Settings, asked: &Release) -> Result<Answ
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
     let subject = subject_of(&platform, &row, &asked.whom).await?;
-    if !platform.keys.release(&row.tenant, subject, asked.reason).await? {
+    if !platform.keys.release(&row.tenant, subject, asked.reason, now()).await? {
         bail!("there is no such hold: see `daybook privacy holds`");
     }
     tracing::info!(tenant = %row.tenant, %subject, reason = asked.reason.as_str(), "released");

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use event_log::EventLog;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
-use store::keys::{KeyStore, OpenKeysError};
+use store::keys::{KeyStore, KeyStoreError, OpenKeysError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -145,20 +145,31 @@ async fn answers<T, E>(question: impl Future<Output = Result<T, E>>) -> &'static
     }
 }
 
-/// Ends with an error when the key store has forgotten erasures: it was put back from before them while this process runs,
-/// which would open those people's data again.
+/// What the key store has forgotten that the keyring lists, if anything.
+async fn forgotten(keys: &KeyStore) -> Result<Option<OpenKeysError>, KeyStoreError> {
+    match keys.forgotten_erasures().await?.len() {
+        0 => {}
+        erasures => return Ok(Some(OpenKeysError::ForgottenErasures(erasures))),
+    }
+    let decisions = keys.forgotten_decisions().await?.len();
+    Ok((decisions > 0).then_some(OpenKeysError::ForgottenDecisions(decisions)))
+}
+
+/// Ends with an error when the key store has forgotten erasures or decisions: it was put back from before them while this process
+/// runs, which would open those people's data again.
 pub(super) async fn watch_erasures(platform: Platform, working: CancellationToken) -> Result<()> {
     // Said when it begins to fail and not every time: it may take an operator hours to mend.
     let mut failing = false;
     while working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
-        match platform.keys.forgotten_erasures().await {
-            Ok(forgotten) if forgotten.is_empty() => failing = false,
-            Ok(forgotten) => {
-                return Err(crate::platform::refuse_forgotten(OpenKeysError::ForgottenErasures(forgotten.len())));
-            }
+        match forgotten(&platform.keys).await {
+            Ok(None) => failing = false,
+            Ok(Some(forgotten)) => return Err(crate::platform::refuse_forgotten(forgotten)),
             Err(error) => {
                 if !failing {
-                    tracing::warn!(%error, "it could not be seen whether the key store has forgotten erasures; trying again");
+                    tracing::warn!(
+                        %error,
+                        "it could not be seen whether the key store has forgotten erasures or decisions; trying again"
+                    );
                 }
                 failing = true;
             }

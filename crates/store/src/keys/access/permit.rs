@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use commerce::{StaffId, TenantId};
 use ledger::Timestamp;
 
+use super::super::decided::{PERMITTED, note};
 use super::super::tables::MAY_REVEAL;
 use super::super::{KeyStore, KeyStoreError, corrupt};
 use super::{AccessBy, Actor, Shown};
@@ -42,13 +43,18 @@ impl KeyStore {
     ) -> Result<bool, KeyStoreError> {
         let sql = "INSERT INTO may_reveal (tenant, staff, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         let args = vec![tenant.as_str().into(), staff.as_str().into(), at.0.into()];
-        self.change_permission(sql, args).await
+        self.change_permission(sql, args, at).await
     }
 
     /// Takes it back, from the next opening on. False if it had not been permitted.
-    pub async fn forbid_reveal(&self, tenant: &TenantId, staff: &StaffId) -> Result<bool, KeyStoreError> {
+    pub async fn forbid_reveal(
+        &self,
+        tenant: &TenantId,
+        staff: &StaffId,
+        at: Timestamp,
+    ) -> Result<bool, KeyStoreError> {
         let sql = "DELETE FROM may_reveal WHERE tenant = $1 AND staff = $2";
-        self.change_permission(sql, vec![tenant.as_str().into(), staff.as_str().into()]).await
+        self.change_permission(sql, vec![tenant.as_str().into(), staff.as_str().into()], at).await
     }
 
     /// The tenant's staff who may see people in clear.
@@ -58,12 +64,27 @@ impl KeyStore {
         Ok(rows.iter().map(permitted).collect::<Result<_, _>>()?)
     }
 
-    async fn change_permission(&self, sql: &'static str, args: Vec<Value>) -> Result<bool, KeyStoreError> {
-        let changed = self.db.run_tx("permit-reveal", move |tx| {
+    /// The first two arguments name who.
+    async fn change_permission(
+        &self,
+        sql: &'static str,
+        args: Vec<Value>,
+        at: Timestamp,
+    ) -> Result<bool, KeyStoreError> {
+        let unit = self.db.run_tx("permit-reveal", move |tx| {
             let args = args.clone();
-            Box::pin(async move { tx.execute(sql, args).await })
+            Box::pin(async move {
+                let key = args.iter().take(2).cloned().collect();
+                let changed = tx.execute(sql, args).await? > 0;
+                if changed {
+                    note(tx, &PERMITTED, &[key], at).await?;
+                }
+                Ok(changed)
+            })
         });
-        Ok(changed.await.map_err(|error: DbError| error)? > 0)
+        let changed = unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await?;
+        Ok(changed)
     }
 }
 

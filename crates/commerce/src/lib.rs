@@ -15,6 +15,7 @@ mod posting;
 mod rises;
 mod sold;
 pub mod stock;
+pub mod totals;
 mod voucher;
 
 pub use fact::{
@@ -25,8 +26,8 @@ pub use fact::{
 };
 pub use ids::{
     ClaimKey, Courier, CustomerId, FulfilmentId, GoodsReceipt, IdError, InventoryItemId, LineId, LocationId, OrderId,
-    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TrackingNumber, VariantId,
-    VoucherId,
+    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TotalsId, TrackingNumber,
+    VariantId, VoucherId,
 };
 pub use order::{Order, PaymentState};
 pub use ownership::owner;

@@ -76,6 +76,13 @@ impl Balances {
         Ok(())
     }
 
+    /// Adds a total that was summed up elsewhere.
+    pub fn add_total(&mut self, at: (Account, Currency, Day), total: Total) -> Result<(), MoneyError> {
+        let sum = self.0.entry(at).or_default();
+        *sum = sum.checked_add(total)?;
+        Ok(())
+    }
+
     /// Every total, by account, currency and day.
     pub fn iter(&self) -> impl Iterator<Item = (&(Account, Currency, Day), &Total)> {
         self.0.iter()

@@ -20,6 +20,7 @@ mod reset;
 mod scan;
 mod tables;
 mod tenants;
+mod totals;
 mod views;
 mod vouchers;
 
@@ -63,6 +64,9 @@ pub use scan::{
     read_model_hashes, relays, sealed_table_hashes,
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
+pub use totals::{
+    LateFact, RemovedRow, RemovedScan, ReplacedRows, count_replaced, late_facts, old_parts, removed_balances, sweep,
+};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{
     TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, reopen_tenant, save_approval_limit,

@@ -1,0 +1,313 @@
+//! Detail that was replaced by totals: which parts still have it in the journal, what is left of the transactions that were taken
+//! out, what came too late, and which parts may be old enough.
+//!
+//! When a part's detail is replaced, the books reverse what stood for it. [`sweep`] then takes each such transaction and its
+//! reversal out of the journal, once the ledger topic has them: number, place and link stay, so the chain is whole, and what they
+//! came to stays too, so the balances are what they were.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use commerce::{PartKey, TenantId};
+use ledger::{Balances, BusinessZone, ChainHash, Day, Timestamp, Total};
+use uuid::Uuid;
+
+use super::journal::{BalancesByDayKnown, JournalRow, journal_row, link};
+use super::scan::Scan;
+use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
+use super::{corrupt, parsed, signed, unsigned};
+use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+
+/// Parts that one transaction sweeps.
+const SWEPT_AT_ONCE: u32 = 500;
+
+/// A fact that came for a part whose detail was replaced. It is on the log, and in no books.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LateFact {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its event.
+    pub event: Uuid,
+    /// For which part.
+    pub part: PartKey,
+    /// When it was recorded.
+    pub recorded: Timestamp,
+}
+
+/// What is left of a transaction that was taken out of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovedRow {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its gapless number.
+    pub number: u64,
+    /// The partition its tenant is in.
+    pub partition: u32,
+    /// Its gapless place in the partition.
+    pub position: u64,
+    /// The link over what its bytes were.
+    pub link: ChainHash,
+}
+
+/// What a batch finds out about replaced detail.
+#[derive(Debug)]
+pub struct ReplacedRows {
+    parts: Rows,
+    late: BTreeSet<LateFact>,
+}
+
+impl Default for ReplacedRows {
+    fn default() -> ReplacedRows {
+        ReplacedRows { parts: Rows::new(&REPLACED_PART), late: BTreeSet::new() }
+    }
+}
+
+impl ReplacedRows {
+    /// Adds a part whose detail is replaced, and may still be in the journal.
+    pub fn add(&mut self, tenant: &TenantId, key: &PartKey) {
+        self.parts.push([tenant.as_str().into(), key.to_string().into(), 0.into()]);
+    }
+
+    /// Adds a fact that came too late.
+    pub fn add_late(&mut self, late: LateFact) {
+        self.late.insert(late);
+    }
+
+    /// How many facts came too late.
+    pub fn late(&self) -> usize {
+        self.late.len()
+    }
+
+    /// Stores them: two writes.
+    pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
+        tx.upsert(&self.parts).await?;
+        let mut rows = Rows::new(&LATE_FACT);
+        for LateFact { tenant, event, part, recorded } in &self.late {
+            rows.push([
+                tenant.as_str().into(),
+                event.to_string().into(),
+                part.to_string().into(),
+                recorded.0.into(),
+            ]);
+        }
+        tx.upsert(&rows).await.map(|_| ())
+    }
+}
+
+/// A tenant's facts that came too late, the latest first; at most `limit`.
+pub async fn late_facts(db: &Db, tenant: &TenantId, limit: u32) -> Result<Vec<LateFact>, DbError> {
+    let sql = "SELECT event, part, recorded FROM late_fact WHERE tenant = $1 ORDER BY recorded DESC, event LIMIT $2";
+    let late = |row: &Row| {
+        Ok(LateFact {
+            tenant: tenant.clone(),
+            event: parsed("late_fact.event", row.text(0)?)?,
+            part: parsed("late_fact.part", row.text(1)?)?,
+            recorded: Timestamp(row.int(2)?),
+        })
+    };
+    db.query(sql, vec![tenant.as_str().into(), limit.into()]).await?.iter().map(late).collect()
+}
+
+/// How many parts of a tenant are stubs, and how many facts came too late for them.
+pub async fn count_replaced(db: &Db, tenant: &TenantId) -> Result<(u64, u64), DbError> {
+    let sql = "SELECT (SELECT COUNT(*) FROM replaced_part WHERE tenant = $1), \
+               (SELECT COUNT(*) FROM late_fact WHERE tenant = $1)";
+    let rows = db.query(sql, vec![tenant.as_str().into()]).await?;
+    let count = |column| rows.first().map_or(Ok(0), |row| unsigned("COUNT(*)", row.int(column)?));
+    Ok((count(0)?, count(1)?))
+}
+
+/// Up to `limit` parts of a tenant after `after`, in the order of the stored text, that may be old enough: the journal has something
+/// of them that counted before `before`, or they are orders that were placed before `placed_before`. What stands for others is not
+/// among them.
+pub async fn old_parts(
+    db: &Db,
+    tenant: &TenantId,
+    (before, placed_before): (Day, Timestamp),
+    after: Option<&PartKey>,
+    limit: u32,
+) -> Result<Vec<PartKey>, DbError> {
+    let sql = "SELECT part FROM (\
+               SELECT part FROM journal WHERE tenant = $1 AND effective < $2 AND part > $4 \
+               AND part NOT LIKE 'totals/%' UNION \
+               SELECT 'order/' || order_id FROM order_view WHERE tenant = $1 AND placed_at < $3 \
+               AND 'order/' || order_id > $4) AS old ORDER BY part LIMIT $5";
+    let after = after.map_or_else(String::new, ToString::to_string);
+    let args =
+        vec![tenant.as_str().into(), before.0.into(), placed_before.0.into(), after.into(), limit.into()];
+    db.query(sql, args).await?.iter().map(|row| parsed("journal.part", row.text(0)?)).collect()
+}
+
+/// Takes what replaced parts had posted out of the journal, as far as the ledger topic has it, and the rows of erased people about
+/// replaced orders with it. Gives how many transactions that were; 0 when nothing waits. May be repeated and interrupted.
+pub async fn sweep(db: &Db) -> Result<u64, DbError> {
+    let (mut removed, mut after) = (0, (String::new(), String::new()));
+    loop {
+        let sql = "SELECT tenant, part FROM replaced_part WHERE swept = 0 AND (tenant, part) > ($1, $2) \
+                   ORDER BY tenant, part LIMIT $3";
+        let args = vec![after.0.as_str().into(), after.1.as_str().into(), SWEPT_AT_ONCE.into()];
+        let found = db.query(sql, args).await?;
+        let parts: Vec<(String, String)> =
+            found.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect::<Result<_, DbError>>()?;
+        let Some(last) = parts.last().cloned() else { return Ok(removed) };
+        after = last;
+        let swept = db.run_tx("sweep-replaced", move |tx| {
+            let parts = parts.clone();
+            Box::pin(async move { sweep_some(tx, &parts).await })
+        });
+        removed += swept.await?;
+    }
+}
+
+async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbError> {
+    let mut wanted = Keys::by(&JOURNAL, &["tenant", "part"]);
+    parts.iter().for_each(|(tenant, part)| wanted.push([tenant.as_str().into(), part.as_str().into()]));
+    let mut rows: BTreeMap<(String, String), Vec<JournalRow>> =
+        parts.iter().map(|key| (key.clone(), Vec::new())).collect();
+    for row in tx.select_by_keys(&wanted).await?.iter().map(journal_row) {
+        let row = row?;
+        rows.entry((row.tenant.to_string(), row.part.clone())).or_default().push(row);
+    }
+    let published = published(tx).await?;
+    let is_published = |row: &JournalRow| published.get(&row.partition).is_some_and(|mark| row.position <= *mark);
+    rows.retain(|_, rows| rows.iter().all(is_published));
+    let gone: Vec<&JournalRow> = rows.values().flatten().collect();
+    remove(tx, &gone).await?;
+    let (mut swept, mut orders) = (Rows::new(&REPLACED_PART), Vec::new());
+    for (tenant, part) in rows.keys() {
+        swept.push([tenant.as_str().into(), part.as_str().into(), 1.into()]);
+        orders.extend(part.starts_with("order/").then_some((tenant, part)));
+    }
+    tx.upsert(&swept).await?;
+    forget_erased(tx, &orders).await?;
+    Ok(gone.len() as u64)
+}
+
+async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
+    let mark = |row: &Row| {
+        let partition = u32::try_from(row.int(0)?).map_err(|_| corrupt("relay.partition_no"))?;
+        Ok((partition, unsigned("relay.relayed", row.int(1)?)?))
+    };
+    tx.query("SELECT partition_no, relayed FROM relay", vec![]).await?.iter().map(mark).collect()
+}
+
+/// Takes these out of the journal. What they came to is kept, and is nothing on any account and day.
+async fn remove(tx: &mut Tx, gone: &[&JournalRow]) -> Result<(), DbError> {
+    let (mut keys, mut left) = (Keys::new(&JOURNAL), Rows::new(&JOURNAL_REMOVED));
+    let mut balances = BalancesByDayKnown::new();
+    let mut all: BTreeMap<&TenantId, Balances> = BTreeMap::new();
+    let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
+    for row in gone {
+        let number = signed("journal.number", row.number)?;
+        keys.push([row.tenant.as_str().into(), number.into()]);
+        left.push([
+            row.tenant.as_str().into(),
+            number.into(),
+            row.partition.into(),
+            signed("journal.position", row.position)?.into(),
+            row.link.0.as_slice().into(),
+        ]);
+        let posted = events::posted_from_bytes(&row.body).map_err(|_| corrupt("journal.body"))?;
+        let known = (row.tenant.clone(), row.recorded.day(BusinessZone::UTC));
+        balances.entry(known).or_default().add(&posted.transaction).map_err(overflow)?;
+        all.entry(&row.tenant).or_default().add(&posted.transaction).map_err(overflow)?;
+    }
+    // Only what was undone goes; anything else would take an amount with it.
+    if all.values().any(|balances| balances.nets().is_ok_and(|nets| !nets.is_empty())) {
+        return Err(corrupt("replaced_part: what is posted for it was not undone"));
+    }
+    if tx.delete_by_keys(&keys).await? != gone.len() as u64 {
+        // Somebody else is sweeping; they are not to be counted twice.
+        return Err(DbError::Unique { constraint: "journal_removed (tenant, number)".to_owned() });
+    }
+    tx.upsert(&left).await?;
+    tx.upsert(&removed_rows(&balances)).await.map(|_| ())
+}
+
+fn removed_rows(balances: &BalancesByDayKnown) -> Rows {
+    let mut rows = Rows::new(&BALANCE_REMOVED);
+    for ((tenant, known), balances) in balances {
+        for ((account, currency, day), total) in balances.iter() {
+            rows.push([
+                tenant.as_str().into(),
+                account.as_str().into(),
+                currency.code().into(),
+                day.0.into(),
+                known.0.into(),
+                total.debits.into(),
+                total.credits.into(),
+                total.pending_debits.into(),
+                total.pending_credits.into(),
+            ]);
+        }
+    }
+    rows
+}
+
+/// Rows about these orders whose boxes are gone: they say only that there was somebody.
+async fn forget_erased(tx: &mut Tx, orders: &[(&String, &String)]) -> Result<(), DbError> {
+    let mut about = Keys::by(&PERSON, &["tenant", "about"]);
+    orders.iter().for_each(|(tenant, order)| about.push([tenant.as_str().into(), order.as_str().into()]));
+    let mut gone = Keys::new(&PERSON);
+    for row in tx.select_by_keys(&about).await?.iter().filter(|row| row.blob(6).is_err()) {
+        gone.push([row.text(0)?.into(), row.text(1)?.into(), row.text(2)?.into()]);
+    }
+    tx.delete_by_keys(&gone).await.map(|_| ())
+}
+
+/// What is left of removed transactions, by tenant and number, as far as it is asked for.
+pub struct RemovedScan<'a> {
+    scan: Scan<'a>,
+    waiting: VecDeque<RemovedRow>,
+}
+
+impl<'a> RemovedScan<'a> {
+    /// From the first one.
+    pub fn new(db: &'a Db) -> RemovedScan<'a> {
+        RemovedScan { scan: Scan::new(db, &JOURNAL_REMOVED), waiting: VecDeque::new() }
+    }
+
+    /// The next one that comes before this number of this tenant; of all that are left without one.
+    pub async fn before(&mut self, end: Option<(&TenantId, u64)>) -> Result<Option<RemovedRow>, DbError> {
+        if self.waiting.is_empty() {
+            self.waiting = self.scan.next().await?.iter().map(removed_row).collect::<Result<_, _>>()?;
+        }
+        let comes = |row: &RemovedRow| end.is_none_or(|end| (&row.tenant, row.number) < end);
+        Ok(if self.waiting.front().is_some_and(comes) { self.waiting.pop_front() } else { None })
+    }
+}
+
+fn removed_row(row: &Row) -> Result<RemovedRow, DbError> {
+    Ok(RemovedRow {
+        tenant: parsed("journal_removed.tenant", row.text(0)?)?,
+        number: unsigned("journal_removed.number", row.int(1)?)?,
+        partition: u32::try_from(row.int(2)?).map_err(|_| corrupt("journal_removed.partition_no"))?,
+        position: unsigned("journal_removed.position", row.int(3)?)?,
+        link: link(row.blob(4)?)?,
+    })
+}
+
+/// What removed transactions came to, by tenant and the day on which they were recorded.
+pub async fn removed_balances(db: &Db) -> Result<BalancesByDayKnown, DbError> {
+    let (mut scan, mut found) = (Scan::new(db, &BALANCE_REMOVED), BalancesByDayKnown::new());
+    let day = |what, number: i64| i32::try_from(number).map(Day).map_err(|_| corrupt(what));
+    loop {
+        let rows = scan.next().await?;
+        if rows.is_empty() {
+            return Ok(found);
+        }
+        for row in &rows {
+            let account = parsed("balance_removed.account", row.text(1)?)?;
+            let currency = parsed("balance_removed.currency", row.text(2)?)?;
+            let at = (account, currency, day("balance_removed.day", row.int(3)?)?);
+            let total = Total {
+                debits: row.int(5)?,
+                credits: row.int(6)?,
+                pending_debits: row.int(7)?,
+                pending_credits: row.int(8)?,
+            };
+            let known = (parsed("balance_removed.tenant", row.text(0)?)?, day("balance_removed.known", row.int(4)?)?);
+            let overflow = |_| corrupt("balance_removed: a sum does not fit");
+            found.entry(known).or_default().add_total(at, total).map_err(overflow)?;
+        }
+    }
+}

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use commerce::{PartKey, TenantId};
-use ledger::{Balances, BusinessZone, ChainHash, Day, Timestamp, Total};
+use ledger::{Balances, BusinessZone, ChainHash, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
 use super::journal::{BalancesByDayKnown, JournalRow, journal_row, link};
@@ -49,27 +49,28 @@ pub struct RemovedRow {
 }
 
 /// What a batch finds out about replaced detail.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ReplacedRows {
-    parts: Rows,
+    parts: BTreeSet<(TenantId, PartKey)>,
     late: BTreeSet<LateFact>,
-}
-
-impl Default for ReplacedRows {
-    fn default() -> ReplacedRows {
-        ReplacedRows { parts: Rows::new(&REPLACED_PART), late: BTreeSet::new() }
-    }
 }
 
 impl ReplacedRows {
     /// Adds a part whose detail is replaced, and may still be in the journal.
     pub fn add(&mut self, tenant: &TenantId, key: &PartKey) {
-        self.parts.push([tenant.as_str().into(), key.to_string().into(), 0.into()]);
+        self.parts.insert((tenant.clone(), key.clone()));
     }
 
-    /// Adds a fact that came too late.
+    /// Adds a fact that came too late. A row about a person may have come with it, which is to be swept too.
     pub fn add_late(&mut self, late: LateFact) {
+        self.add(&late.tenant, &late.part);
         self.late.insert(late);
+    }
+
+    /// Adds those that came too late in another.
+    pub fn add_all_late(&mut self, other: ReplacedRows) {
+        self.parts.extend(other.parts);
+        self.late.extend(other.late);
     }
 
     /// How many facts came too late.
@@ -79,7 +80,11 @@ impl ReplacedRows {
 
     /// Stores them: two writes.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
-        tx.upsert(&self.parts).await?;
+        let mut parts = Rows::new(&REPLACED_PART);
+        for (tenant, part) in &self.parts {
+            parts.push([tenant.as_str().into(), part.to_string().into(), 0.into()]);
+        }
+        tx.upsert(&parts).await?;
         let mut rows = Rows::new(&LATE_FACT);
         for LateFact { tenant, event, part, recorded } in &self.late {
             rows.push([
@@ -158,6 +163,12 @@ pub async fn sweep(db: &Db) -> Result<u64, DbError> {
     }
 }
 
+/// Has every replaced order swept once more.
+pub async fn sweep_again(db: &Db) -> Result<(), DbError> {
+    let sql = "UPDATE replaced_part SET swept = 0 WHERE swept = 1 AND part LIKE 'order/%'";
+    db.run_tx("sweep-again", move |tx| Box::pin(async move { tx.execute(sql, vec![]).await.map(|_| ()) })).await
+}
+
 async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbError> {
     let mut wanted = Keys::by(&JOURNAL, &["tenant", "part"]);
     parts.iter().for_each(|(tenant, part)| wanted.push([tenant.as_str().into(), part.as_str().into()]));
@@ -170,7 +181,10 @@ async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbEr
     let published = published(tx).await?;
     let is_published = |row: &JournalRow| published.get(&row.partition).is_some_and(|mark| row.position <= *mark);
     rows.retain(|_, rows| rows.iter().all(is_published));
-    let gone: Vec<&JournalRow> = rows.values().flatten().collect();
+    let mut gone = Vec::new();
+    for rows in rows.values() {
+        gone.extend(undone(rows)?);
+    }
     remove(tx, &gone).await?;
     let (mut swept, mut orders) = (Rows::new(&REPLACED_PART), Vec::new());
     for (tenant, part) in rows.keys() {
@@ -182,6 +196,21 @@ async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbEr
     Ok(gone.len() as u64)
 }
 
+/// Of one part's transactions those that were undone on the day on which they counted, each with its reversal. What was undone on
+/// another day, because its own was closed, stays: the days between could not be told without it.
+fn undone(rows: &[JournalRow]) -> Result<Vec<(&JournalRow, Posted)>, DbError> {
+    let read = |row: &JournalRow| events::posted_from_bytes(&row.body).map_err(|_| corrupt("journal.body"));
+    let posted = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let effective: BTreeMap<u64, Day> = rows.iter().map(|row| (row.number, row.effective)).collect();
+    let same_day = |one: &&Posted| {
+        let undone = one.reverses.and_then(|number| effective.get(&number));
+        undone == Some(&one.transaction.effective())
+    };
+    let pairs = posted.iter().filter(same_day).flat_map(|one| [Some(one.number), one.reverses]);
+    let numbers: BTreeSet<u64> = pairs.flatten().collect();
+    Ok(rows.iter().zip(posted).filter(|(row, _)| numbers.contains(&row.number)).collect())
+}
+
 async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
     let mark = |row: &Row| {
         let partition = u32::try_from(row.int(0)?).map_err(|_| corrupt("relay.partition_no"))?;
@@ -191,12 +220,12 @@ async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
 }
 
 /// Takes these out of the journal. What they came to is kept, and is nothing on any account and day.
-async fn remove(tx: &mut Tx, gone: &[&JournalRow]) -> Result<(), DbError> {
+async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbError> {
     let (mut keys, mut left) = (Keys::new(&JOURNAL), Rows::new(&JOURNAL_REMOVED));
     let mut balances = BalancesByDayKnown::new();
     let mut all: BTreeMap<&TenantId, Balances> = BTreeMap::new();
     let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
-    for row in gone {
+    for (row, posted) in gone {
         let number = signed("journal.number", row.number)?;
         keys.push([row.tenant.as_str().into(), number.into()]);
         left.push([
@@ -206,7 +235,6 @@ async fn remove(tx: &mut Tx, gone: &[&JournalRow]) -> Result<(), DbError> {
             signed("journal.position", row.position)?.into(),
             row.link.0.as_slice().into(),
         ]);
-        let posted = events::posted_from_bytes(&row.body).map_err(|_| corrupt("journal.body"))?;
         let known = (row.tenant.clone(), row.recorded.day(BusinessZone::UTC));
         balances.entry(known).or_default().add(&posted.transaction).map_err(overflow)?;
         all.entry(&row.tenant).or_default().add(&posted.transaction).map_err(overflow)?;

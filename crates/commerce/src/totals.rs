@@ -60,6 +60,22 @@ pub enum Kept {
     Parked,
     /// A card of stock is valued from its goods on.
     Goods,
+    /// Somebody whom it names is held.
+    Held,
+}
+
+impl Kept {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kept::Recent => "recent",
+            Kept::Open => "open",
+            Kept::Shared => "shared",
+            Kept::Parked => "parked",
+            Kept::Goods => "goods",
+            Kept::Held => "held",
+        }
+    }
 }
 
 impl DetailReplaced {

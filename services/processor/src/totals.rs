@@ -56,11 +56,17 @@ pub struct NextTotals {
     pub after: PartKey,
 }
 
-/// What would be replaced: reads only.
-pub async fn old_detail(log: &EventLog, db: &Db, tenant: &TenantId, old: Old) -> Result<OldDetail, ProcessError> {
+/// What would be replaced: reads only. Cases of parts that are `held` keep their detail.
+pub async fn old_detail(
+    log: &EventLog,
+    db: &Db,
+    tenant: &TenantId,
+    old: Old,
+    held: &BTreeSet<PartKey>,
+) -> Result<OldDetail, ProcessError> {
     // A case is met with each of its parts.
     let (mut cases, mut kept, mut after) = (BTreeMap::new(), BTreeMap::new(), None);
-    while let Some((found, last)) = page(log, db, tenant, old, after.as_ref()).await? {
+    while let Some((found, last)) = page(log, db, tenant, (old, held), after.as_ref()).await? {
         cases.extend(found.cases);
         kept.extend(found.kept);
         after = Some(last);
@@ -77,10 +83,11 @@ pub async fn next_totals(
     db: &Db,
     tenant: &TenantId,
     old: Old,
+    held: &BTreeSet<PartKey>,
     after: Option<&PartKey>,
     now: Timestamp,
 ) -> Result<Option<NextTotals>, ProcessError> {
-    let Some((found, after)) = page(log, db, tenant, old, after).await? else { return Ok(None) };
+    let Some((found, after)) = page(log, db, tenant, (old, held), after).await? else { return Ok(None) };
     let Found { cases, parts, months, .. } = found;
     let fact = (!parts.is_empty()).then(|| DetailReplaced::of(parts, months, old.before, now));
     Ok(Some(NextTotals { fact, cases: cases.len() as u64, after }))
@@ -96,17 +103,18 @@ async fn page(
     log: &EventLog,
     db: &Db,
     tenant: &TenantId,
-    old: Old,
+    (old, held): (Old, &BTreeSet<PartKey>),
     after: Option<&PartKey>,
 ) -> Result<Option<(Found, PartKey)>, ProcessError> {
     let parts = books::old_parts(db, tenant, (old.before, old.placed_before), after, PAGE).await?;
     let Some(last) = parts.last().cloned() else { return Ok(None) };
-    let shared = Arc::new((tenant.clone(), log.partition_of(tenant), parts.into_iter().collect::<BTreeSet<_>>()));
+    let parts: BTreeSet<PartKey> = parts.into_iter().collect();
+    let shared = Arc::new((tenant.clone(), log.partition_of(tenant), parts, held.clone()));
     let found = db.run_read("look-for-old", move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let (tenant, partition, parts) = &*shared;
-            look(tx, (tenant, *partition), parts, old.before).await
+            let (tenant, partition, parts, held) = &*shared;
+            look(tx, (tenant, *partition), parts, old.before, held).await
         })
     });
     let found = found.await.map_err(|error: DbError| ProcessError::from(error))?;

@@ -7,5 +7,5 @@ CREATE TABLE books_held (
     until  BIGINT NOT NULL
 ) {strict};
 
--- How many parts of cases were replaced by totals.
+-- Of how many cases the detail was replaced by totals.
 ALTER TABLE retention_report ADD COLUMN replaced BIGINT NOT NULL DEFAULT 0;

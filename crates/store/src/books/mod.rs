@@ -65,7 +65,8 @@ pub use scan::{
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use totals::{
-    LateFact, RemovedRow, RemovedScan, ReplacedRows, count_replaced, late_facts, old_parts, removed_balances, sweep,
+    LateFact, RemovedRow, RemovedScan, ReplacedRows, count_replaced, late_facts, old_parts, order_parts_of,
+    removed_balances, sweep,
     sweep_again,
 };
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use commerce::{PartKey, TenantId};
+use commerce::{PartKey, SubjectId, TenantId};
 use ledger::{Balances, BusinessZone, ChainHash, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
@@ -119,6 +119,14 @@ pub async fn count_replaced(db: &Db, tenant: &TenantId) -> Result<(u64, u64), Db
     let rows = db.query(sql, vec![tenant.as_str().into()]).await?;
     let count = |column| rows.first().map_or(Ok(0), |row| unsigned("COUNT(*)", row.int(column)?));
     Ok((count(0)?, count(1)?))
+}
+
+/// The orders that name a person, as parts.
+pub async fn order_parts_of(db: &Db, tenant: &TenantId, subject: SubjectId) -> Result<Vec<PartKey>, DbError> {
+    let sql = "SELECT part FROM part WHERE tenant = $1 AND part IN \
+               (SELECT about FROM person WHERE tenant = $1 AND subject = $2 AND about LIKE 'order/%')";
+    let rows = db.query(sql, vec![tenant.as_str().into(), subject.to_string().into()]).await?;
+    rows.iter().map(|row| parsed("part.part", row.text(0)?)).collect()
 }
 
 /// Up to `limit` parts of a tenant after `after`, in the order of the stored text, that may be old enough: the journal has something

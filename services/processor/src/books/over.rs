@@ -23,12 +23,13 @@ pub(crate) struct Found {
     pub(crate) kept: BTreeMap<PartKey, Kept>,
 }
 
-/// Looks at the cases of these parts of a tenant.
+/// Looks at the cases of these parts of a tenant. Those of parts that are held keep their detail.
 pub(crate) async fn look(
     tx: &mut Tx,
     (tenant, partition): (&TenantId, u32),
     keys: &BTreeSet<PartKey>,
     before: Day,
+    held: &BTreeSet<PartKey>,
 ) -> Result<Found, DbError> {
     let mut tenancies = desks(&BTreeMap::from([(tenant.clone(), partition)]), Timestamp::default());
     let named = keys.iter().map(|key| (tenant.clone(), key.clone())).collect();
@@ -40,7 +41,12 @@ pub(crate) async fn look(
     let policy = policies.get(tenant).unwrap_or(&default);
     let Some(tenancy) = tenancies.get(tenant) else { return Ok(Found::default()) };
     let (mut found, mut standing) = (Found::default(), Vec::new());
-    for case in tenancy.desk.look(policy, before, |key| with_goods.contains(&(tenant.clone(), key.clone()))) {
+    let kept = |key: &PartKey| match () {
+        () if held.contains(key) => Some(Kept::Held),
+        () if with_goods.contains(&(tenant.clone(), key.clone())) => Some(Kept::Goods),
+        () => None,
+    };
+    for case in tenancy.desk.look(policy, before, kept) {
         let Some(first) = case.parts.first().cloned() else { continue };
         if let Some(kept) = case.kept {
             found.kept.insert(first, kept);

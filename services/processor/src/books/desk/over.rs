@@ -20,16 +20,19 @@ pub(crate) struct Looked<'a> {
 
 impl Desk {
     /// The cases on the desk whose detail was not replaced yet, each with whether everything of it counted before a day and nothing
-    /// is open. `has_goods` says which parts stand on cards of stock.
-    pub(crate) fn look(&self, policy: &Policy, before: Day, has_goods: impl Fn(&PartKey) -> bool) -> Vec<Looked<'_>> {
+    /// is open. `kept` says which parts keep theirs for another reason.
+    pub(crate) fn look(
+        &self,
+        policy: &Policy,
+        before: Day,
+        kept: impl Fn(&PartKey) -> Option<Kept>,
+    ) -> Vec<Looked<'_>> {
         let look = |parts: BTreeSet<PartKey>| {
             let held = || parts.iter().filter_map(|key| self.parts.get(key));
             let posted: Vec<&Live> = held().flat_map(|held| held.posted.values()).collect();
-            let kept = match () {
-                () if held().any(|held| held.parked.is_some()) => Some(Kept::Parked),
-                () if parts.iter().any(&has_goods) => Some(Kept::Goods),
-                () => totals::is_over(&self.case(&parts), &posted, policy, before).err(),
-            };
+            let parked = held().any(|held| held.parked.is_some()).then_some(Kept::Parked);
+            let kept = parked.or_else(|| parts.iter().find_map(&kept));
+            let kept = kept.or_else(|| totals::is_over(&self.case(&parts), &posted, policy, before).err());
             Looked { parts, posted, kept }
         };
         self.whole_cases().into_iter().filter(|parts| self.has_detail(parts)).map(look).collect()

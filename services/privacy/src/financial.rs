@@ -48,7 +48,7 @@ pub(crate) async fn replace(
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
     let Stores { keys, log, db } = stores;
-    let (old, mut replaced) = (old(row, days, now), 0);
+    let (old, began, mut replaced) = (old(row, days, now), Instant::now(), 0);
     if keys.books_held(&row.tenant, now).await?.is_some() {
         return Ok(Expired::default());
     }
@@ -63,7 +63,8 @@ pub(crate) async fn replace(
                 // Somebody is entering something; what is left goes next time.
                 break;
             }
-            let next = replace_some(stores, &row.tenant, old, &held, after.as_ref(), now).await;
+            let at = Timestamp(now.0.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)));
+            let next = replace_some(stores, &row.tenant, old, &held, after.as_ref(), at).await;
             books::end_turn(db, &row.tenant, holder).await?;
             let Some((cases, last)) = next? else { break };
             replaced += cases;
@@ -74,7 +75,7 @@ pub(crate) async fn replace(
     Ok(Expired { replaced, ..Expired::default() })
 }
 
-/// Replaces the next cases; gives how many, and where to go on.
+/// Replaces the next cases; gives how many, and where to go on. What is recorded from `now` on may not be folded when it is decided.
 async fn replace_some(
     stores: Stores<'_>,
     tenant: &TenantId,

@@ -19,7 +19,7 @@ use commerce::TenantId;
 use event_log::EventLog;
 use ledger::{Account, BusinessZone, ChainHash, Currency, Total, Transaction, TrialBalance};
 use store::books::{
-    self, BalancesByDayKnown, Head, JournalAudit, JournalRow, PartScan, Projection, RemovedRow, RemovedScan, SetHash,
+    self, BalancesByDayKnown, ChainAudit, Chained, Head, JournalRow, PartScan, Projection, RemovedRow, SetHash,
 };
 use store::db::{Db, DbError};
 
@@ -158,25 +158,18 @@ async fn read_journal(
         overflow: Findings::default(),
     };
     let mut places = places::Places::new(books::relays(db).await?);
-    let (mut scan, mut removed) = (JournalAudit::new(db, tenant), RemovedScan::new(db));
+    let mut scan = ChainAudit::new(db, tenant);
     loop {
         let rows = scan.next().await?;
         if rows.is_empty() {
-            while let Some(row) = removed.before(None).await? {
-                read.take_removed(tenant, row, &mut places);
-            }
             totals::cancels_out(&mut read, db, tenant).await?;
             return Ok(read);
         }
         progress(rows.len() as u64);
         for row in rows {
             match row {
-                Ok(row) => {
-                    while let Some(gone) = removed.before(Some((&row.tenant, row.number))).await? {
-                        read.take_removed(tenant, gone, &mut places);
-                    }
-                    read.take(row, &mut places);
-                }
+                Ok(Chained::Stored(row)) => read.take(row, &mut places),
+                Ok(Chained::Removed(row)) => read.take_removed(&row, &mut places),
                 Err(damaged) => read.chain.add(damaged.place, damaged.problem),
             }
         }

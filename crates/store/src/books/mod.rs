@@ -65,7 +65,7 @@ pub use scan::{
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use totals::{
-    LateFact, RemovedRow, RemovedScan, ReplacedRows, count_replaced, late_facts, old_parts, order_parts_of,
+    ChainAudit, Chained, LateFact, RemovedRow, ReplacedRows, count_replaced, has_removed, late_facts, old_parts, order_parts_of,
     removed_balances, sweep,
     sweep_again,
 };

@@ -11,6 +11,7 @@ use commerce::{PartKey, SubjectId, TenantId};
 use ledger::{Balances, BusinessZone, ChainHash, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
+use super::audit::{Damaged, JournalAudit};
 use super::journal::{BalancesByDayKnown, JournalRow, journal_row, link};
 use super::scan::Scan;
 use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
@@ -290,26 +291,77 @@ async fn forget_erased(tx: &mut Tx, orders: &[(&String, &String)]) -> Result<(),
     tx.delete_by_keys(&gone).await.map(|_| ())
 }
 
-/// What is left of removed transactions, by tenant and number, as far as it is asked for.
-pub struct RemovedScan<'a> {
-    scan: Scan<'a>,
+/// A place in a tenant's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chained {
+    /// A transaction.
+    Stored(JournalRow),
+    /// One that was taken out, because totals stand for it.
+    Removed(RemovedRow),
+}
+
+/// The journal as an auditor reads it, with what is left of removed transactions in their places: by tenant and number, page by page.
+pub struct ChainAudit<'a> {
+    journal: JournalAudit<'a>,
+    removed: Scan<'a>,
+    tenant: Option<TenantId>,
     waiting: VecDeque<RemovedRow>,
 }
 
-impl<'a> RemovedScan<'a> {
-    /// From the first one.
-    pub fn new(db: &'a Db) -> RemovedScan<'a> {
-        RemovedScan { scan: Scan::new(db, &JOURNAL_REMOVED), waiting: VecDeque::new() }
+impl<'a> ChainAudit<'a> {
+    /// Of one tenant, or of all.
+    pub fn new(db: &'a Db, tenant: Option<&TenantId>) -> ChainAudit<'a> {
+        let mut removed = Scan::new(db, &JOURNAL_REMOVED);
+        if let Some(tenant) = tenant {
+            // Numbers begin at 1.
+            removed = removed.behind(vec![tenant.as_str().into(), 0.into()]);
+        }
+        ChainAudit {
+            journal: JournalAudit::new(db, tenant),
+            removed,
+            tenant: tenant.cloned(),
+            waiting: VecDeque::new(),
+        }
     }
 
-    /// The next one that comes before this number of this tenant; of all that are left without one.
-    pub async fn before(&mut self, end: Option<(&TenantId, u64)>) -> Result<Option<RemovedRow>, DbError> {
+    /// The next page; empty at the end.
+    pub async fn next(&mut self) -> Result<Vec<Result<Chained, Damaged>>, DbError> {
+        let (rows, mut page) = (self.journal.next().await?, Vec::new());
+        for row in rows {
+            if let Ok(row) = &row {
+                while let Some(gone) = self.before(Some((&row.tenant, row.number))).await? {
+                    page.push(Ok(Chained::Removed(gone)));
+                }
+            }
+            page.push(row.map(Chained::Stored));
+        }
+        if page.is_empty() {
+            // Behind the last row of the journal.
+            page.extend(self.before(None).await?.map(|gone| Ok(Chained::Removed(gone))));
+            page.extend(self.waiting.drain(..).map(|gone| Ok(Chained::Removed(gone))));
+        }
+        Ok(page)
+    }
+
+    /// The next removed one that comes before this number of this tenant; whichever comes next without one.
+    async fn before(&mut self, end: Option<(&TenantId, u64)>) -> Result<Option<RemovedRow>, DbError> {
         if self.waiting.is_empty() {
-            self.waiting = self.scan.next().await?.iter().map(removed_row).collect::<Result<_, _>>()?;
+            self.waiting = self.removed.next().await?.iter().map(removed_row).collect::<Result<_, _>>()?;
+            let asked = self.tenant.as_ref();
+            if self.waiting.iter().any(|row| asked.is_some_and(|asked| row.tenant != *asked)) {
+                self.waiting.retain(|row| asked == Some(&row.tenant));
+                self.removed.end();
+            }
         }
         let comes = |row: &RemovedRow| end.is_none_or(|end| (&row.tenant, row.number) < end);
         Ok(if self.waiting.front().is_some_and(comes) { self.waiting.pop_front() } else { None })
     }
+}
+
+/// Whether totals stand for any of a tenant's transactions.
+pub async fn has_removed(db: &Db, tenant: &TenantId) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM journal_removed WHERE tenant = $1 LIMIT 1";
+    Ok(!db.query(sql, vec![tenant.as_str().into()]).await?.is_empty())
 }
 
 fn removed_row(row: &Row) -> Result<RemovedRow, DbError> {

@@ -11,10 +11,7 @@ use crate::ProcessError;
 
 impl JournalRead {
     /// Takes what is left of a transaction that was removed. Its link cannot be computed any more; the next one's can, from it.
-    pub(super) fn take_removed(&mut self, asked: Option<&TenantId>, row: RemovedRow, places: &mut places::Places) {
-        if !concerns(asked, &row.tenant) {
-            return;
-        }
+    pub(super) fn take_removed(&mut self, row: &RemovedRow, places: &mut places::Places) {
         let place = format!("journal of {}, number {}", row.tenant, row.number);
         (self.transactions, self.removed) = (self.transactions + 1, self.removed + 1);
         let end = self.ends.entry(row.tenant.clone()).or_insert(Head::GENESIS);

@@ -26,8 +26,8 @@ pub use fact::{
 };
 pub use ids::{
     ClaimKey, Courier, CustomerId, FulfilmentId, GoodsReceipt, IdError, InventoryItemId, LineId, LocationId, OrderId,
-    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TotalsId, TrackingNumber,
-    VariantId, VoucherId,
+    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TotalsId, TrackingNumber, VariantId,
+    VoucherId,
 };
 pub use order::{Order, PaymentState};
 pub use ownership::owner;

@@ -30,8 +30,8 @@ pub enum PartKey {
     Accounts,
     /// Goods that came in.
     Receipt(GoodsReceipt),
-    /// What stands for parts whose detail was replaced.
-    Totals(TotalsId),
+    /// What stands for parts whose detail was replaced: what is of one courier, or of none.
+    Totals(TotalsId, Option<Courier>),
 }
 
 /// A courier's payout.
@@ -101,9 +101,7 @@ impl PartKey {
             Fact::PeriodClosed(_) | Fact::PeriodReopened(_) => vec![PartKey::Calendar],
             Fact::AccountOpened(_) => vec![PartKey::Accounts],
             Fact::StockReceived(f) => vec![PartKey::Receipt(f.receipt.clone())],
-            Fact::DetailReplaced(f) => {
-                std::iter::once(PartKey::Totals(f.totals.clone())).chain(f.parts.iter().cloned()).collect()
-            }
+            Fact::DetailReplaced(f) => f.keys().into_iter().chain(f.parts.iter().cloned()).collect(),
             Fact::StockCounted(_)
             | Fact::ProductCosted(_)
             | Fact::CustomerRecorded(_)
@@ -124,7 +122,7 @@ impl PartKey {
             PartKey::Calendar => Part::Calendar(Calendar::default()),
             PartKey::Accounts => Part::Accounts(Accounts::default()),
             PartKey::Receipt(_) => Part::Receipt(Receipt::default()),
-            PartKey::Totals(_) => Part::Totals(Totals::default()),
+            PartKey::Totals(..) => Part::Totals(Totals::default()),
         }
     }
 }
@@ -189,7 +187,8 @@ impl Part {
 }
 
 /// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`,
-/// `calendar`, `accounts`, `receipt/grn-17`, `totals/2021-03-01.9f86d081884c7d65`.
+/// `calendar`, `accounts`, `receipt/grn-17`, `totals/2021-03-01.9f86d081884c7d65`,
+/// `totals/2021-03-01.9f86d081884c7d65/postex`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -200,7 +199,8 @@ impl fmt::Display for PartKey {
             PartKey::Calendar => f.write_str("calendar"),
             PartKey::Accounts => f.write_str("accounts"),
             PartKey::Receipt(receipt) => write!(f, "receipt/{receipt}"),
-            PartKey::Totals(id) => write!(f, "totals/{id}"),
+            PartKey::Totals(id, None) => write!(f, "totals/{id}"),
+            PartKey::Totals(id, Some(courier)) => write!(f, "totals/{id}/{courier}"),
         }
     }
 }
@@ -218,7 +218,8 @@ impl FromStr for PartKey {
             (Some("calendar"), None, None) => Ok(PartKey::Calendar),
             (Some("accounts"), None, None) => Ok(PartKey::Accounts),
             (Some("receipt"), Some(receipt), None) => Ok(PartKey::Receipt(receipt.parse()?)),
-            (Some("totals"), Some(id), None) => Ok(PartKey::Totals(id.parse()?)),
+            (Some("totals"), Some(id), None) => Ok(PartKey::Totals(id.parse()?, None)),
+            (Some("totals"), Some(id), Some(courier)) => Ok(PartKey::Totals(id.parse()?, Some(courier.parse()?))),
             _ => Err(IdError("PartKey")),
         }
     }

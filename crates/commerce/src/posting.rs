@@ -24,7 +24,7 @@
 //! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
 //! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
 //! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |
-//! | detail was replaced by totals, each month | as the month's transactions had it | as the month's transactions had it | `totals/…/2019-03` |
+//! | detail was replaced by totals, each month | as the month's transactions had it | as the month's transactions had it | `totals/…/2019-03`, `totals/…/postex/2019-03` |
 //! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 //!
 //! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery

@@ -12,9 +12,13 @@ use sha2::{Digest, Sha256};
 
 use crate::part::keep_smaller;
 use crate::{
-    Case, ChargebackOutcome, Chart, ClaimKey, Order, OrderId, Parcel, Part, PartKey, Policy, StandingReversals, TotalsId,
-    Voucher, VoucherState, cod_positions,
+    Case, ChargebackOutcome, Chart, ClaimKey, Courier, Order, OrderId, Parcel, Part, PartKey, Policy,
+    StandingReversals, TotalsId, Voucher, VoucherState, cod_positions,
 };
+
+/// What cases came to: by the last day of each month, and by courier, debits and credits by layer, account and currency. What is of no
+/// courier's parcels and payouts is of None.
+pub type Months = BTreeMap<(Day, Option<Courier>), Vec<Entry>>;
 
 /// Detail of cases was replaced by totals.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,8 +31,8 @@ pub struct DetailReplaced {
     pub before: Day,
     /// The parts of the cases.
     pub parts: BTreeSet<PartKey>,
-    /// What they came to, by the last day of each month: debits and credits by layer, account and currency.
-    pub months: BTreeMap<Day, Vec<Entry>>,
+    /// What they came to.
+    pub months: Months,
 }
 
 /// Totals that stand for parts.
@@ -80,12 +84,7 @@ impl Kept {
 
 impl DetailReplaced {
     /// The fact that these parts came to this. The same parts have the same totals, whenever they are decided on.
-    pub fn of(
-        parts: BTreeSet<PartKey>,
-        months: BTreeMap<Day, Vec<Entry>>,
-        before: Day,
-        replaced_at: Timestamp,
-    ) -> DetailReplaced {
+    pub fn of(parts: BTreeSet<PartKey>, months: Months, before: Day, replaced_at: Timestamp) -> DetailReplaced {
         let mut hash = Sha256::new();
         for key in &parts {
             let key = key.to_string();
@@ -95,6 +94,12 @@ impl DetailReplaced {
         let digest: [u8; 32] = hash.finalize().into();
         let totals = TotalsId::of(before, &digest);
         DetailReplaced { replaced_at, totals, before, parts, months }
+    }
+
+    /// The parts that the totals are: one for what is of no courier, and one for each courier.
+    pub fn keys(&self) -> BTreeSet<PartKey> {
+        let couriers = self.months.keys().map(|(_, courier)| courier.clone()).chain([None]);
+        couriers.map(|courier| PartKey::Totals(self.totals.clone(), courier)).collect()
     }
 
     fn stub(&self) -> Replaced {
@@ -118,16 +123,19 @@ pub(crate) fn replace(part: &mut Part, fact: &DetailReplaced) -> bool {
     true
 }
 
-/// The last day of each month with what counted in it, of transactions that stand: debits and credits by layer, account
-/// and currency, each added up.
-pub fn by_month<'a>(standing: impl IntoIterator<Item = &'a Live>) -> Result<BTreeMap<Day, Vec<Entry>>, MoneyError> {
-    let mut sums: BTreeMap<Day, BTreeMap<(Layer, Side, Account, Currency), Money>> = BTreeMap::new();
-    for Live { transaction, .. } in standing {
+/// What transactions that stand for parts came to.
+pub fn by_month<'a>(standing: impl IntoIterator<Item = (&'a PartKey, &'a Live)>) -> Result<Months, MoneyError> {
+    let mut sums: BTreeMap<(Day, Option<Courier>), BTreeMap<(Layer, Side, Account, Currency), Money>> = BTreeMap::new();
+    for (key, Live { transaction, .. }) in standing {
+        let courier = match key {
+            PartKey::Parcel(courier, _) | PartKey::Payout(courier, _) => Some(courier.clone()),
+            _ => None,
+        };
         let month = transaction.effective().month();
-        let last = Day(month.next().first().0.saturating_sub(1));
+        let last = (Day(month.next().first().0.saturating_sub(1)), courier);
         for Entry { layer, account, side, amount } in transaction.entries() {
             let at = (*layer, *side, account.clone(), amount.currency);
-            let sum = sums.entry(last).or_default().entry(at).or_insert(Money::new(0, amount.currency));
+            let sum = sums.entry(last.clone()).or_default().entry(at).or_insert(Money::new(0, amount.currency));
             let minor = sum.minor.checked_add(amount.minor).filter(|minor| *minor <= Money::LARGEST);
             *sum = Money::new(minor.ok_or(MoneyError::Overflow)?, amount.currency);
         }
@@ -135,7 +143,7 @@ pub fn by_month<'a>(standing: impl IntoIterator<Item = &'a Live>) -> Result<BTre
     let entries = |sums: BTreeMap<(Layer, Side, Account, Currency), Money>| {
         sums.into_iter().map(|((layer, side, account, _), amount)| Entry { layer, account, side, amount }).collect()
     };
-    Ok(sums.into_iter().map(|(day, sums)| (day, entries(sums))).collect())
+    Ok(sums.into_iter().map(|(of, sums)| (of, entries(sums))).collect())
 }
 
 /// Whether a case is finished and everything of it counted before a day; else why it keeps its detail. `posted` is what

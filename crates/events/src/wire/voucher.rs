@@ -2,7 +2,7 @@
 
 use commerce::totals::DetailReplaced;
 use commerce::{
-    AccountOpened, PartKey, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherKind,
+    AccountOpened, Courier, PartKey, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherKind,
     VoucherWithdrawn,
 };
 use ledger::{Day, Entry, Timestamp};
@@ -196,9 +196,10 @@ impl TryFrom<wire::AccountOpened> for AccountOpened {
 
 impl From<&DetailReplaced> for wire::DetailReplaced {
     fn from(fact: &DetailReplaced) -> Self {
-        let month = |(last_day, entries): (&Day, &Vec<Entry>)| wire::MonthTotals {
+        let month = |((last_day, courier), entries): (&(Day, Option<Courier>), &Vec<Entry>)| wire::MonthTotals {
             last_day: last_day.0,
             entries: entries.iter().map(Into::into).collect(),
+            courier: text(courier.as_ref()),
         };
         wire::DetailReplaced {
             replaced_at: fact.replaced_at.0,
@@ -217,7 +218,7 @@ impl TryFrom<wire::DetailReplaced> for DetailReplaced {
     fn try_from(wire: wire::DetailReplaced) -> Read<Self> {
         let month = |month: wire::MonthTotals| {
             let entries = month.entries.into_iter().map(Entry::try_from).collect::<Read<_>>()?;
-            Ok((Day(month.last_day), entries))
+            Ok(((Day(month.last_day), maybe_id(month.courier, "months.courier")?), entries))
         };
         // One text for one part: an event's id is computed from it.
         let part = |text: String| {

@@ -42,7 +42,7 @@ fn replaced() -> DetailReplaced {
         Entry::credit(id("income:sales"), cash),
     ];
     let parts = ["order/820982911946154508", "parcel/postex/26704560000656"].map(|key| key.parse().unwrap()).into();
-    DetailReplaced::of(parts, BTreeMap::from([(Day(17_986), entries)]), Day(18_687), EVENING)
+    DetailReplaced::of(parts, BTreeMap::from([((Day(17_986), Some(id("postex"))), entries)]), Day(18_687), EVENING)
 }
 
 /// One event of each type.
@@ -154,9 +154,11 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
         let side = if debit { Side::Debit } else { Side::Credit };
         Entry { layer: Layer::Posted, account, side, amount }
     });
-    let months = proptest::collection::btree_map(day(), vec(entry, 0..4), 0..3);
-    let replaced = (time(), proptest::collection::btree_set(part, 0..5), 0..100_000_i32, months)
-        .prop_map(|(at, parts, before, months)| Fact::DetailReplaced(DetailReplaced::of(parts, months, Day(before), at)));
+    let courier = of(any::<bool>().prop_map(|known| if known { id("postex") } else { Courier::other() }));
+    let months = proptest::collection::btree_map((day(), courier), vec(entry, 0..4), 0..3);
+    let replaced = (time(), proptest::collection::btree_set(part, 0..5), 0..100_000_i32, months).prop_map(
+        |(at, parts, before, months)| Fact::DetailReplaced(DetailReplaced::of(parts, months, Day(before), at)),
+    );
     prop_oneof![entered, approved, withdrawn, closed, reopened, opened, replaced]
 }
 

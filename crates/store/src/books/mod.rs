@@ -65,9 +65,8 @@ pub use scan::{
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
 pub use totals::{
-    ChainAudit, Chained, LateFact, RemovedRow, ReplacedRows, count_replaced, has_removed, late_facts, old_parts, order_parts_of,
-    removed_balances, sweep,
-    sweep_again,
+    ChainAudit, Chained, LateFact, RemovedRow, ReplacedRows, count_replaced, has_removed, late_facts, old_parts,
+    order_parts_of, removed_balances, sweep, sweep_again,
 };
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{

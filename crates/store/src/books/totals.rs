@@ -3,7 +3,8 @@
 //!
 //! When a part's detail is replaced, the books reverse what stood for it. [`sweep`] then takes each such transaction and its
 //! reversal out of the journal, once the ledger topic has them: number, place and link stay, so the chain is whole, and what they
-//! came to stays too, so the balances are what they were.
+//! came to stays too, by the day on which it was known, so the past reads as it did. A reversal counts there as an amount taken off the
+//! side on which it was, so that no month has more going in and out than before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,7 +13,7 @@ use ledger::{Balances, BusinessZone, ChainHash, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
 use super::audit::{Damaged, JournalAudit};
-use super::journal::{BalancesByDayKnown, JournalRow, journal_row, link};
+use super::journal::{BalancesByDayKnown, JournalRow, add_balances, journal_row, link};
 use super::scan::Scan;
 use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
 use super::{corrupt, parsed, signed, unsigned};
@@ -88,12 +89,7 @@ impl ReplacedRows {
         tx.upsert(&parts).await?;
         let mut rows = Rows::new(&LATE_FACT);
         for LateFact { tenant, event, part, recorded } in &self.late {
-            rows.push([
-                tenant.as_str().into(),
-                event.to_string().into(),
-                part.to_string().into(),
-                recorded.0.into(),
-            ]);
+            rows.push([tenant.as_str().into(), event.to_string().into(), part.to_string().into(), recorded.0.into()]);
         }
         tx.upsert(&rows).await.map(|_| ())
     }
@@ -146,8 +142,7 @@ pub async fn old_parts(
                SELECT 'order/' || order_id FROM order_view WHERE tenant = $1 AND placed_at < $3 \
                AND 'order/' || order_id > $4) AS old ORDER BY part LIMIT $5";
     let after = after.map_or_else(String::new, ToString::to_string);
-    let args =
-        vec![tenant.as_str().into(), before.0.into(), placed_before.0.into(), after.into(), limit.into()];
+    let args = vec![tenant.as_str().into(), before.0.into(), placed_before.0.into(), after.into(), limit.into()];
     db.query(sql, args).await?.iter().map(|row| parsed("journal.part", row.text(0)?)).collect()
 }
 
@@ -160,8 +155,10 @@ pub async fn sweep(db: &Db) -> Result<u64, DbError> {
                    ORDER BY tenant, part LIMIT $3";
         let args = vec![after.0.as_str().into(), after.1.as_str().into(), SWEPT_AT_ONCE.into()];
         let found = db.query(sql, args).await?;
-        let parts: Vec<(String, String)> =
-            found.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect::<Result<_, DbError>>()?;
+        let parts: Vec<(String, String)> = found
+            .iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
+            .collect::<Result<_, DbError>>()?;
         let Some(last) = parts.last().cloned() else { return Ok(removed) };
         after = last;
         let swept = db.run_tx("sweep-replaced", move |tx| {
@@ -231,7 +228,7 @@ async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
 /// Takes these out of the journal. What they came to is kept, and is nothing on any account and day.
 async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbError> {
     let (mut keys, mut left) = (Keys::new(&JOURNAL), Rows::new(&JOURNAL_REMOVED));
-    let mut balances = BalancesByDayKnown::new();
+    let (mut removed, mut less) = (BalancesByDayKnown::new(), BalancesByDayKnown::new());
     let mut all: BTreeMap<&TenantId, Balances> = BTreeMap::new();
     let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
     for (row, posted) in gone {
@@ -245,11 +242,21 @@ async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbErr
             row.link.0.as_slice().into(),
         ]);
         let known = (row.tenant.clone(), row.recorded.day(BusinessZone::UTC));
-        balances.entry(known).or_default().add(&posted.transaction).map_err(overflow)?;
-        all.entry(&row.tenant).or_default().add(&posted.transaction).map_err(overflow)?;
+        for entry in posted.transaction.entries() {
+            let at = (entry.account.clone(), entry.amount.currency, posted.transaction.effective());
+            let (counted, is) = (Total::of(entry), |total| (at.clone(), total));
+            let counts = if posted.reverses.is_some() { taken_back(counted) } else { counted };
+            for (balances, (at, total)) in [
+                (removed.entry(known.clone()).or_default(), is(counts)),
+                (less.entry(known.clone()).or_default(), is(counts.checked_sub(counted).map_err(overflow)?)),
+                (all.entry(&row.tenant).or_default(), is(counts)),
+            ] {
+                balances.add_total(at, total).map_err(overflow)?;
+            }
+        }
     }
     // Only what was undone goes; anything else would take an amount with it.
-    if all.values().any(|balances| balances.nets().is_ok_and(|nets| !nets.is_empty())) {
+    if all.values().flat_map(Balances::iter).any(|(_, total)| *total != Total::default()) {
         return Err(corrupt("replaced_part: what is posted for it was not undone"));
     }
     if tx.delete_by_keys(&keys).await? != gone.len() as u64 {
@@ -257,7 +264,18 @@ async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbErr
         return Err(DbError::Unique { constraint: "journal_removed (tenant, number)".to_owned() });
     }
     tx.upsert(&left).await?;
-    tx.upsert(&removed_rows(&balances)).await.map(|_| ())
+    add_balances(tx, &less).await?;
+    tx.upsert(&removed_rows(&removed)).await.map(|_| ())
+}
+
+/// A reversal as an amount taken off the side on which it was: so that what was undone moved nothing, in and out.
+fn taken_back(reversal: Total) -> Total {
+    Total {
+        debits: reversal.credits.saturating_neg(),
+        credits: reversal.debits.saturating_neg(),
+        pending_debits: reversal.pending_credits.saturating_neg(),
+        pending_credits: reversal.pending_debits.saturating_neg(),
+    }
 }
 
 fn removed_rows(balances: &BalancesByDayKnown) -> Rows {

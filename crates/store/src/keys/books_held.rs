@@ -24,13 +24,8 @@ impl KeyStore {
     /// Has a merchant's books keep their detail until a date. Again, what was said last stands.
     pub async fn hold_books(&self, tenant: &TenantId, held: &BooksHeld) -> Result<(), KeyStoreError> {
         let BooksHeld { reason, staff, since, until } = held;
-        let args: Vec<Value> = vec![
-            tenant.as_str().into(),
-            reason.as_str().into(),
-            staff.as_str().into(),
-            since.0.into(),
-            until.0.into(),
-        ];
+        let args: Vec<Value> =
+            vec![tenant.as_str().into(), reason.as_str().into(), staff.as_str().into(), since.0.into(), until.0.into()];
         let unit = self.db.run_tx("hold-books", move |tx| {
             let args = args.clone();
             let sql = "INSERT INTO books_held (tenant, reason, staff, since, until) VALUES ($1, $2, $3, $4, $5) \

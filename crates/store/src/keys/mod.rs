@@ -26,6 +26,7 @@
 //! sealed while the key of the current epoch does not lie in the keyring ([`KeyStore::require_current_key`]).
 
 mod access;
+mod books_held;
 mod boxes;
 mod caches;
 mod closure;
@@ -33,7 +34,6 @@ mod consent;
 mod destroy;
 mod epochs;
 mod erasure;
-mod books_held;
 mod hold;
 mod identity;
 mod index;
@@ -65,12 +65,12 @@ pub use access::{
     Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
     USUAL_LIMIT, Unusual, hour_of, unusual,
 };
+pub use books_held::BooksHeld;
 pub use boxes::{BoxRef, OpenBoxError};
 pub use closure::{ClosedBy, Closure, Reopened};
 pub use consent::{ConsentError, ConsentFact, Said, Wording, accepted, sha256_of, standing};
 pub use epochs::OpenKeysError;
 pub use erasure::{EraseSubjectError, Erased, Erasure, ErasureReason, Requested, Stage, UnknownErasureReason};
-pub use books_held::BooksHeld;
 pub use hold::{Hold, HoldError, HoldReason, UnknownHoldReason};
 pub use identity::{IdentityHint, IdentityKind, Month, PersonRef, Sealing, SubjectState};
 pub use keyring::{Keyring, KeyringError};

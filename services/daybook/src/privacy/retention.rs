@@ -189,7 +189,9 @@ async fn set(settings: &Settings, asked: &Set) -> Result<Answer> {
     let whole = match asked.class {
         RetentionClass::Customers | RetentionClass::Quarantine => ", and until all of their month is as old",
         RetentionClass::Accesses | RetentionClass::Closed => "",
-        RetentionClass::Financial => ", and until all of their month is as old; then totals by month stand for their detail",
+        RetentionClass::Financial => {
+            ", and until all of their month is as old; then totals by month stand for their detail"
+        }
     };
     let text = format!("{} of {} are kept for {} days{whole}\n", asked.class.as_str(), row.tenant, days.get());
     let json = json!({ "tenant": row.tenant.as_str(), "class": asked.class.as_str(), "days": days.get(), "own": own.is_some() });

@@ -208,7 +208,7 @@ impl Desk {
                 }
                 // A reversal is in the case of what it reverses, below.
                 (_, Part::Voucher(voucher)) if voucher.reverses().is_some() => {}
-                (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_) | PartKey::Totals(_), _) => {
+                (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_) | PartKey::Totals(..), _) => {
                     drop(cases.insert(key.clone(), BTreeSet::from([key.clone()])))
                 }
                 _ => {}

@@ -212,7 +212,9 @@ fn merge(tenancies: &mut Tenancies, work: &Work, stage: Stage) -> ReplacedRows {
     for event in work.events().map(|(_, event)| event) {
         if let (Payload::Fact { fact, .. }, Some(tenancy)) = (&event.payload, tenancies.get_mut(&event.tenant)) {
             let recorded = event.recorded_at;
-            for (part, _) in tenancy.desk.merge(fact).into_iter().filter(|(_, at)| stage == Stage::Live || recorded >= *at) {
+            for (part, _) in
+                tenancy.desk.merge(fact).into_iter().filter(|(_, at)| stage == Stage::Live || recorded >= *at)
+            {
                 rows.add_late(LateFact { tenant: event.tenant.clone(), event: event.id, part, recorded });
             }
         }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::totals::{self, Kept};
+use commerce::totals::{self, Kept, Months};
 use commerce::{PartKey, Policy, TenantId};
-use ledger::{Day, Entry, Live, Month, Timestamp};
+use ledger::{Day, Live, Month, Timestamp};
 use store::books;
 use store::db::{DbError, Tx};
 
@@ -17,8 +17,8 @@ pub(crate) struct Found {
     pub(crate) cases: BTreeMap<PartKey, Option<Month>>,
     /// Their parts.
     pub(crate) parts: BTreeSet<PartKey>,
-    /// What they came to, by the last day of each month.
-    pub(crate) months: BTreeMap<Day, Vec<Entry>>,
+    /// What they came to.
+    pub(crate) months: Months,
     /// The first parts of cases that keep their detail, and why.
     pub(crate) kept: BTreeMap<PartKey, Kept>,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn look(
             found.kept.insert(first, kept);
             continue;
         }
-        let month = |live: &&Live| live.transaction.effective().month();
+        let month = |(_, live): &(&PartKey, &Live)| live.transaction.effective().month();
         found.cases.insert(first, case.posted.iter().map(month).max());
         found.parts.extend(case.parts);
         standing.extend(case.posted);

@@ -24,12 +24,8 @@ impl Places {
         let before = last.filter(|(before, ..)| before == tenant);
         match before {
             _ if !(1..=given).contains(&position) => Some("its partition has not given out its position"),
-            Some((_, before, _)) if before != partition => {
-                Some("its partition is not that of the one before it")
-            }
-            Some((_, _, before)) if before >= position => {
-                Some("its position is not behind that of the one before it")
-            }
+            Some((_, before, _)) if before != partition => Some("its partition is not that of the one before it"),
+            Some((_, _, before)) if before >= position => Some("its position is not behind that of the one before it"),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::{Part, PartKey, TenantId, TotalsId};
+use ledger::Total;
 use store::db::{Db, DbError};
 
 use super::{Findings, Head, Invariant, JournalRead, RemovedRow, concerns, each_part, places, removed_balances};
@@ -27,20 +28,15 @@ impl JournalRead {
 }
 
 /// What was removed came to nothing, on each account and day.
-pub(super) async fn cancels_out(
-    journal: &mut JournalRead,
-    db: &Db,
-    tenant: Option<&TenantId>,
-) -> Result<(), DbError> {
-    let mut nets: BTreeMap<_, (i128, i128)> = BTreeMap::new();
+pub(super) async fn cancels_out(journal: &mut JournalRead, db: &Db, tenant: Option<&TenantId>) -> Result<(), DbError> {
+    let mut sums: BTreeMap<_, Total> = BTreeMap::new();
     for ((tenant, _), balances) in removed_balances(db, tenant).await? {
         for ((account, currency, day), total) in balances.iter() {
-            let net = nets.entry((tenant.clone(), account.clone(), *currency, *day)).or_default();
-            net.0 += i128::from(total.debits) - i128::from(total.credits);
-            net.1 += i128::from(total.pending_debits) - i128::from(total.pending_credits);
+            let sum = sums.entry((tenant.clone(), account.clone(), *currency, *day)).or_default();
+            *sum = sum.checked_add(*total).unwrap_or(*total);
         }
     }
-    for ((tenant, account, currency, day), _) in nets.into_iter().filter(|(_, net)| *net != (0, 0)) {
+    for ((tenant, account, currency, day), _) in sums.into_iter().filter(|(_, sum)| *sum != Total::default()) {
         let place = format!("journal of {tenant}, {account}, {currency}, {day}");
         journal.chain.add(place, "what was removed of it did not cancel out");
     }

@@ -155,7 +155,8 @@ pub(super) fn retention(merchants: &[Merchant]) -> Section {
                 by.to_owned(),
             ]);
         }
-        let ledger = "totals, open cases, cases with goods on a card of stock, and the event log: kept, and name nobody";
+        let ledger =
+            "totals, open cases, cases with goods on a card of stock, and the event log: kept, and name nobody";
         rows.push([
             one.tenant.clone(),
             "ledger".to_owned(),

@@ -12,8 +12,8 @@ use super::Desk;
 pub(crate) struct Looked<'a> {
     /// Its parts.
     pub(crate) parts: BTreeSet<PartKey>,
-    /// What stands in the books for them.
-    pub(crate) posted: Vec<&'a Live>,
+    /// What stands in the books for each.
+    pub(crate) posted: Vec<(&'a PartKey, &'a Live)>,
     /// Why it keeps its detail, if it does.
     pub(crate) kept: Option<Kept>,
 }
@@ -28,11 +28,13 @@ impl Desk {
         kept: impl Fn(&PartKey) -> Option<Kept>,
     ) -> Vec<Looked<'_>> {
         let look = |parts: BTreeSet<PartKey>| {
-            let held = || parts.iter().filter_map(|key| self.parts.get(key));
-            let posted: Vec<&Live> = held().flat_map(|held| held.posted.values()).collect();
-            let parked = held().any(|held| held.parked.is_some()).then_some(Kept::Parked);
+            let held = || parts.iter().filter_map(|key| self.parts.get_key_value(key));
+            let posted: Vec<_> =
+                held().flat_map(|(key, held)| held.posted.values().map(move |live| (key, live))).collect();
+            let parked = held().any(|(_, held)| held.parked.is_some()).then_some(Kept::Parked);
+            let standing: Vec<&Live> = posted.iter().map(|(_, live)| *live).collect();
             let kept = parked.or_else(|| parts.iter().find_map(&kept));
-            let kept = kept.or_else(|| totals::is_over(&self.case(&parts), &posted, policy, before).err());
+            let kept = kept.or_else(|| totals::is_over(&self.case(&parts), &standing, policy, before).err());
             Looked { parts, posted, kept }
         };
         self.whole_cases().into_iter().filter(|parts| self.has_detail(parts)).map(look).collect()
@@ -52,7 +54,7 @@ impl Desk {
 
     fn has_detail(&self, parts: &BTreeSet<PartKey>) -> bool {
         let is_left = |key: &PartKey| match key {
-            PartKey::Calendar | PartKey::Accounts | PartKey::Totals(_) => false,
+            PartKey::Calendar | PartKey::Accounts | PartKey::Totals(..) => false,
             _ => self.parts.get(key).is_some_and(|held| held.part.replaced().is_none()),
         };
         parts.iter().any(is_left)

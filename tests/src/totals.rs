@@ -655,6 +655,34 @@ async fn in_whatever_order_they_come_the_books_are_the_same() {
     assert_eq!(found[0].1, at_month_ends(&shop.backend.db).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_erased_people_go_with_their_orders() {
+    for kind in [Kind::Embedded, Kind::Servers] {
+        let shop = Shop::open(kind).await;
+        let db = &shop.backend.db;
+        for (about, sealed) in [
+            ("order/94", false),
+            ("order/94/refund/9400", false),
+            ("order/2019", true),
+            ("order/91", false),
+            ("order/941", false),
+        ] {
+            let put = db.run_tx("person", move |tx| {
+                let sealed = sealed.then(|| vec![1_u8]);
+                let args = vec![about.into(), sealed.as_deref().into()];
+                let sql = "INSERT INTO person (tenant, about, role, subject, event, version, sealed) \
+                           VALUES ('kohsar', $1, 'buyer', 's', 'e', 1, $2)";
+                Box::pin(async move { tx.execute(sql, args).await })
+            });
+            let _: u64 = put.await.map_err(|error: store::db::DbError| error).unwrap();
+        }
+        shop.pass(NOVEMBER).await;
+        let rows = db.query("SELECT about FROM person ORDER BY about", vec![]).await.unwrap();
+        let left: Vec<&str> = rows.iter().map(|row| row.text(0).unwrap()).collect();
+        assert_eq!(left, ["order/2019", "order/91", "order/941"], "{kind:?}: who has a key has a time of their own");
+    }
+}
+
 /// What the totals say is the sum of what stood for the parts they name, month by month and side by side.
 #[tokio::test(flavor = "multi_thread")]
 async fn totals_are_the_sums_of_what_they_replace() {

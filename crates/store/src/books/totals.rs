@@ -192,13 +192,12 @@ async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbEr
         gone.extend(undone(rows)?);
     }
     remove(tx, &gone).await?;
-    let (mut swept, mut orders) = (Rows::new(&REPLACED_PART), Vec::new());
+    forget_erased(tx).await?;
+    let mut swept = Rows::new(&REPLACED_PART);
     for (tenant, part) in rows.keys() {
         swept.push([tenant.as_str().into(), part.as_str().into(), 1.into()]);
-        orders.extend(part.starts_with("order/").then_some((tenant, part)));
     }
     tx.upsert(&swept).await?;
-    forget_erased(tx, &orders).await?;
     Ok(gone.len() as u64)
 }
 
@@ -298,12 +297,19 @@ fn removed_rows(balances: &BalancesByDayKnown) -> Rows {
     rows
 }
 
-/// Rows about these orders whose boxes are gone: they say only that there was somebody.
-async fn forget_erased(tx: &mut Tx, orders: &[(&String, &String)]) -> Result<(), DbError> {
-    let mut about = Keys::by(&PERSON, &["tenant", "about"]);
-    orders.iter().for_each(|(tenant, order)| about.push([tenant.as_str().into(), order.as_str().into()]));
+/// Rows about these orders, and about their refunds, whose boxes are gone: they say only that there was somebody.
+async fn forget_erased(tx: &mut Tx) -> Result<(), DbError> {
+    let about = |condition: &str| {
+        format!(
+            "SELECT p.tenant, p.about, p.role FROM replaced_part r JOIN person p ON p.tenant = r.tenant AND {condition} \
+             WHERE r.swept = 0 AND r.part LIKE 'order/%' AND p.sealed IS NULL"
+        )
+    };
+    // What lies below `order/7/`: `0` follows `/`. A range of the key, on either database.
+    let below = about("p.about > r.part || '/' AND p.about < r.part || '0'");
+    let sql = format!("{} UNION ALL {below}", about("p.about = r.part"));
     let mut gone = Keys::new(&PERSON);
-    for row in tx.select_by_keys(&about).await?.iter().filter(|row| row.blob(6).is_err()) {
+    for row in tx.query(&sql, vec![]).await? {
         gone.push([row.text(0)?.into(), row.text(1)?.into(), row.text(2)?.into()]);
     }
     tx.delete_by_keys(&gone).await.map(|_| ())

@@ -51,6 +51,11 @@ impl Entries {
         self.posted.rows.len()
     }
 
+    /// How many facts came for parts whose detail was replaced before.
+    pub(crate) fn late(&self) -> usize {
+        self.replaced.late()
+    }
+
     /// Writes them. They hold as long as nobody has moved a checkpoint of the batch since they were found.
     pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         self.cards.save(tx).await?;

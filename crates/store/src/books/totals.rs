@@ -13,6 +13,7 @@ use ledger::{Balances, BusinessZone, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
 use super::journal::{BalancesByDayKnown, JournalRow, add_balances, journal_row};
+use super::parts::{PartRow, parts_by_key};
 use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
 use super::{corrupt, parsed, signed, unsigned};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
@@ -167,12 +168,12 @@ async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbEr
         let row = row?;
         rows.entry((row.tenant.to_string(), row.part.clone())).or_default().push(row);
     }
-    let published = published(tx).await?;
+    let (published, since) = (published(tx).await?, replaced_since(tx, parts).await?);
     let is_published = |row: &JournalRow| published.get(&row.partition).is_some_and(|mark| row.position <= *mark);
     rows.retain(|_, rows| rows.iter().all(is_published));
     let mut gone = Vec::new();
-    for rows in rows.values() {
-        gone.extend(undone(rows)?);
+    for (key, rows) in &rows {
+        gone.extend(undone(rows, since.get(key).copied())?);
     }
     remove(tx, &gone).await?;
     forget_erased(tx).await?;
@@ -184,9 +185,31 @@ async fn sweep_some(tx: &mut Tx, parts: &[(String, String)]) -> Result<u64, DbEr
     Ok(gone.len() as u64)
 }
 
+/// Since when each of these parts is a stub.
+async fn replaced_since(
+    tx: &mut Tx,
+    parts: &[(String, String)],
+) -> Result<BTreeMap<(String, String), Timestamp>, DbError> {
+    let key = |(tenant, part): &(String, String)| {
+        Ok((parsed("replaced_part.tenant", tenant)?, parsed("replaced_part.part", part)?))
+    };
+    let keys = parts.iter().map(key).collect::<Result<BTreeSet<(TenantId, PartKey)>, DbError>>()?;
+    let stubs = parts_by_key(tx, &keys).await?;
+    let since = |row: PartRow| Some(((row.tenant.to_string(), row.key.to_string()), row.part.replaced()?.at));
+    Ok(stubs.into_iter().filter_map(since).collect())
+}
+
+/// A transaction that goes.
+struct Gone<'a> {
+    row: &'a JournalRow,
+    posted: Posted,
+    /// It is a reversal that was posted when totals took its place, and not a correction of before.
+    replaces: bool,
+}
+
 /// Of one part's transactions those that were undone on the day on which they counted, each with its reversal. What was undone on
 /// another day, because its own was closed, stays: the days between could not be told without it.
-fn undone(rows: &[JournalRow]) -> Result<Vec<(&JournalRow, Posted)>, DbError> {
+fn undone(rows: &[JournalRow], since: Option<Timestamp>) -> Result<Vec<Gone<'_>>, DbError> {
     let read = |row: &JournalRow| events::posted_from_bytes(&row.body).map_err(|_| corrupt("journal.body"));
     let posted = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let effective: BTreeMap<u64, Day> = rows.iter().map(|row| (row.number, row.effective)).collect();
@@ -196,7 +219,11 @@ fn undone(rows: &[JournalRow]) -> Result<Vec<(&JournalRow, Posted)>, DbError> {
     };
     let pairs = posted.iter().filter(same_day).flat_map(|one| [Some(one.number), one.reverses]);
     let numbers: BTreeSet<u64> = pairs.flatten().collect();
-    Ok(rows.iter().zip(posted).filter(|(row, _)| numbers.contains(&row.number)).collect())
+    let gone = |(row, posted): (_, Posted)| {
+        let replaces = posted.reverses.is_some() && since.is_some_and(|since| posted.recorded >= since);
+        Gone { row, posted, replaces }
+    };
+    Ok(rows.iter().zip(posted).filter(|(row, _)| numbers.contains(&row.number)).map(gone).collect())
 }
 
 async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
@@ -208,12 +235,12 @@ async fn published(tx: &mut Tx) -> Result<BTreeMap<u32, u64>, DbError> {
 }
 
 /// Takes these out of the journal. What they came to is kept, and is nothing on any account and day.
-async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbError> {
+async fn remove(tx: &mut Tx, gone: &[Gone<'_>]) -> Result<(), DbError> {
     let (mut keys, mut left) = (Keys::new(&JOURNAL), Rows::new(&JOURNAL_REMOVED));
     let (mut removed, mut less) = (BalancesByDayKnown::new(), BalancesByDayKnown::new());
     let mut all: BTreeMap<&TenantId, Balances> = BTreeMap::new();
     let overflow = |_| DbError::Misfit { what: "a day's balance does not fit 64 bits of minor units".to_owned() };
-    for (row, posted) in gone {
+    for Gone { row, posted, replaces } in gone {
         let number = signed("journal.number", row.number)?;
         keys.push([row.tenant.as_str().into(), number.into()]);
         left.push([
@@ -227,7 +254,7 @@ async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbErr
         for entry in posted.transaction.entries() {
             let at = (entry.account.clone(), entry.amount.currency, posted.transaction.effective());
             let (counted, is) = (Total::of(entry), |total| (at.clone(), total));
-            let counts = if posted.reverses.is_some() { taken_back(counted) } else { counted };
+            let counts = if *replaces { taken_back(counted) } else { counted };
             for (balances, (at, total)) in [
                 (removed.entry(known.clone()).or_default(), is(counts)),
                 (less.entry(known.clone()).or_default(), is(counts.checked_sub(counted).map_err(overflow)?)),
@@ -238,7 +265,7 @@ async fn remove(tx: &mut Tx, gone: &[(&JournalRow, Posted)]) -> Result<(), DbErr
         }
     }
     // Only what was undone goes; anything else would take an amount with it.
-    if all.values().flat_map(Balances::iter).any(|(_, total)| *total != Total::default()) {
+    if all.values().any(|balances| balances.nets().is_ok_and(|nets| !nets.is_empty())) {
         return Err(corrupt("replaced_part: what is posted for it was not undone"));
     }
     if tx.delete_by_keys(&keys).await? != gone.len() as u64 {

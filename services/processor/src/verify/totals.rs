@@ -36,7 +36,9 @@ pub(super) async fn cancels_out(journal: &mut JournalRead, db: &Db, tenant: Opti
             *sum = sum.checked_add(*total).unwrap_or(*total);
         }
     }
-    for ((tenant, account, currency, day), _) in sums.into_iter().filter(|(_, sum)| *sum != Total::default()) {
+    for ((tenant, account, currency, day), _) in
+        sums.into_iter().filter(|(_, sum)| (sum.net().ok(), sum.pending().ok()) != (Some(0), Some(0)))
+    {
         let place = format!("journal of {tenant}, {account}, {currency}, {day}");
         journal.chain.add(place, "what was removed of it did not cancel out");
     }

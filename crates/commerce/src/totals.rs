@@ -123,9 +123,12 @@ pub(crate) fn replace(part: &mut Part, fact: &DetailReplaced) -> bool {
     true
 }
 
+/// Debits and credits, each added up.
+type Sums = BTreeMap<(Layer, Side, Account, Currency), Money>;
+
 /// What transactions that stand for parts came to.
 pub fn by_month<'a>(standing: impl IntoIterator<Item = (&'a PartKey, &'a Live)>) -> Result<Months, MoneyError> {
-    let mut sums: BTreeMap<(Day, Option<Courier>), BTreeMap<(Layer, Side, Account, Currency), Money>> = BTreeMap::new();
+    let mut sums: BTreeMap<(Day, Option<Courier>), Sums> = BTreeMap::new();
     for (key, Live { transaction, .. }) in standing {
         let courier = match key {
             PartKey::Parcel(courier, _) | PartKey::Payout(courier, _) => Some(courier.clone()),
@@ -140,7 +143,7 @@ pub fn by_month<'a>(standing: impl IntoIterator<Item = (&'a PartKey, &'a Live)>)
             *sum = Money::new(minor.ok_or(MoneyError::Overflow)?, amount.currency);
         }
     }
-    let entries = |sums: BTreeMap<(Layer, Side, Account, Currency), Money>| {
+    let entries = |sums: Sums| {
         sums.into_iter().map(|((layer, side, account, _), amount)| Entry { layer, account, side, amount }).collect()
     };
     Ok(sums.into_iter().map(|(of, sums)| (of, entries(sums))).collect())

@@ -1,6 +1,8 @@
 //! Totals are the sums of what they stand for, whatever that is; and a part that totals stand for is a stub, in whatever order it and
 //! its facts become known.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::totals::{DetailReplaced, by_month};

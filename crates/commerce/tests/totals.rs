@@ -88,7 +88,9 @@ fn replaced(at: i64, others: &[&str]) -> Fact {
 
 fn merged(facts: &[&Fact]) -> Part {
     let mut part = PartKey::Order(OrderId(7)).empty();
-    facts.iter().for_each(|fact| drop(part.merge(fact)));
+    for fact in facts {
+        part.merge(fact);
+    }
     part
 }
 

@@ -19,7 +19,10 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("audit", &["ledger", "events"]),
     ("backup", &["ledger", "commerce", "events", "event-log", "store"]),
     ("processor", &["ledger", "commerce", "events", "event-log", "store"]),
-    ("privacy", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit"]),
+    (
+        "privacy",
+        &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors", "audit", "processor"],
+    ),
     ("ingest", &["ledger", "commerce", "subject-keys", "events", "event-log", "store", "connectors"]),
     ("api", &["ledger", "commerce", "subject-keys", "events", "store", "privacy"]),
     (

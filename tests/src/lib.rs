@@ -59,4 +59,6 @@ mod stock;
 #[cfg(test)]
 mod store_db;
 #[cfg(test)]
+mod totals;
+#[cfg(test)]
 mod vouchers;

@@ -11,6 +11,7 @@ use ledger::{
 pub struct Chain {
     number: u64,
     link: ChainHash,
+    removed: u64,
     reversals: Reversals,
     totals: BTreeMap<(Account, Currency), Total>,
 }
@@ -59,7 +60,7 @@ pub enum Problem {
 
 impl Default for Chain {
     fn default() -> Chain {
-        Chain { number: 0, link: GENESIS, reversals: Reversals::default(), totals: BTreeMap::new() }
+        Chain { number: 0, link: GENESIS, removed: 0, reversals: Reversals::default(), totals: BTreeMap::new() }
     }
 }
 
@@ -81,6 +82,22 @@ impl Chain {
         self.add(&posted).map_err(|_| Problem::Overflow)?;
         (self.number, self.link) = (number, link);
         Ok(posted)
+    }
+
+    /// Takes what is left of a transaction that was taken out: its place. What its bytes were cannot be checked any more; that what
+    /// follows goes on from its link can.
+    pub fn take_removed(&mut self, number: u64, link: ChainHash) -> Result<(), Problem> {
+        let expected = self.number.saturating_add(1);
+        if number != expected {
+            return Err(Problem::Number { expected });
+        }
+        (self.number, self.link, self.removed) = (number, link, self.removed.saturating_add(1));
+        Ok(())
+    }
+
+    /// How many were taken out.
+    pub fn removed(&self) -> u64 {
+        self.removed
     }
 
     fn add(&mut self, posted: &Posted) -> Result<(), MoneyError> {

@@ -1,11 +1,12 @@
 //! The check of an exported journal, line by line, from its bytes alone.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
 use ledger::{ChainHash, Posted, TrialBalance};
 
 use crate::record::link;
-use crate::{Chain, End, FORMAT, Header, Line, Problem, Record};
+use crate::{Chain, End, FORMAT, FORMAT_WITH_REMOVED, Header, Line, Problem, Record};
 
 /// More than a line ever holds. A longer one is something else, and is not read to its end.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -19,7 +20,11 @@ pub struct Audited {
     pub transactions: u64,
     /// The link over the last one.
     pub link: ChainHash,
-    /// How many of them stand, and how many were undone.
+    /// How many of them were taken out, because totals stand for them: only their places in the chain are left.
+    pub removed: u64,
+    /// The links over those, by number.
+    pub removed_links: BTreeMap<u64, ChainHash>,
+    /// How many of the others stand, and how many were undone.
     pub counts: (usize, usize),
     /// Every account's net balance.
     pub trial: TrialBalance,
@@ -66,13 +71,13 @@ impl AuditError {
 pub fn audit(export: impl BufRead, each: &mut dyn FnMut(&Posted, ChainHash)) -> Result<Audited, AuditError> {
     let mut lines = Lines { export, line: 0 };
     let header = match lines.next()? {
-        Some(Record::Journal(header)) if header.format == FORMAT => header,
+        Some(Record::Journal(header)) if [FORMAT, FORMAT_WITH_REMOVED].contains(&header.format.as_str()) => header,
         _ => return Err(AuditError::NotAJournal),
     };
     if header.from.is_some() || header.to.is_some() {
         return Err(AuditError::Extract);
     }
-    let mut chain = Chain::default();
+    let (mut chain, mut left) = (Chain::default(), BTreeMap::new());
     loop {
         match lines.next()? {
             None => return Err(lines.bad(None, Problem::Missing)),
@@ -81,7 +86,14 @@ pub fn audit(export: impl BufRead, each: &mut dyn FnMut(&Posted, ChainHash)) -> 
                 let (posted, link) = checked(&mut chain, &line).map_err(|wrong| lines.bad(Some(line.number), wrong))?;
                 each(&posted, link);
             }
-            Some(Record::End(end)) => return ended(lines, header, &chain, &end),
+            Some(Record::Removed(gone)) if header.format == FORMAT_WITH_REMOVED => {
+                let wrong = |problem| lines.bad(Some(gone.number), problem);
+                let link = link(&gone.link).ok_or(Problem::Form("a link")).map_err(wrong)?;
+                chain.take_removed(gone.number, link).map_err(wrong)?;
+                left.insert(gone.number, link);
+            }
+            Some(Record::Removed(_)) => return Err(lines.bad(None, Problem::Form("a transaction"))),
+            Some(Record::End(end)) => return ended(lines, header, &chain, &end, left),
         }
     }
 }
@@ -93,7 +105,13 @@ fn checked(chain: &mut Chain, line: &Line) -> Result<(Posted, ChainHash), Proble
     if Line::of(&posted, &body, link) == *line { Ok((posted, link)) } else { Err(Problem::Columns) }
 }
 
-fn ended(mut lines: Lines<impl BufRead>, header: Header, chain: &Chain, end: &End) -> Result<Audited, AuditError> {
+fn ended(
+    mut lines: Lines<impl BufRead>,
+    header: Header,
+    chain: &Chain,
+    end: &End,
+    removed_links: BTreeMap<u64, ChainHash>,
+) -> Result<Audited, AuditError> {
     let (number, link) = chain.end();
     if *end != (End { transactions: number, number, link: link.to_string() }) {
         return Err(lines.bad(None, Problem::End));
@@ -101,7 +119,10 @@ fn ended(mut lines: Lines<impl BufRead>, header: Header, chain: &Chain, end: &En
     let trial = chain.trial_balance().map_err(|_| lines.bad(None, Problem::Overflow))?;
     let behind = lines.next();
     match behind {
-        Ok(None) => Ok(Audited { header, transactions: number, link, counts: chain.counts(), trial }),
+        Ok(None) => {
+            let (removed, counts) = (chain.removed(), chain.counts());
+            Ok(Audited { header, transactions: number, link, removed, removed_links, counts, trial })
+        }
         Err(error @ AuditError::Io { .. }) => Err(error),
         _ => Err(lines.bad(None, Problem::Behind)),
     }

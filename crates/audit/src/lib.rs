@@ -14,5 +14,5 @@ pub use chain::{Chain, Problem};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use export::{AuditError, Audited, audit};
 pub use key_file::{KeyFileError, load_signer, new_key_file};
-pub use record::{End, FORMAT, Header, Line, LineEntry, Record};
+pub use record::{End, FORMAT, FORMAT_WITH_REMOVED, Header, Line, LineEntry, Record, Removed};
 pub use signing::{PublicKey, PublicKeyError, Signer};

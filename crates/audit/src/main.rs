@@ -82,6 +82,8 @@ fn journal(cli: &Cli, export: &Path) -> Result<String, Failure> {
         }
     });
     let audited = audited.map_err(|error| named(export, &error))?;
+    let at_removed = checkpoint.as_ref().and_then(|signed| audited.removed_links.get(&signed.number).copied());
+    found = found.or(at_removed);
     let confirmed = checkpoint.map(|signed| confirmed(&signed, &audited, found)).transpose()?.unwrap_or_default();
     report(&audited, &confirmed).map_err(|error| Failure::Found(error.to_string()))
 }
@@ -107,8 +109,14 @@ fn confirmed(signed: &Checkpoint, audited: &Audited, found: Option<ChainHash>) -
 
 fn report(audited: &Audited, confirmed: &str) -> Result<String, MoneyError> {
     let (standing, undone) = audited.counts;
+    let removed = match audited.removed {
+        0 => String::new(),
+        gone => format!(
+            ", {gone} taken out with what undid them: totals stand for them, and only their places in the chain were checked"
+        ),
+    };
     let mut text = format!(
-        "journal of {}, exported at {}\n{} transactions, {standing} standing, {undone} reversed\n\
+        "journal of {}, exported at {}\n{} transactions, {standing} standing, {undone} reversed{removed}\n\
          every number, link, balance and reversal holds; the last link is {}\n{confirmed}",
         audited.header.tenant, audited.header.exported_at, audited.transactions, audited.link
     );

@@ -1,11 +1,14 @@
 //! An exported journal: one JSON object a line. The first is `{"journal": …}`, then `{"transaction": …}` in the order of
-//! their numbers, the last is `{"end": …}`.
+//! their numbers, or `{"removed": …}` where totals stand for one; the last is `{"end": …}`.
 
 use ledger::{ChainHash, Entry, Layer, Posted, Side};
 use serde::{Deserialize, Serialize};
 
 /// What the first line calls the format. Another number means that an older program cannot read it.
 pub const FORMAT: &str = "daybook-journal/1";
+
+/// What it is called when totals stand for some of its transactions.
+pub const FORMAT_WITH_REMOVED: &str = "daybook-journal/2";
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,8 @@ pub enum Record {
     Journal(Header),
     /// One for each transaction.
     Transaction(Line),
+    /// One for each that was taken out after the time for which financial records are kept.
+    Removed(Removed),
     /// The last line.
     End(End),
 }
@@ -23,7 +28,7 @@ pub enum Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`FORMAT`].
+    /// [`FORMAT`] or [`FORMAT_WITH_REMOVED`].
     pub format: String,
     /// The tenant.
     pub tenant: String,
@@ -81,11 +86,21 @@ pub struct LineEntry {
     pub currency: String,
 }
 
+/// What is left of a transaction that was taken out of the journal together with what undid it, because totals stand for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removed {
+    /// Its gapless number.
+    pub number: u64,
+    /// The chain's link over what its bytes were; hexadecimal.
+    pub link: String,
+}
+
 /// How the journal ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
-    /// How many transactions came before this line.
+    /// How many transactions came before this line, removed ones too.
     pub transactions: u64,
     /// The last one's number; 0 if there is none.
     pub number: u64,

@@ -10,6 +10,7 @@ use ledger::{Currency, Day, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::parcel::ParcelState;
+use crate::totals::DetailReplaced;
 use crate::voucher::{AccountOpened, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherWithdrawn};
 use crate::{
     Courier, CustomerId, FulfilmentId, GoodsReceipt, InventoryItemId, LineId, LocationId, OrderId, OrderName,
@@ -75,6 +76,8 @@ pub enum Fact {
     CodWrittenOff(CodWrittenOff),
     /// A card payment is disputed, as of a version.
     ChargebackRecorded(ChargebackRecorded),
+    /// Detail of cases was replaced by totals.
+    DetailReplaced(DetailReplaced),
 }
 
 /// An order exists. The same in every snapshot of it.

@@ -156,6 +156,20 @@ text_id!(
     GoodsReceipt, 60, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b)
 );
 
+text_id!(
+    /// Totals that stand for replaced detail, such as `2021-03-01.9f86d081884c7d65`: the day before which all of it
+    /// counted, and what names its parts.
+    TotalsId, 40, |b| b.is_ascii_hexdigit() || b"-.".contains(&b)
+);
+
+impl TotalsId {
+    /// Totals of what counted before a day, for parts with this digest.
+    pub(crate) fn of(before: ledger::Day, digest: &[u8; 32]) -> TotalsId {
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        TotalsId(format!("{before}.{}", hex::encode([a, b, c, d, e, f, g, h].map(|byte| *byte))))
+    }
+}
+
 impl Courier {
     /// The courier a shop names in free text: `PostEx`, `Leopards Courier`, `M&P`. None for whatever is not a known
     /// courier's name: people write there to whom they gave the parcel, and a courier's slug stands in clear, in

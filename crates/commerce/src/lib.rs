@@ -15,6 +15,7 @@ mod posting;
 mod rises;
 mod sold;
 pub mod stock;
+pub mod totals;
 mod voucher;
 
 pub use fact::{
@@ -25,7 +26,7 @@ pub use fact::{
 };
 pub use ids::{
     ClaimKey, Courier, CustomerId, FulfilmentId, GoodsReceipt, IdError, InventoryItemId, LineId, LocationId, OrderId,
-    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TrackingNumber, VariantId,
+    OrderName, Reason, ReceiptNumber, RefundId, Sku, StaffId, SubjectId, TenantId, TotalsId, TrackingNumber, VariantId,
     VoucherId,
 };
 pub use order::{Order, PaymentState};

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::totals::{self, Replaced, Totals};
 use crate::voucher::{Accounts, Calendar, Voucher};
 use crate::{
     Courier, Fact, GoodsReceipt, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber,
-    StockReceived, TrackingNumber, VoucherId,
+    StockReceived, TotalsId, TrackingNumber, VoucherId,
 };
 
 /// Which part: the natural key under which its facts meet.
@@ -29,6 +30,8 @@ pub enum PartKey {
     Accounts,
     /// Goods that came in.
     Receipt(GoodsReceipt),
+    /// What stands for parts whose detail was replaced: what is of one courier, or of none.
+    Totals(TotalsId, Option<Courier>),
 }
 
 /// A courier's payout.
@@ -62,6 +65,10 @@ pub enum Part {
     Accounts(Accounts),
     /// A receipt's.
     Receipt(Receipt),
+    /// What stands for parts whose detail was replaced.
+    Totals(Totals),
+    /// All that is left of a part whose detail was replaced: facts that come for it later change nothing.
+    Replaced(Replaced),
 }
 
 impl PartKey {
@@ -94,6 +101,7 @@ impl PartKey {
             Fact::PeriodClosed(_) | Fact::PeriodReopened(_) => vec![PartKey::Calendar],
             Fact::AccountOpened(_) => vec![PartKey::Accounts],
             Fact::StockReceived(f) => vec![PartKey::Receipt(f.receipt.clone())],
+            Fact::DetailReplaced(f) => f.keys().into_iter().chain(f.parts.iter().cloned()).collect(),
             Fact::StockCounted(_)
             | Fact::ProductCosted(_)
             | Fact::CustomerRecorded(_)
@@ -114,6 +122,7 @@ impl PartKey {
             PartKey::Calendar => Part::Calendar(Calendar::default()),
             PartKey::Accounts => Part::Accounts(Accounts::default()),
             PartKey::Receipt(_) => Part::Receipt(Receipt::default()),
+            PartKey::Totals(..) => Part::Totals(Totals::default()),
         }
     }
 }
@@ -144,6 +153,8 @@ impl Part {
             (Part::Calendar(calendar), Fact::PeriodReopened(f)) => calendar.reopen(f.clone()),
             (Part::Accounts(accounts), Fact::AccountOpened(f)) => accounts.open(f.clone()),
             (Part::Receipt(receipt), Fact::StockReceived(f)) => keep_greater(&mut receipt.received, f.clone()),
+            (Part::Totals(totals), Fact::DetailReplaced(f)) => totals.keep(f),
+            (part, Fact::DetailReplaced(f)) => totals::replace(part, f),
             _ => false,
         }
     }
@@ -151,6 +162,11 @@ impl Part {
     /// The voucher, if it is one.
     pub fn voucher(&self) -> Option<&Voucher> {
         if let Part::Voucher(voucher) = self { Some(voucher) } else { None }
+    }
+
+    /// What is left of it, if its detail was replaced.
+    pub fn replaced(&self) -> Option<&Replaced> {
+        if let Part::Replaced(replaced) = self { Some(replaced) } else { None }
     }
 
     /// The printed name an order bears.
@@ -171,7 +187,8 @@ impl Part {
 }
 
 /// `order/820982911946154508`, `parcel/postex/26704560000656`, `payout/postex/CPR-1`, `voucher/rent-2026-03`,
-/// `calendar`, `accounts`, `receipt/grn-17`.
+/// `calendar`, `accounts`, `receipt/grn-17`, `totals/2021-03-01.9f86d081884c7d65`,
+/// `totals/2021-03-01.9f86d081884c7d65/postex`.
 impl fmt::Display for PartKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -182,6 +199,8 @@ impl fmt::Display for PartKey {
             PartKey::Calendar => f.write_str("calendar"),
             PartKey::Accounts => f.write_str("accounts"),
             PartKey::Receipt(receipt) => write!(f, "receipt/{receipt}"),
+            PartKey::Totals(id, None) => write!(f, "totals/{id}"),
+            PartKey::Totals(id, Some(courier)) => write!(f, "totals/{id}/{courier}"),
         }
     }
 }
@@ -199,6 +218,8 @@ impl FromStr for PartKey {
             (Some("calendar"), None, None) => Ok(PartKey::Calendar),
             (Some("accounts"), None, None) => Ok(PartKey::Accounts),
             (Some("receipt"), Some(receipt), None) => Ok(PartKey::Receipt(receipt.parse()?)),
+            (Some("totals"), Some(id), None) => Ok(PartKey::Totals(id.parse()?, None)),
+            (Some("totals"), Some(id), Some(courier)) => Ok(PartKey::Totals(id.parse()?, Some(courier.parse()?))),
             _ => Err(IdError("PartKey")),
         }
     }

@@ -24,6 +24,7 @@
 //! | goods sold | cost of goods sold | inventory | `order/…/cost/…/issued` |
 //! | goods back in stock | inventory | cost of goods sold | `order/…/cost/…/returned`, `…/refund/…` |
 //! | goods lost on the way | lost goods | inventory, or cost of goods sold if they were sold when they left | `order/…/cost/…/lost` |
+//! | detail was replaced by totals, each month | as the month's transactions had it | as the month's transactions had it | `totals/…/2019-03`, `totals/…/postex/2019-03` |
 //! | goods came in | inventory; cost of goods sold for pieces that had gone out before, by as much as they cost more | goods received | `receipt/…/in` |
 //!
 //! A tenant may sell at fulfilment: then `parcel/…/sold` debits the trade receivable when the parcel leaves, delivery
@@ -39,6 +40,7 @@ mod order;
 mod parcel;
 mod sale;
 mod split;
+mod totals;
 mod voucher;
 mod writer;
 
@@ -52,6 +54,7 @@ use goods::post_goods;
 use order::post_order;
 use parcel::post_parcel;
 use sale::Sale;
+use totals::post_totals;
 use voucher::post_voucher;
 use writer::{Writer, about};
 
@@ -102,6 +105,9 @@ pub fn postings(case: &Case<'_>, policy: &Policy, goods: &[&CardLine]) -> Result
             Part::Voucher(voucher) => post_voucher(&mut writer, voucher, &reversals)?,
             Part::Calendar(_) | Part::Accounts(_) => {}
             Part::Receipt(_) => {}
+            Part::Totals(totals) => post_totals(&mut writer, totals)?,
+            // Its totals stand for it.
+            Part::Replaced(_) => continue,
         }
         post_goods(&mut writer, goods, policy)?;
         postings.insert(key.clone(), writer.journal);

@@ -47,6 +47,17 @@ impl Total {
         })
     }
 
+    /// Each side less the other's.
+    pub fn checked_sub(self, other: Total) -> Result<Total, MoneyError> {
+        let less = |one: i64, off: i64| one.checked_sub(off).ok_or(MoneyError::Overflow);
+        Ok(Total {
+            debits: less(self.debits, other.debits)?,
+            credits: less(self.credits, other.credits)?,
+            pending_debits: less(self.pending_debits, other.pending_debits)?,
+            pending_credits: less(self.pending_credits, other.pending_credits)?,
+        })
+    }
+
     /// Debits less credits, of what is posted.
     pub fn net(self) -> Result<i64, MoneyError> {
         self.debits.checked_sub(self.credits).ok_or(MoneyError::Overflow)
@@ -73,6 +84,13 @@ impl Balances {
             let total = self.0.entry(at).or_default();
             *total = total.checked_add(Total::of(entry))?;
         }
+        Ok(())
+    }
+
+    /// Adds a total that was summed up elsewhere.
+    pub fn add_total(&mut self, at: (Account, Currency, Day), total: Total) -> Result<(), MoneyError> {
+        let sum = self.0.entry(at).or_default();
+        *sum = sum.checked_add(total)?;
         Ok(())
     }
 

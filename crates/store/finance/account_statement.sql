@@ -35,7 +35,7 @@ COMMENT ON COLUMN {finance}.account_statement.day IS 'Business day on which the 
 COMMENT ON COLUMN {finance}.account_statement.number IS 'The transaction''s number: gapless for each merchant, from 1.';
 COMMENT ON COLUMN {finance}.account_statement.line IS 'The entry''s place in the transaction, from 1.';
 COMMENT ON COLUMN {finance}.account_statement.recorded_at IS 'When the cause of the transaction was recorded.';
-COMMENT ON COLUMN {finance}.account_statement.part IS 'What it was posted for: order/ID, parcel/COURIER/TRACKING or payout/COURIER/RECEIPT.';
+COMMENT ON COLUMN {finance}.account_statement.part IS 'What it was posted for: order/ID, parcel/COURIER/TRACKING or payout/COURIER/RECEIPT; totals/… where totals stand for detail whose time was over.';
 COMMENT ON COLUMN {finance}.account_statement.status IS 'posted, or pending for a promise, which no balance but a pending one counts.';
 COMMENT ON COLUMN {finance}.account_statement.debit IS 'Amount of a debit, else 0. Unit: currency.';
 COMMENT ON COLUMN {finance}.account_statement.credit IS 'Amount of a credit, else 0. Unit: currency.';

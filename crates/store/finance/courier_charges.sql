@@ -10,7 +10,8 @@ SELECT e.tenant,
        sum(e.minor) * c.unit AS total
 FROM (
     SELECT j.tenant,
-           split_part(j.part, '/', 2) COLLATE "C" AS courier,
+           -- Totals that stand for old parcels say whose they are behind their id.
+           split_part(j.part, '/', CASE split_part(j.part, '/', 1) WHEN 'totals' THEN 3 ELSE 2 END) COLLATE "C" AS courier,
            date_trunc('month', (DATE '1970-01-01' + j.effective::integer)::timestamp)::date AS month,
            (one.entry ->> 0) COLLATE "C" AS account,
            (one.entry ->> 3) COLLATE "C" AS currency,
@@ -18,7 +19,8 @@ FROM (
     FROM {books}.journal AS j
     CROSS JOIN LATERAL jsonb_array_elements(j.entries::jsonb) AS one (entry)
     WHERE j.tenant IN {readable}
-      AND split_part(j.part, '/', 1) IN ('parcel', 'payout')
+      AND (split_part(j.part, '/', 1) IN ('parcel', 'payout')
+           OR split_part(j.part, '/', 1) = 'totals' AND split_part(j.part, '/', 3) <> '')
       AND one.entry ->> 0 IN ('expenses:courier-fees', 'expenses:courier-return-fees', 'assets:input-tax')
       AND one.entry ->> 4 = 'posted'
 ) AS e

@@ -15,6 +15,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(7, "months", include_str!("../migrations/books/0007_months.sql")),
         migration(8, "alerts", include_str!("../migrations/books/0008_alerts.sql")),
         migration(9, "goods", include_str!("../migrations/books/0009_goods.sql")),
+        migration(10, "totals", include_str!("../migrations/books/0010_totals.sql")),
     ]
 }
 
@@ -33,6 +34,7 @@ pub fn keys_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(9, "requests", include_str!("../migrations/keys/0009_requests.sql")),
         migration(10, "rights", include_str!("../migrations/keys/0010_rights.sql")),
         migration(11, "decided", include_str!("../migrations/keys/0011_decided.sql")),
+        migration(12, "financial", include_str!("../migrations/keys/0012_financial.sql")),
     ]
 }
 

@@ -8,11 +8,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use audit::{End, FORMAT, Header, Line, Record};
+use audit::{End, FORMAT, FORMAT_WITH_REMOVED, Header, Line, Record, Removed};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{Day, GENESIS, Posted, Timestamp};
 use serde_json::json;
-use store::books::{self, Head, JournalAudit, JournalRow};
+use store::books::{self, ChainAudit, Chained, Head, JournalRow};
 use store::db::Db;
 
 use crate::cli::OfTenant;
@@ -64,8 +64,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Export, as_json: bool) -> R
     let (db, row) = tenant::books_of(settings, &asked.of).await?;
     let head = books::all_heads(&db).await?.get(&row.tenant).copied().unwrap_or(Head::GENESIS);
     let day = |date: Option<chrono::NaiveDate>| date.map(Day::from_date);
-    let export =
-        Exporting { db, tenant: row.tenant, head, from: day(asked.from), to: day(asked.to), at: now(), written: 0 };
+    let (from, to) = (day(asked.from), day(asked.to));
+    let removed = from.is_none() && to.is_none() && books::has_removed(&db, &row.tenant).await?;
+    let export = Exporting { db, tenant: row.tenant, head, removed, from, to, at: now(), written: 0 };
     let Some(path) = &asked.out else {
         export.write(asked.format, &mut BufWriter::new(std::io::stdout())).await?;
         return Ok(Answer::silent());
@@ -90,6 +91,8 @@ struct Exporting {
     tenant: commerce::TenantId,
     /// Where the journal ended when it began: what is posted meanwhile is left to the next export.
     head: Head,
+    /// The whole journal is asked for, and totals stand for some of it.
+    removed: bool,
     from: Option<Day>,
     to: Option<Day>,
     at: Timestamp,
@@ -106,7 +109,7 @@ impl Exporting {
         }
         let bar = bar_of_items("transactions", self.head.number);
         let db = self.db.clone();
-        let mut scan = JournalAudit::new(&db, Some(&self.tenant));
+        let mut scan = ChainAudit::new(&db, Some(&self.tenant));
         let mut last = 0;
         while last < self.head.number {
             let page = scan.next().await?;
@@ -120,11 +123,23 @@ impl Exporting {
             bar.inc(page.len() as u64);
             for row in page {
                 let row = row.map_err(|damaged| anyhow!("{}: {}", damaged.place, damaged.problem))?;
-                last = row.number;
+                last = match &row {
+                    Chained::Stored(row) => row.number,
+                    Chained::Removed(row) => row.number,
+                };
                 if last > self.head.number {
                     break;
                 }
-                self.one(format, &row, &mut accounts, out)?;
+                match row {
+                    Chained::Stored(row) => self.one(format, &row, &mut accounts, out)?,
+                    Chained::Removed(row) if self.removed && format == Format::Jsonl => {
+                        self.written += 1;
+                        let removed = Removed { number: row.number, link: row.link.to_string() };
+                        line(out, &Record::Removed(removed))?;
+                    }
+                    // It leaves with what undid it: a journal in plain text is whole without both.
+                    Chained::Removed(_) => {}
+                }
             }
         }
         if format == Format::Jsonl {
@@ -162,7 +177,7 @@ impl Exporting {
 
     fn header(&self) -> Header {
         Header {
-            format: FORMAT.to_owned(),
+            format: if self.removed { FORMAT_WITH_REMOVED } else { FORMAT }.to_owned(),
             tenant: self.tenant.to_string(),
             exported_at: self.at.to_string(),
             from: self.from.map(|day| day.to_string()),

@@ -16,6 +16,7 @@ pub mod book_holds;
 pub mod certificate;
 pub mod closure;
 mod epochs;
+pub mod financial;
 mod inputs;
 mod pass;
 pub mod person;

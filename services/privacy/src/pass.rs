@@ -66,9 +66,10 @@ async fn expire_all(config: &Config) {
         let gone = retention::expire_and_report(&config.keys, &config.log, &config.db, &row, &Actor::Daybook, now());
         match gone.await {
             Ok(gone) if gone == retention::Expired::default() => {}
-            Ok(retention::Expired { erased, keys, quarantined, accesses, secrets, index_rows }) => {
+            Ok(retention::Expired { erased, keys, quarantined, accesses, secrets, index_rows, replaced }) => {
                 tracing::info!(
-                    tenant = %row.tenant, erased, keys, quarantined, accesses, secrets, index_rows, "what was past its time is gone"
+                    tenant = %row.tenant, erased, keys, quarantined, accesses, secrets, index_rows, replaced,
+                    "what was past its time is gone"
                 );
             }
             Err(error) => tracing::warn!(tenant = %row.tenant, %error, "not all that is past its time has gone"),

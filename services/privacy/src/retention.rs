@@ -7,7 +7,9 @@
 //! - **quarantine**: each input of a month that is due is erased, and leaves the list as redriven ones do; so is the key of a month
 //!   under which an earlier version sealed all of its inputs;
 //! - **accesses**: the oldest rows of the access log go, and the rest still verifies;
-//! - **closed**: everything personal of an account that was closed so long ago ([`closure`](crate::closure)).
+//! - **closed**: everything personal of an account that was closed so long ago ([`closure`](crate::closure));
+//! - **financial**: the detail of cases that are finished, for which totals by month stand from then on
+//!   ([`financial`](crate::financial)).
 //!
 //! Whoever is held ([`store::keys::Hold`]) keeps everything until the hold ends. No amount changes: the ledger knows nobody.
 
@@ -26,7 +28,7 @@ use store::keys::{
 
 use crate::book_holds::BookHoldsError;
 use crate::inputs::{self, Stores, Wish};
-use crate::{EraseError, closure};
+use crate::{EraseError, closure, financial};
 
 /// How many inputs leave the quarantine in one append.
 const CHUNK: usize = 500;
@@ -42,6 +44,8 @@ pub struct Due {
     pub accesses: u64,
     /// People of an account that was closed.
     pub closed: u64,
+    /// Cases whose detail is replaced by totals.
+    pub cases: u64,
 }
 
 /// What went for one tenant.
@@ -59,6 +63,8 @@ pub struct Expired {
     pub secrets: u64,
     /// Rows of its index.
     pub index_rows: u64,
+    /// Cases whose detail was replaced by totals.
+    pub replaced: u64,
 }
 
 /// Why not everything went. What went is gone; the next call goes on.
@@ -79,17 +85,30 @@ pub enum RetentionError {
     /// The log, which is told what left the quarantine.
     #[error("the log was not told what left the quarantine: {0}")]
     Append(#[from] AppendError),
+    /// The log, which is told which totals stand for detail.
+    #[error("the log was not told which totals stand for detail: {0}")]
+    Totals(#[source] AppendError),
+    /// The books, which say which cases are over.
+    #[error(transparent)]
+    Books(#[from] processor::ProcessError),
 }
 
 /// What would go now: a dry run.
-pub async fn due(keys: &KeyStore, db: &Db, row: &TenantRow, now: Timestamp) -> Result<Due, RetentionError> {
+pub async fn due(
+    keys: &KeyStore,
+    log: &EventLog,
+    db: &Db,
+    row: &TenantRow,
+    now: Timestamp,
+) -> Result<Due, RetentionError> {
     let mut due = Due::default();
     for limit in keys.retention(&row.tenant).await? {
-        let Due { keys, quarantined, accesses, closed } = due_under(keys, db, row, limit, now).await?;
+        let Due { keys, quarantined, accesses, closed, cases } = due_under(keys, log, db, row, limit, now).await?;
         due.keys = DueKeys { keys: due.keys.keys + keys.keys, subjects: due.keys.subjects + keys.subjects };
         due.quarantined += quarantined;
         due.accesses += accesses;
         due.closed += closed;
+        due.cases += cases;
     }
     Ok(due)
 }
@@ -97,6 +116,7 @@ pub async fn due(keys: &KeyStore, db: &Db, row: &TenantRow, now: Timestamp) -> R
 /// What would go now of one class, were this its limit.
 pub async fn due_under(
     keys: &KeyStore,
+    log: &EventLog,
     db: &Db,
     row: &TenantRow,
     limit: Limit,
@@ -116,6 +136,9 @@ pub async fn due_under(
             Due { accesses: keys.due_accesses(tenant, limit.days.before(now)).await?, ..Due::default() }
         }
         RetentionClass::Closed => Due { closed: closure::due(keys, tenant, limit.days, now).await?, ..Due::default() },
+        RetentionClass::Financial => {
+            Due { cases: financial::due(keys, log, db, row, limit.days, now).await?.count(), ..Due::default() }
+        }
     })
 }
 
@@ -129,7 +152,7 @@ pub async fn expire_and_report(
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
     let (gone, failure) = go(keys, log, db, row, now).await?;
-    let Expired { erased, keys: expired, quarantined, accesses, secrets, index_rows } = gone;
+    let Expired { erased, keys: expired, quarantined, accesses, secrets, index_rows, replaced } = gone;
     let report = RetentionReport {
         at: now,
         by: by.name().to_owned(),
@@ -139,6 +162,7 @@ pub async fn expire_and_report(
         accesses,
         secrets,
         index_rows,
+        replaced,
         failed: failure.is_some(),
     };
     keys.report_pass(&row.tenant, report).await?;
@@ -172,6 +196,7 @@ async fn go(
             RetentionClass::Quarantine => empty_quarantine(keys, log, db, row, limit.days, now).await,
             RetentionClass::Accesses => purge_accesses(keys, row, limit.days, now).await,
             RetentionClass::Closed => closure::end(keys, log, db, row, limit.days, now).await,
+            RetentionClass::Financial => financial::replace(Stores { keys, log, db }, row, limit.days, now).await,
         };
         match gone {
             Ok(gone) => expired = expired.and(gone),
@@ -332,6 +357,7 @@ impl Expired {
             accesses: self.accesses + more.accesses,
             secrets: self.secrets + more.secrets,
             index_rows: self.index_rows + more.index_rows,
+            replaced: self.replaced + more.replaced,
         }
     }
 }

@@ -23,6 +23,7 @@ mod quarantine;
 mod rebuild;
 mod relay;
 mod stopwatch;
+mod totals;
 mod verify;
 mod work;
 mod worker;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
+pub use totals::{NextTotals, Old, OldDetail, has_old_detail, next_totals, old_detail, sweep};
 pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify, verify_books};
 pub use worker::ProcessError;
 

@@ -21,7 +21,7 @@ use crate::relay::{relay_all, relay_journal};
 use crate::verify::log::{Seen, scan};
 use crate::work::decode;
 use crate::worker::{Held, at_end, read_from, topics, write};
-use crate::{Config, Context, ProcessError, books as bookkeeper, now};
+use crate::{Config, Context, ProcessError, books as bookkeeper, now, totals};
 
 /// Parts settled in one transaction.
 const PAGE: u32 = 2_000;
@@ -131,7 +131,13 @@ pub async fn rebuild(
     for partition in 0..partitions {
         finish(&context, projection, partition, progress).await?;
     }
-    relay_all(log, db).await
+    relay_all(log, db).await?;
+    // The ledger topic and the log have brought back what was swept before.
+    match projection {
+        Projection::Books => totals::sweep(db).await.map(|_| ()),
+        Projection::People => totals::sweep_again(db).await,
+        Projection::Stock | Projection::Quarantine => Ok(()),
+    }
 }
 
 /// Brings one partition that is being rebuilt to the end of the log, and makes it live. If somebody else works on it too,
@@ -161,6 +167,10 @@ async fn finish_from(
 ) -> Result<(), ProcessError> {
     let mut held = Held::from([(partition, stored)]);
     fold_topics(context, projection, &mut held, published(projection), progress).await?;
+    if projection == Projection::Books {
+        // Which detail was replaced is known before any of it comes: so what came too late can be told.
+        fold_topics(context, projection, &mut held, &[Topic::Voucher], progress).await?;
+    }
     fold_topics(context, projection, &mut held, topics(projection), progress).await?;
     let Some(from) = held.remove(&partition) else { return Ok(()) };
     if projection == Projection::Books {

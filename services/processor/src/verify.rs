@@ -9,6 +9,7 @@ mod months;
 mod places;
 mod reversals;
 mod stock;
+mod totals;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use commerce::TenantId;
 use event_log::EventLog;
 use ledger::{Account, BusinessZone, ChainHash, Currency, Total, Transaction, TrialBalance};
-use store::books::{self, BalancesByDayKnown, Head, JournalAudit, JournalRow, PartScan, Projection, SetHash};
+use store::books::{
+    self, BalancesByDayKnown, ChainAudit, Chained, Head, JournalRow, PartScan, Projection, RemovedRow, SetHash,
+};
 use store::db::{Db, DbError};
 
 use crate::{ProcessError, books as bookkeeper};
@@ -110,6 +113,7 @@ async fn pass(log: &EventLog, db: &Db, progress: &mut (dyn FnMut(u64) + Send)) -
         stock::goods_are_worth_what_the_ledger_says(db, &journal, None, progress).await?,
         desired_is_posted(log, db, None, progress).await?,
         standing_is_held(db, &journal, None).await?,
+        totals::stand_for_what_they_replaced(db, None).await?,
         alerts::low_levels_are_told(db, records.alerts).await?,
         waiting::nothing_is_lost(db, records.quarantined).await?,
         erased_stay_erased(db).await?,
@@ -123,6 +127,8 @@ struct JournalRead {
     /// The recomputed end of each chain.
     ends: BTreeMap<TenantId, Head>,
     transactions: u64,
+    /// Transactions of which only the place in the chain is left, because totals stand for them.
+    removed: u64,
     /// What was posted and not reversed: each number with its transaction.
     standing: SetHash,
     chain: Findings,
@@ -141,25 +147,29 @@ async fn read_journal(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<JournalRead, ProcessError> {
     let mut read = JournalRead {
-        balances: BTreeMap::new(),
+        // What was removed is in the balances still.
+        balances: removed_balances(db, tenant).await?,
         ends: BTreeMap::new(),
         transactions: 0,
+        removed: 0,
         standing: SetHash::default(),
         chain: Findings::default(),
         reversals: reversals::Reversals::default(),
         overflow: Findings::default(),
     };
     let mut places = places::Places::new(books::relays(db).await?);
-    let mut scan = JournalAudit::new(db, tenant);
+    let mut scan = ChainAudit::new(db, tenant);
     loop {
         let rows = scan.next().await?;
         if rows.is_empty() {
+            totals::cancels_out(&mut read, db, tenant).await?;
             return Ok(read);
         }
         progress(rows.len() as u64);
         for row in rows {
             match row {
-                Ok(row) => read.take(row, &mut places),
+                Ok(Chained::Stored(row)) => read.take(row, &mut places),
+                Ok(Chained::Removed(row)) => read.take_removed(&row, &mut places),
                 Err(damaged) => read.chain.add(damaged.place, damaged.problem),
             }
         }
@@ -174,7 +184,7 @@ impl JournalRead {
         if let Some(problem) = link_problem(*end, row.number, &row.body, row.link) {
             self.chain.add(&place, problem);
         }
-        if let Some(problem) = places.problem(&row) {
+        if let Some(problem) = places.problem(&row.tenant, row.partition, row.position) {
             self.chain.add(&place, problem);
         }
         // The stored link, so that one broken row is named once and not every row after it.
@@ -200,6 +210,12 @@ impl JournalRead {
             self.overflow.add(&place, "a day's balance does not fit 64 bits");
         }
     }
+}
+
+async fn removed_balances(db: &Db, tenant: Option<&TenantId>) -> Result<BalancesByDayKnown, DbError> {
+    let mut removed = books::removed_balances(db).await?;
+    removed.retain(|(of, _), _| concerns(tenant, of));
+    Ok(removed)
 }
 
 /// A transaction that stands, as the parts of a set's element.
@@ -268,7 +284,12 @@ fn chain(journal: &JournalRead, heads: &BTreeMap<TenantId, Head>) -> Invariant {
     }
     Invariant {
         name: "journals are gapless and chained",
-        figures: format!("{} transactions in {} journals", journal.transactions, journal.ends.len()),
+        figures: format!(
+            "{} transactions in {} journals, {} of them replaced by totals",
+            journal.transactions,
+            journal.ends.len(),
+            journal.removed
+        ),
         findings: findings.0,
     }
 }

@@ -315,6 +315,7 @@ async fn write_once(
     };
     let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
     let (beforehand, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
+    let late = beforehand.as_ref().map_or(0, Entries::late);
     let (for_work, for_steps, for_entries) = (Arc::clone(work), Arc::clone(&steps), Arc::new(beforehand));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
         let (work, steps, beforehand) = (Arc::clone(&for_work), Arc::clone(&for_steps), Arc::clone(&for_entries));
@@ -335,6 +336,13 @@ async fn write_once(
     }
     if posted > 0 {
         context.posted.notify_one();
+    }
+    if late > 0 {
+        tracing::warn!(
+            late,
+            "facts came for cases whose detail was replaced by totals; they are listed, and in no books"
+        );
+        metrics::counter!("processor_late_facts_total").increment(late as u64);
     }
     let labels = [("projection", projection.name())];
     metrics::counter!("processor_records_total", &labels).increment(work.len() as u64);

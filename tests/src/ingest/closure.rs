@@ -45,7 +45,7 @@ async fn go(shop: &Shop, now: Timestamp) -> Expired {
 }
 
 async fn dry(shop: &Shop, now: Timestamp) -> Due {
-    due(&shop.keys, &shop.books, &row(shop).await, now).await.unwrap()
+    due(&shop.keys, &shop.log, &shop.books, &row(shop).await, now).await.unwrap()
 }
 
 async fn order_sent(shop: &Shop, id: u64) -> StatusCode {

@@ -18,7 +18,7 @@ impl Shop {
     }
 
     async fn due(&self, now: Timestamp) -> Due {
-        due(&self.keys, &self.books, &self.row().await, now).await.unwrap()
+        due(&self.keys, &self.log, &self.books, &self.row().await, now).await.unwrap()
     }
 
     async fn expire(&self, now: Timestamp) -> Expired {

@@ -80,7 +80,7 @@ async fn a_merchants_own_limit_stands_until_it_is_taken_back() {
             keys.set_retention(&shop(), RetentionClass::Accesses, Some(days)).await.unwrap();
         }
         let own = Limit { class: RetentionClass::Accesses, days, own: true };
-        assert_eq!(keys.retention(&shop()).await.unwrap(), [all[0], all[1], own, all[3]]);
+        assert_eq!(keys.retention(&shop()).await.unwrap(), [all[0], all[1], own, all[3], all[4]]);
         assert_eq!(keys.retention(&other).await.unwrap(), all, "nobody else's");
         keys.set_retention(&shop(), RetentionClass::Accesses, None).await.unwrap();
         assert_eq!(keys.retention(&shop()).await.unwrap(), all);

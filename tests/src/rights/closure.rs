@@ -77,6 +77,7 @@ async fn what_went_is_reported_and_empty_reports_do_not_pile_up() {
             accesses: 0,
             secrets: 0,
             index_rows: 0,
+            replaced: 0,
             failed: false,
         };
         let all = [

@@ -3,6 +3,7 @@
 use ledger::{Currency, Day, Entry, EntryKey, GENESIS, Money, Posted, Reference, Timestamp, Transaction};
 
 use super::*;
+use crate::Removed;
 
 /// Three transactions: a sale, its reversal, a smaller sale.
 fn journal() -> Vec<Record> {
@@ -128,4 +129,35 @@ fn every_flipped_bit_of_a_transactions_line_is_found() {
             assert!(same || audit(bytes.as_slice(), &mut |_, _| {}).is_err(), "byte {at}, bit {bit}");
         }
     }
+}
+
+/// The sale and its reversal were taken out: what is left of them is their place, and the chain goes on.
+fn with_removed() -> Vec<Record> {
+    let place = |record: Record| match record {
+        Record::Transaction(Line { number, link, .. }) if number < 3 => Record::Removed(Removed { number, link }),
+        Record::Journal(header) => Record::Journal(Header { format: FORMAT_WITH_REMOVED.to_owned(), ..header }),
+        other => other,
+    };
+    journal().into_iter().map(place).collect()
+}
+
+#[test]
+fn what_was_taken_out_keeps_its_place_in_the_chain() {
+    let audited = audited(&text(&with_removed())).unwrap();
+    assert_eq!((audited.transactions, audited.removed, audited.counts), (3, 2, (1, 0)));
+    let rows: Vec<_> = audited.trial.rows.iter().map(|row| (row.account.as_str(), row.debit, row.credit)).collect();
+    assert_eq!(rows, [("assets:bank", 25_000, 0), ("income:sales", 0, 25_000)], "the balances are what they were");
+}
+
+#[test]
+fn a_place_that_is_missing_or_changed_is_named() {
+    let mut missing = with_removed();
+    missing.remove(2);
+    assert!(told(&text(&missing)).starts_with("line 3, number 3: number 2 should be here"));
+    let mut changed = with_removed();
+    changed[2] = Record::Removed(Removed { number: 2, link: "0".repeat(64) });
+    assert!(told(&text(&changed)).starts_with("line 4, number 3: the stored bytes do not match"));
+    let mut older = with_removed();
+    older[0] = journal()[0].clone();
+    assert!(told(&text(&older)).starts_with("line 2: the line cannot be read as a transaction"));
 }

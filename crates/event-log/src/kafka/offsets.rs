@@ -51,7 +51,11 @@ fn query(
 
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    matches!(error.rdkafka_error_code(), Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable))
+    // A broker that was started again counts its leaderships anew: what the client knows of them is refreshed by such an answer.
+    let code = error.rdkafka_error_code();
+    let moved =
+        [Code::NotLeaderForPartition, Code::LeaderNotAvailable, Code::FencedLeaderEpoch, Code::UnknownLeaderEpoch];
+    code.is_some_and(|code| moved.contains(&code))
 }
 
 /// Asks for the offset "at a time", where the times -1 and -2 stand for the end and the beginning in Kafka's protocol.

@@ -57,7 +57,8 @@ facts! {
     Cod, cod: CodChargesReported CodPartSettled PayoutBanked CodWrittenOff;
     Inventory, inventory: StockCounted ProductCosted StockReceived;
     Privacy, privacy: CustomerRecorded RedactionRequested DataRequested ShopRedactionRequested SubjectErased;
-    Voucher, voucher: VoucherEntered VoucherApproved VoucherWithdrawn PeriodClosed PeriodReopened AccountOpened;
+    Voucher, voucher: VoucherEntered VoucherApproved VoucherWithdrawn PeriodClosed PeriodReopened AccountOpened
+        DetailReplaced;
 }
 
 /// The message in a body.

@@ -1,7 +1,9 @@
 //! What people enter into the books themselves.
 
+use commerce::totals::DetailReplaced;
 use commerce::{
-    AccountOpened, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherKind, VoucherWithdrawn,
+    AccountOpened, Courier, PartKey, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherKind,
+    VoucherWithdrawn,
 };
 use ledger::{Day, Entry, Timestamp};
 
@@ -188,6 +190,47 @@ impl TryFrom<wire::AccountOpened> for AccountOpened {
             currency: wire.currency.map(|code| currency(&code, "currency")).transpose()?,
             never_negative: wire.never_negative,
             by: id(wire.by, "by")?,
+        })
+    }
+}
+
+impl From<&DetailReplaced> for wire::DetailReplaced {
+    fn from(fact: &DetailReplaced) -> Self {
+        let month = |((last_day, courier), entries): (&(Day, Option<Courier>), &Vec<Entry>)| wire::MonthTotals {
+            last_day: last_day.0,
+            entries: entries.iter().map(Into::into).collect(),
+            courier: text(courier.as_ref()),
+        };
+        wire::DetailReplaced {
+            replaced_at: fact.replaced_at.0,
+            totals: fact.totals.to_string(),
+            before: fact.before.0,
+            parts: fact.parts.iter().map(ToString::to_string).collect(),
+            months: fact.months.iter().map(month).collect(),
+            sealed: vec![],
+        }
+    }
+}
+
+impl TryFrom<wire::DetailReplaced> for DetailReplaced {
+    type Error = DecodeError;
+
+    fn try_from(wire: wire::DetailReplaced) -> Read<Self> {
+        let month = |month: wire::MonthTotals| {
+            let entries = month.entries.into_iter().map(Entry::try_from).collect::<Read<_>>()?;
+            Ok(((Day(month.last_day), maybe_id(month.courier, "months.courier")?), entries))
+        };
+        // One text for one part: an event's id is computed from it.
+        let part = |text: String| {
+            let key = text.parse::<PartKey>().ok().filter(|key| key.to_string() == text);
+            key.ok_or(DecodeError::Malformed { field: "parts" })
+        };
+        Ok(DetailReplaced {
+            replaced_at: Timestamp(wire.replaced_at),
+            totals: id(wire.totals, "totals")?,
+            before: Day(wire.before),
+            parts: wire.parts.into_iter().map(part).collect::<Read<_>>()?,
+            months: wire.months.into_iter().map(month).collect::<Read<_>>()?,
         })
     }
 }

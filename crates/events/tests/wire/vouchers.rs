@@ -1,5 +1,8 @@
 //! What people enter: the fixed examples, and any fact of the kind.
 
+use std::collections::BTreeMap;
+
+use commerce::totals::DetailReplaced;
 use commerce::*;
 use events::{CHECKSUM, DecodeError, Event, Record, Source};
 use ledger::{Account, Currency, Day, Entry, Layer, Money, Side};
@@ -28,8 +31,22 @@ fn rent() -> VoucherEntered {
     }
 }
 
+/// An order and its parcel of March 2019.
+fn replaced() -> DetailReplaced {
+    let cash = Money::new(275_000, Currency::PKR);
+    let receivable = "assets:cod-receivable:postex";
+    let entries = vec![
+        Entry::debit(id(receivable), cash),
+        Entry::debit(id("assets:remittance-clearing"), cash),
+        Entry::credit(id(receivable), cash),
+        Entry::credit(id("income:sales"), cash),
+    ];
+    let parts = ["order/820982911946154508", "parcel/postex/26704560000656"].map(|key| key.parse().unwrap()).into();
+    DetailReplaced::of(parts, BTreeMap::from([((Day(17_986), Some(id("postex"))), entries)]), Day(18_687), EVENING)
+}
+
 /// One event of each type.
-pub(crate) fn examples() -> [Event; 6] {
+pub(crate) fn examples() -> [Event; 7] {
     let approved = VoucherApproved { approved_at: EVENING, voucher: id("rent-2026-03"), by: id("owner"), digest: None };
     let (by, reason) = (id("finance-2"), id("typing-error"));
     let withdrawn = VoucherWithdrawn { withdrawn_at: EVENING, voucher: id("rent-2026-03"), by, reason };
@@ -51,6 +68,7 @@ pub(crate) fn examples() -> [Event; 6] {
         Fact::PeriodClosed(closed),
         Fact::PeriodReopened(reopened),
         Fact::AccountOpened(opened),
+        Fact::DetailReplaced(replaced()),
     ]
     .map(|fact| from(Source::DAYBOOK, fact, vec![]))
 }
@@ -127,7 +145,21 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
             Fact::AccountOpened(AccountOpened { opened_at, account, currency, never_negative, by })
         },
     );
-    prop_oneof![entered, approved, withdrawn, closed, reopened, opened]
+    let part = prop_oneof![
+        any::<u64>().prop_map(|order| PartKey::Order(OrderId(order))),
+        voucher().prop_map(PartKey::Voucher),
+        "[A-Z0-9-]{1,40}".prop_map(|tracking| PartKey::Parcel(Courier::other(), id(&tracking))),
+    ];
+    let entry = (account(), any::<bool>(), money()).prop_map(|(account, debit, amount)| {
+        let side = if debit { Side::Debit } else { Side::Credit };
+        Entry { layer: Layer::Posted, account, side, amount }
+    });
+    let courier = of(any::<bool>().prop_map(|known| if known { id("postex") } else { Courier::other() }));
+    let months = proptest::collection::btree_map((day(), courier), vec(entry, 0..4), 0..3);
+    let replaced = (time(), proptest::collection::btree_set(part, 0..5), 0..100_000_i32, months).prop_map(
+        |(at, parts, before, months)| Fact::DetailReplaced(DetailReplaced::of(parts, months, Day(before), at)),
+    );
+    prop_oneof![entered, approved, withdrawn, closed, reopened, opened, replaced]
 }
 
 proptest! {

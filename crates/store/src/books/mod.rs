@@ -4,6 +4,7 @@
 mod alerts;
 mod as_of;
 mod audit;
+mod chain;
 mod checkpoint;
 mod inventory;
 mod journal;
@@ -20,6 +21,7 @@ mod reset;
 mod scan;
 mod tables;
 mod tenants;
+mod totals;
 mod views;
 mod vouchers;
 
@@ -29,6 +31,7 @@ pub use alerts::{
 };
 pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
+pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
     Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
 };
@@ -63,6 +66,7 @@ pub use scan::{
     read_model_hashes, relays, sealed_table_hashes,
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
+pub use totals::{LateFact, ReplacedRows, count_replaced, late_facts, old_parts, order_parts_of, sweep, sweep_again};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{
     TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, reopen_tenant, save_approval_limit,

@@ -32,6 +32,16 @@ impl<'a> Scan<'a> {
         Scan { db, table, after: None, done: false }
     }
 
+    /// From the first row behind this key.
+    pub(super) fn behind(self, key: Vec<Value>) -> Scan<'a> {
+        Scan { after: Some(key), ..self }
+    }
+
+    /// Nothing more is wanted.
+    pub(super) fn end(&mut self) {
+        self.done = true;
+    }
+
     /// The next page; empty at the end.
     pub(super) async fn next(&mut self) -> Result<Vec<Row>, DbError> {
         if self.done {

@@ -268,3 +268,44 @@ pub(crate) static POISON: Table = Table {
         Column::keep("reason", Text),
     ],
 };
+
+pub(crate) static REPLACED_PART: Table = Table {
+    name: "replaced_part",
+    columns: &[Column::key("tenant", Text), Column::key("part", Text), Column::replace("swept", Int)],
+};
+
+pub(crate) static JOURNAL_REMOVED: Table = Table {
+    name: "journal_removed",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("number", Int),
+        Column::keep("partition_no", Int),
+        Column::keep("position", Int),
+        Column::keep("link", Blob),
+    ],
+};
+
+pub(crate) static BALANCE_REMOVED: Table = Table {
+    name: "balance_removed",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("account", Text),
+        Column::key("currency", Text),
+        Column::key("day", Int),
+        Column::key("known", Int),
+        Column::add("debits"),
+        Column::add("credits"),
+        Column::add("pending_debits"),
+        Column::add("pending_credits"),
+    ],
+};
+
+pub(crate) static LATE_FACT: Table = Table {
+    name: "late_fact",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("event", Text),
+        Column::key("part", Text),
+        Column::keep("recorded", Int),
+    ],
+};

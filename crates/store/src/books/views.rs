@@ -110,6 +110,8 @@ pub struct ViewRows {
     shipments: Rows,
     cash: Rows,
     cash_gone: Keys,
+    orders_gone: Keys,
+    shipments_gone: Keys,
 }
 
 impl Default for ViewRows {
@@ -119,6 +121,8 @@ impl Default for ViewRows {
             shipments: Rows::new(&SHIPMENT),
             cash: Rows::new(&COD_POSITION),
             cash_gone: Keys::new(&COD_POSITION),
+            orders_gone: Keys::new(&ORDER_VIEW),
+            shipments_gone: Keys::new(&SHIPMENT),
         }
     }
 }
@@ -179,11 +183,25 @@ impl ViewRows {
         ]));
     }
 
-    /// Stores them: three writes and a removal.
+    /// Adds that an order has no row any more.
+    pub fn remove_order(&mut self, tenant: &TenantId, order: OrderId) {
+        self.orders_gone.push([tenant.as_str().into(), order.to_string().into()]);
+    }
+
+    /// Adds that a parcel has no rows any more.
+    pub fn remove_parcel(&mut self, tenant: &TenantId, courier: &Courier, tracking: &TrackingNumber) {
+        let key = || [tenant.as_str().into(), courier.as_str().into(), tracking.as_str().into()];
+        self.shipments_gone.push(key());
+        self.cash_gone.push(key());
+    }
+
+    /// Stores them: three writes, and a removal of each kind that is to go.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         tx.upsert(&self.orders).await?;
         tx.upsert(&self.shipments).await?;
         tx.delete_by_keys(&self.cash_gone).await?;
+        tx.delete_by_keys(&self.orders_gone).await?;
+        tx.delete_by_keys(&self.shipments_gone).await?;
         tx.upsert(&self.cash).await.map(|_| ())
     }
 }

@@ -27,6 +27,7 @@
 //! sealed while the key of the current epoch does not lie in the keyring ([`KeyStore::require_current_key`]).
 
 mod access;
+mod books_held;
 mod boxes;
 mod caches;
 mod closure;
@@ -67,6 +68,7 @@ pub use access::{
     Access, AccessAudit, AccessBy, Actor, Field, HourCount, NotAPurpose, Permitted, Purged, Purpose, Rule, Shown,
     USUAL_LIMIT, Unusual, hour_of, unusual,
 };
+pub use books_held::BooksHeld;
 pub use boxes::{BoxRef, OpenBoxError};
 pub use closure::{ClosedBy, Closure, Reopened};
 pub use consent::{ConsentError, ConsentFact, Said, Wording, accepted, sha256_of, standing};

@@ -53,6 +53,8 @@ pub struct RetentionReport {
     pub secrets: u64,
     /// Rows of its index.
     pub index_rows: u64,
+    /// Cases whose detail was replaced by totals.
+    pub replaced: u64,
     /// Whether something failed, and was left for the next time.
     pub failed: bool,
 }
@@ -115,11 +117,11 @@ impl KeyStore {
             let (tenant, report) = whose.clone();
             Box::pin(async move {
                 let old = "DELETE FROM retention_report WHERE tenant = $1 AND went_at < $2 AND failed = 0 AND \
-                           erased + keys + quarantined + accesses + secrets + index_rows = 0";
+                           erased + keys + quarantined + accesses + secrets + index_rows + replaced = 0";
                 let before = report.at.0.saturating_sub(EMPTY_KEPT);
                 tx.execute(old, vec![tenant.as_str().into(), before.into()]).await?;
                 let insert = "INSERT INTO retention_report (tenant, went_at, went_by, erased, keys, quarantined, accesses, \
-                              secrets, index_rows, failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                              secrets, index_rows, replaced, failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                               ON CONFLICT (tenant, went_at) DO NOTHING";
                 tx.execute(insert, cells(&tenant, &report)).await.map(drop)
             })
@@ -130,7 +132,7 @@ impl KeyStore {
     /// The tenant's latest reports, at most so many, the latest first.
     pub async fn retention_reports(&self, tenant: &TenantId, most: u32) -> Result<Vec<RetentionReport>, KeyStoreError> {
         let sql = format!(
-            "SELECT went_at, went_by, erased, keys, quarantined, accesses, secrets, index_rows, failed FROM retention_report \
+            "SELECT went_at, went_by, erased, keys, quarantined, accesses, secrets, index_rows, replaced, failed FROM retention_report \
              WHERE tenant = $1 ORDER BY went_at DESC LIMIT {most}"
         );
         let rows = self.db.query(&sql, vec![tenant.as_str().into()]).await?;
@@ -146,8 +148,8 @@ async fn schedule(tx: &mut Tx, last: Option<Timestamp>, waiting: Option<Timestam
 }
 
 fn cells(tenant: &TenantId, report: &RetentionReport) -> Vec<Value> {
-    let RetentionReport { at, by, erased, keys, quarantined, accesses, secrets, index_rows, failed } = report;
-    let counts = [*erased, *keys, *quarantined, *accesses, *secrets, *index_rows];
+    let RetentionReport { at, by, erased, keys, quarantined, accesses, secrets, index_rows, replaced, failed } = report;
+    let counts = [*erased, *keys, *quarantined, *accesses, *secrets, *index_rows, *replaced];
     let counts = counts.map(|count| Value::from(i64::try_from(count).unwrap_or(i64::MAX)));
     let head = [tenant.as_str().into(), at.0.into(), by.as_str().into()];
     head.into_iter().chain(counts).chain([i64::from(*failed).into()]).collect()
@@ -164,7 +166,8 @@ fn report(row: &Row) -> Result<RetentionReport, DbError> {
         accesses: count(5)?,
         secrets: count(6)?,
         index_rows: count(7)?,
-        failed: row.int(8)? != 0,
+        replaced: count(8)?,
+        failed: row.int(9)? != 0,
     })
 }
 

@@ -24,6 +24,9 @@ const CHUNK: usize = 1_000;
 /// How many days may lie between one time that what is past its time goes and the next, before somebody is asked.
 pub const PASS_WITHIN: i64 = 31;
 
+/// Five calendar years, with as many leap days as they may have.
+const FIVE_YEARS: u16 = 1_827;
+
 /// What has a time limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetentionClass {
@@ -35,11 +38,13 @@ pub enum RetentionClass {
     Accesses,
     /// Everything that is personal of an account, from the day it was closed.
     Closed,
+    /// The detail of financial records, from its last entry on: then totals by month stand for it.
+    Financial,
 }
 
 /// The text is no class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a class of personal data: use customers, quarantine, accesses or closed")]
+#[error("not a class of data: use customers, quarantine, accesses, closed or financial")]
 pub struct UnknownRetentionClass;
 
 /// A limit that nobody can mean.
@@ -48,7 +53,7 @@ pub struct UnknownRetentionClass;
 pub struct RetentionDaysError;
 
 /// A time limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RetentionDays(u16);
 
 /// A class with its limit.
@@ -73,25 +78,41 @@ pub struct DueKeys {
 
 impl RetentionClass {
     /// All, in the order in which they are shown.
-    pub const ALL: [RetentionClass; 4] =
-        [RetentionClass::Customers, RetentionClass::Quarantine, RetentionClass::Accesses, RetentionClass::Closed];
+    pub const ALL: [RetentionClass; 5] = [
+        RetentionClass::Customers,
+        RetentionClass::Quarantine,
+        RetentionClass::Accesses,
+        RetentionClass::Closed,
+        RetentionClass::Financial,
+    ];
 
-    /// `customers`, `quarantine`, `accesses` or `closed`; also the stored form.
+    /// `customers`, `quarantine`, `accesses`, `closed` or `financial`; also the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             RetentionClass::Customers => "customers",
             RetentionClass::Quarantine => "quarantine",
             RetentionClass::Accesses => "accesses",
             RetentionClass::Closed => "closed",
+            RetentionClass::Financial => "financial",
         }
     }
 
-    /// The time that the published policies promise: two years from the order, 30 days, 90 days, 30 days from the closure.
+    /// The time that the published policies promise: two years from the order, 30 days, 90 days, 30 days from the closure, five years
+    /// for financial records.
     pub fn usual(self) -> RetentionDays {
         match self {
             RetentionClass::Customers => RetentionDays(730),
             RetentionClass::Quarantine | RetentionClass::Closed => RetentionDays(30),
             RetentionClass::Accesses => RetentionDays(90),
+            RetentionClass::Financial => RetentionDays(FIVE_YEARS),
+        }
+    }
+
+    /// The shortest time that may be set. Tax law asks for financial records; a merchant may keep them longer, never shorter.
+    pub fn shortest(self) -> RetentionDays {
+        match self {
+            RetentionClass::Financial => RetentionDays(FIVE_YEARS),
+            _ => RetentionDays(7),
         }
     }
 }
@@ -133,7 +154,8 @@ impl KeyStore {
         let rows = self.db.query(sql, vec![tenant.as_str().into()]).await?;
         let own = rows.iter().map(limit).collect::<Result<BTreeMap<_, _>, DbError>>()?;
         let of = |class: RetentionClass| match own.get(&class) {
-            Some(days) => Limit { class, days: *days, own: true },
+            // Whatever is stored, nothing goes sooner than it may.
+            Some(days) => Limit { class, days: (*days).max(class.shortest()), own: true },
             None => Limit { class, days: class.usual(), own: false },
         };
         Ok(RetentionClass::ALL.map(of).to_vec())

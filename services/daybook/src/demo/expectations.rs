@@ -129,6 +129,7 @@ impl Counted {
             }
             Part::Payout(payout) => self.payouts += u64::from(payout.banked.is_some()),
             Part::Voucher(_) | Part::Calendar(_) | Part::Accounts(_) | Part::Receipt(_) => {}
+            Part::Totals(_) | Part::Replaced(_) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use commerce::TenantId;
 use processor::{Finding, Report};
 use serde::Serialize;
-use store::books::{self, Head, JournalAudit};
+use store::books::{self, ChainAudit, Chained, Head};
 use store::db::Db;
 
 use crate::cli::OfTenant;
@@ -105,7 +105,7 @@ fn written(signed: &Checkpoint, out: Option<&Path>) -> Result<Answer> {
 /// The end of a tenant's journal, once all of it has been checked: nobody should sign what does not hold.
 async fn checked_head(db: &Db, tenant: &TenantId) -> Result<Head> {
     let head = books::all_heads(db).await?.get(tenant).copied().unwrap_or(Head::GENESIS);
-    let (mut chain, mut scan) = (Chain::default(), JournalAudit::new(db, Some(tenant)));
+    let (mut chain, mut scan) = (Chain::default(), ChainAudit::new(db, Some(tenant)));
     let bar = bar_of_items("transactions", head.number);
     while chain.end().0 < head.number {
         let page = scan.next().await?;
@@ -118,9 +118,11 @@ async fn checked_head(db: &Db, tenant: &TenantId) -> Result<Head> {
             if chain.end().0 == head.number {
                 break;
             }
-            chain.take(row.number, &row.body, row.link).map_err(|problem| {
-                anyhow!("nothing was signed: journal of {tenant}, number {}: {problem}", row.number)
-            })?;
+            let (number, taken) = match &row {
+                Chained::Stored(row) => (row.number, chain.take(row.number, &row.body, row.link).map(drop)),
+                Chained::Removed(row) => (row.number, chain.take_removed(row.number, row.link)),
+            };
+            taken.map_err(|problem| anyhow!("nothing was signed: journal of {tenant}, number {number}: {problem}"))?;
         }
     }
     bar.finish_and_clear();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use commerce::{Accounts, ApprovalLimits, Calendar, Fact, Part, PartKey, Voucher, VoucherId};
 use events::{Event, Source};
 use ledger::{Admitted, Day, Earlier, Proposal, Refused, Standing, Timestamp};
@@ -81,8 +81,16 @@ impl<'s> Counter<'s> {
         Ok(processor::lag(&self.platform.log, &self.platform.db).await?)
     }
 
-    /// Puts a fact on the log and folds it.
+    /// Puts a fact on the log and folds it. Refused for what totals stand for: it would be in no books.
     pub(crate) async fn record(&self, fact: Fact) -> Result<()> {
+        let parts = PartKey::of(&fact).into_iter().collect();
+        let rows = books::parts_of(&self.platform.db, &self.row.tenant, parts).await?;
+        if let Some(row) = rows.iter().find(|row| row.part.replaced().is_some()) {
+            bail!(
+                "totals stand for the detail of {}: what comes for it now is a voucher under an id of its own",
+                row.key
+            );
+        }
         let event = Event::fact(self.row.tenant.clone(), Source::DAYBOOK, now(), fact, Vec::new());
         self.platform.log.append(vec![event.encode()]).await?;
         self.fold().await

@@ -1,5 +1,7 @@
 //! `daybook privacy retention`: how long what is personal is kept, what is past its time now, and a limit of a merchant's own.
 
+mod financial;
+
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use privacy::retention::{self, Due, Expired};
@@ -28,13 +30,20 @@ enum RetentionCommand {
     Apply(Apply),
     /// What went, and when, and by whom
     Report(Report),
+    /// Have the books keep the detail of financial records until a day, although its time is over
+    HoldBooks(financial::HoldBooks),
+    /// End that before its day
+    ReleaseBooks(OfTenant),
+    /// What came for cases after totals had taken the place of their detail: it is on the log, and in no books
+    Late(financial::Late),
 }
 
 #[derive(Debug, Args)]
 struct Set {
-    /// `customers` (from the order on), `quarantine`, `accesses` or `closed` (everything, from the closing of the account on)
+    /// `customers` (from the order on), `quarantine`, `accesses`, `closed` (everything, from the closing of the account on) or
+    /// `financial` (finished cases, from their last entry on: totals by month take the place of their detail)
     class: RetentionClass,
-    /// How many days, 7 to 3653; `usual` for what the published policies promise. Customers and quarantine go by whole months,
+    /// How many days, 7 to 3653, and 1827 at least for `financial`; `usual` for what the published policies promise. Customers, quarantine and financial go by whole months,
     /// when the last of the month is as old
     days: Days,
     /// Set it although something is past the new limit already
@@ -93,6 +102,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Retention) -> Result<Answer
         RetentionCommand::Set(asked) => set(settings, asked).await,
         RetentionCommand::Apply(asked) => apply(settings, asked).await,
         RetentionCommand::Report(asked) => report(settings, asked).await,
+        RetentionCommand::HoldBooks(asked) => financial::hold(settings, asked).await,
+        RetentionCommand::ReleaseBooks(of) => financial::release(settings, of).await,
+        RetentionCommand::Late(asked) => financial::late(settings, asked).await,
     }
 }
 
@@ -100,7 +112,7 @@ async fn show(settings: &Settings, of: &OfTenant) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, of).await?;
     let limits = platform.keys.retention(&row.tenant).await?;
-    let due = retention::due(&platform.keys, &platform.db, &row, now()).await?;
+    let due = retention::due(&platform.keys, &platform.log, &platform.db, &row, now()).await?;
     let mut table = Table::new([
         (Align::Left, "class"),
         (Align::Right, "days"),
@@ -116,9 +128,10 @@ async fn show(settings: &Settings, of: &OfTenant) -> Result<Answer> {
             due_of(limit.class, &due),
         ]);
     }
-    let listed = limits.iter().map(|limit| as_json(limit, &due));
-    let json = json!({ "tenant": row.tenant.as_str(), "classes": listed.collect::<Vec<_>>() });
-    Ok(Answer::new(&json, table.to_string()))
+    let listed: Vec<_> = limits.iter().map(|limit| as_json(limit, &due)).collect();
+    let books = financial::books(&platform, &row, &limits).await?;
+    let json = json!({ "tenant": row.tenant.as_str(), "classes": listed, "books": books.json });
+    Ok(Answer::new(&json, format!("{table}{}", books.text)))
 }
 
 fn due_of(class: RetentionClass, due: &Due) -> String {
@@ -129,6 +142,7 @@ fn due_of(class: RetentionClass, due: &Due) -> String {
         RetentionClass::Quarantine => plural(due.quarantined, "input", "inputs"),
         RetentionClass::Accesses => plural(due.accesses, "opening", "openings"),
         RetentionClass::Closed => plural(due.closed, "person", "people"),
+        RetentionClass::Financial => plural(due.cases, "finished case", "finished cases"),
     }
 }
 
@@ -138,6 +152,7 @@ fn count_of(class: RetentionClass, due: &Due) -> u64 {
         RetentionClass::Quarantine => due.quarantined,
         RetentionClass::Accesses => due.accesses,
         RetentionClass::Closed => due.closed,
+        RetentionClass::Financial => due.cases,
     }
 }
 
@@ -153,8 +168,15 @@ async fn set(settings: &Settings, asked: &Set) -> Result<Answer> {
         Days::Usual => (asked.class.usual(), None),
         Days::Own(days) => (days, Some(days)),
     };
+    if days < asked.class.shortest() {
+        bail!(
+            "{} records are kept for {} days at least: the law asks for them",
+            asked.class.as_str(),
+            asked.class.shortest().get()
+        );
+    }
     let limit = Limit { class: asked.class, days, own: own.is_some() };
-    let due = retention::due_under(&platform.keys, &platform.db, &row, limit, now()).await?;
+    let due = retention::due_under(&platform.keys, &platform.log, &platform.db, &row, limit, now()).await?;
     let limits = platform.keys.retention(&row.tenant).await?;
     let shortens = limits.iter().any(|one| one.class == asked.class && one.days.get() > days.get());
     if shortens && count_of(asked.class, &due) > 0 && !asked.yes {
@@ -167,6 +189,9 @@ async fn set(settings: &Settings, asked: &Set) -> Result<Answer> {
     let whole = match asked.class {
         RetentionClass::Customers | RetentionClass::Quarantine => ", and until all of their month is as old",
         RetentionClass::Accesses | RetentionClass::Closed => "",
+        RetentionClass::Financial => {
+            ", and until all of their month is as old; then totals by month stand for their detail"
+        }
     };
     let text = format!("{} of {} are kept for {} days{whole}\n", asked.class.as_str(), row.tenant, days.get());
     let json = json!({ "tenant": row.tenant.as_str(), "class": asked.class.as_str(), "days": days.get(), "own": own.is_some() });
@@ -182,7 +207,7 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
     platform.keys.may_expire(now(), true).await?;
     let Platform { log, db, keys } = &platform;
     let gone = retention::expire_and_report(keys, log, db, &row, &Actor::Operator, now()).await?;
-    let Expired { erased, keys, quarantined, accesses, secrets, index_rows } = gone;
+    let Expired { erased, keys, quarantined, accesses, secrets, index_rows, replaced } = gone;
     let closed = match (secrets, index_rows) {
         (0, 0) => String::new(),
         _ => format!(
@@ -191,8 +216,12 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
             plural(index_rows, "index row", "index rows")
         ),
     };
+    let cases = match replaced {
+        0 => String::new(),
+        _ => format!("; totals stand for the detail of {}", plural(replaced, "case", "cases")),
+    };
     let text = format!(
-        "{} erased; {} of others destroyed; {} out of quarantine; {} off the access log{closed}\n",
+        "{} erased; {} of others destroyed; {} out of quarantine; {} off the access log{closed}{cases}\n",
         plural(erased, "person", "people"),
         plural(keys, "key", "keys"),
         plural(quarantined, "input", "inputs"),
@@ -200,7 +229,7 @@ async fn apply(settings: &Settings, asked: &Apply) -> Result<Answer> {
     );
     let json = json!({
         "tenant": row.tenant.as_str(), "erased": erased, "keys": keys, "quarantined": quarantined, "accesses": accesses,
-        "secrets": secrets, "index_rows": index_rows,
+        "secrets": secrets, "index_rows": index_rows, "replaced": replaced,
     });
     Ok(Answer::new(&json, text))
 }
@@ -221,11 +250,12 @@ async fn report(settings: &Settings, asked: &Report) -> Result<Answer> {
         (Align::Right, "openings"),
         (Align::Right, "secrets"),
         (Align::Right, "index rows"),
+        (Align::Right, "cases"),
         (Align::Left, ""),
     ]);
     for one in &all {
         let counts = counts(one).map(|count| count.to_string());
-        let [erased, keys, quarantined, accesses, secrets, index_rows] = counts;
+        let [erased, keys, quarantined, accesses, secrets, index_rows, replaced] = counts;
         let failed = if one.failed { "not all of it" } else { "" }.to_owned();
         table.row([
             one.at.to_string(),
@@ -236,6 +266,7 @@ async fn report(settings: &Settings, asked: &Report) -> Result<Answer> {
             accesses,
             secrets,
             index_rows,
+            replaced,
             failed,
         ]);
     }
@@ -244,8 +275,8 @@ async fn report(settings: &Settings, asked: &Report) -> Result<Answer> {
     Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "reports": listed }), text))
 }
 
-fn counts(one: &RetentionReport) -> [u64; 6] {
-    [one.erased, one.keys, one.quarantined, one.accesses, one.secrets, one.index_rows]
+fn counts(one: &RetentionReport) -> [u64; 7] {
+    [one.erased, one.keys, one.quarantined, one.accesses, one.secrets, one.index_rows, one.replaced]
 }
 
 fn total(one: &RetentionReport) -> u64 {
@@ -253,9 +284,10 @@ fn total(one: &RetentionReport) -> u64 {
 }
 
 fn report_json(one: &RetentionReport) -> serde_json::Value {
-    let [erased, keys, quarantined, accesses, secrets, index_rows] = counts(one);
+    let [erased, keys, quarantined, accesses, secrets, index_rows, replaced] = counts(one);
     json!({
         "at": one.at.to_string(), "by": one.by, "erased": erased, "keys": keys, "quarantined": quarantined,
-        "accesses": accesses, "secrets": secrets, "index_rows": index_rows, "failed": one.failed,
+        "accesses": accesses, "secrets": secrets, "index_rows": index_rows, "replaced": replaced,
+        "failed": one.failed,
     })
 }

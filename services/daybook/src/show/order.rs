@@ -113,6 +113,13 @@ pub(crate) async fn find(db: &Db, row: &TenantRow, text: &str) -> Result<OrderVi
     {
         return Ok(order);
     }
+    if let Ok(id) = text.parse::<OrderId>()
+        && let Some(stored) = books::part(db, &row.tenant, &PartKey::Order(id)).await?
+        && let Some(replaced) = stored.part.replaced()
+    {
+        let (on, totals) = (replaced.at.day(row.zone), &replaced.totals);
+        bail!("the detail of order {id} was replaced by totals on {on}: see totals/{totals} in the journal");
+    }
     bail!(
         "the tenant `{}` has no such order: give its id or its printed name; `daybook lag` says whether records wait",
         row.tenant

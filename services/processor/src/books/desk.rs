@@ -13,6 +13,8 @@
 //! The reversals of one voucher are a case too, because only the first of them stands. The vouchers that are reversed come with
 //! the parcels of 2, and what else reverses them with the claimants of 3.
 
+mod over;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::stock::CardLine;
@@ -97,12 +99,17 @@ impl Desk {
         self.parts.entry(key).or_insert(held);
     }
 
-    /// Merges a fact into the parts it names. They must have been laid; those that were never stored begin empty.
-    pub(crate) fn merge(&mut self, fact: &Fact) {
+    /// Merges a fact into the parts it names. They must have been laid; those that were never stored begin empty. Gives the parts
+    /// for which it comes too late, with when their detail was replaced: they stay as they are.
+    pub(crate) fn merge(&mut self, fact: &Fact) -> Vec<(PartKey, Timestamp)> {
+        let mut late = Vec::new();
         for key in PartKey::of(fact) {
-            let held = self.parts.entry(key).or_insert_with_key(Held::empty);
+            let held = self.parts.entry(key.clone()).or_insert_with_key(Held::empty);
+            let replaced = held.part.replaced().filter(|_| !matches!(fact, Fact::DetailReplaced(_)));
+            late.extend(replaced.map(|replaced| (key, replaced.at)));
             held.changed |= held.part.merge(fact);
         }
+        late
     }
 
     /// Records what the ledger topic says is posted.
@@ -188,6 +195,8 @@ impl Desk {
             self.affected.iter().map(|id| (PartKey::Order(*id), BTreeSet::from([PartKey::Order(*id)]))).collect();
         for (key, held) in &self.parts {
             match (key, &held.part) {
+                // Its detail was replaced: it belongs to nothing any more.
+                (_, Part::Replaced(_)) => drop(cases.insert(key.clone(), BTreeSet::from([key.clone()]))),
                 (PartKey::Parcel(courier, tracking), Part::Parcel(parcel)) => {
                     let owner =
                         owner((courier, tracking), parcel, |id| self.order(id), |name| bearing.get(name).copied());
@@ -199,7 +208,7 @@ impl Desk {
                 }
                 // A reversal is in the case of what it reverses, below.
                 (_, Part::Voucher(voucher)) if voucher.reverses().is_some() => {}
-                (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_), _) => {
+                (PartKey::Payout(..) | PartKey::Voucher(_) | PartKey::Receipt(_) | PartKey::Totals(..), _) => {
                     drop(cases.insert(key.clone(), BTreeSet::from([key.clone()])))
                 }
                 _ => {}
@@ -255,7 +264,8 @@ impl Desk {
     }
 
     /// Brings the books to what a case's facts imply. A case that cannot be posted is parked: nothing of it stands in the books.
-    /// What would count on a closed day counts on the first open one.
+    /// What would count on a closed day counts on the first open one; but where totals take the place of detail, they do in the month
+    /// in which it counted, closed or not: they move no figure of it.
     pub(crate) fn settle(
         &mut self,
         keys: &BTreeSet<PartKey>,
@@ -277,6 +287,7 @@ impl Desk {
             let Some(held) = self.parts.get_mut(&key) else { continue };
             let changes = ledger::diff(&desired, &held.posted);
             held.changed |= !changes.is_empty();
+            let closed = closed.filter(|_| !matches!(held.part, Part::Totals(_) | Part::Replaced(_)));
             for change in changes {
                 let next = number(change.after(closed), &key, recorded, head)?;
                 apply(&mut held.posted, &next.posted);

@@ -1,6 +1,7 @@
 //! The bookkeeper: facts of a batch, merged into cases, and the books brought to what the cases imply.
 
 pub(crate) mod desk;
+pub(crate) mod over;
 pub(crate) mod stock;
 mod views;
 
@@ -10,7 +11,9 @@ use std::time::Instant;
 use commerce::{OrderName, PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
-use store::books::{self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, PartRows, Stage, ViewRows};
+use store::books::{
+    self, BalancesByDayKnown, Head, JournalRow, LateFact, Movements, PartRow, PartRows, ReplacedRows, Stage, ViewRows,
+};
 use store::db::{DbError, Tx};
 
 use crate::stopwatch::Stopwatch;
@@ -39,6 +42,7 @@ pub(crate) struct Entries {
     heads: BTreeMap<TenantId, Head>,
     views: ViewRows,
     parts: PartRows,
+    replaced: ReplacedRows,
 }
 
 impl Entries {
@@ -47,12 +51,18 @@ impl Entries {
         self.posted.rows.len()
     }
 
+    /// How many facts came for parts whose detail was replaced before.
+    pub(crate) fn late(&self) -> usize {
+        self.replaced.late()
+    }
+
     /// Writes them. They hold as long as nobody has moved a checkpoint of the batch since they were found.
     pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         self.cards.save(tx).await?;
         self.posted.save(tx, &self.heads).await?;
         self.views.save(tx).await?;
-        self.parts.save(tx).await
+        self.parts.save(tx).await?;
+        self.replaced.save(tx).await
     }
 }
 
@@ -62,15 +72,17 @@ pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Sto
     let keys = with_calendars(&tenancies, named(work));
     lay_named(tx, &mut tenancies, keys).await?;
     watch.lap(LOOK_UP);
-    merge(&mut tenancies, work);
+    let late = merge(&mut tenancies, work, stage);
     watch.lap(DECIDE);
     complete(tx, &mut tenancies).await?;
     watch.lap(LOOK_UP);
     let noted = stock::costs_noted(work);
     if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
-        return Ok(Entries::default());
+        return Ok(Entries { replaced: late, ..Entries::default() });
     }
-    finish(tx, tenancies, noted, stage == Stage::Live, watch).await
+    let mut entries = finish(tx, tenancies, noted, stage == Stage::Live, watch).await?;
+    entries.replaced.add_all_late(late);
+    Ok(entries)
 }
 
 /// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded.
@@ -198,12 +210,21 @@ fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
     keys.collect()
 }
 
-fn merge(tenancies: &mut Tenancies, work: &Work) {
+/// Merges every fact of a batch, and gives those that came for parts whose detail was replaced before. A rebuild meets again what
+/// the totals have, so there only what was recorded since is late.
+fn merge(tenancies: &mut Tenancies, work: &Work, stage: Stage) -> ReplacedRows {
+    let mut rows = ReplacedRows::default();
     for event in work.events().map(|(_, event)| event) {
         if let (Payload::Fact { fact, .. }, Some(tenancy)) = (&event.payload, tenancies.get_mut(&event.tenant)) {
-            tenancy.desk.merge(fact);
+            let recorded = event.recorded_at;
+            for (part, _) in
+                tenancy.desk.merge(fact).into_iter().filter(|(_, at)| stage == Stage::Live || recorded >= *at)
+            {
+                rows.add_late(LateFact { tenant: event.tenant.clone(), event: event.id, part, recorded });
+            }
         }
     }
+    rows
 }
 
 async fn lay_named(tx: &mut Tx, tenancies: &mut Tenancies, keys: BTreeSet<(TenantId, PartKey)>) -> Result<(), DbError> {
@@ -303,11 +324,11 @@ async fn finish(
         }
     }
     let views = view_rows(&tenancies, &cases, &policies).await;
-    let parts = part_rows(&tenancies).await?;
+    let (parts, replaced) = (part_rows(&tenancies).await?, replaced_rows(&tenancies));
     watch.lap(DECIDE);
     posted.number_positions(tx).await?;
     watch.lap(LOOK_UP);
-    Ok(Entries { cards, posted, heads, views, parts })
+    Ok(Entries { cards, posted, heads, views, parts, replaced })
 }
 
 async fn view_rows(tenancies: &Tenancies, cases: &stock::Cases, policies: &BTreeMap<TenantId, Policy>) -> ViewRows {
@@ -331,6 +352,17 @@ async fn part_rows(tenancies: &Tenancies) -> Result<PartRows, DbError> {
         }
     }
     Ok(rows)
+}
+
+/// The parts of a batch whose detail was replaced by it.
+fn replaced_rows(tenancies: &Tenancies) -> ReplacedRows {
+    let mut rows = ReplacedRows::default();
+    for (tenant, tenancy) in tenancies {
+        for (key, _) in tenancy.desk.changed().filter(|(_, held)| held.part.replaced().is_some()) {
+            rows.add(tenant, key);
+        }
+    }
+    rows
 }
 
 /// What a batch posts, over all tenants.

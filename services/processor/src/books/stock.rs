@@ -190,6 +190,16 @@ async fn lines_of(tx: &mut Tx, cases: &Cases) -> Result<(BTreeSet<(TenantId, Par
     Ok((carriers, lines))
 }
 
+/// The parts on the desks that stand on a card.
+pub(super) async fn parts_with_goods(
+    tx: &mut Tx,
+    tenancies: &Tenancies,
+) -> Result<BTreeSet<(TenantId, PartKey)>, DbError> {
+    let (_, lines) = lines_of(tx, &cases_of(tenancies)).await?;
+    let part = |((tenant, ..), line): (MovementKey, CardLine)| line.part.map(|part| (tenant, part));
+    Ok(lines.into_iter().filter_map(part).collect())
+}
+
 /// The lines that the facts of these cases imply under their tenants' policies.
 fn implied(tenancies: &Tenancies, cases: &Cases, policies: &BTreeMap<TenantId, Policy>) -> Movements {
     let mut implied = Movements::new();

@@ -25,6 +25,8 @@ pub(super) fn add(rows: &mut ViewRows, tenant: &TenantId, desk: &Desk, keys: &BT
                 let (courier, tracking) = (courier.clone(), tracking.clone());
                 rows.add_cash(&CodRow { tenant: tenant.clone(), courier, tracking, position });
             }
+            (PartKey::Order(id), Part::Replaced(_)) => rows.remove_order(tenant, *id),
+            (PartKey::Parcel(courier, tracking), Part::Replaced(_)) => rows.remove_parcel(tenant, courier, tracking),
             _ => {}
         }
     }

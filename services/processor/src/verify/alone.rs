@@ -7,7 +7,7 @@ use store::db::Db;
 
 use super::{
     PASSES, Report, balanced, chain, concerns, desired_is_posted, months, read_journal, standing_is_held, stock,
-    stored_balances, sub_ledgers,
+    stored_balances, sub_ledgers, totals,
 };
 use crate::ProcessError;
 
@@ -50,6 +50,7 @@ async fn pass(
         stock::goods_are_worth_what_the_ledger_says(db, &journal, tenant, progress).await?,
         desired_is_posted(log, db, tenant, progress).await?,
         standing_is_held(db, &journal, tenant).await?,
+        totals::stand_for_what_they_replaced(db, tenant).await?,
     ];
     Ok(Report { invariants })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use commerce::TenantId;
-use store::books::{JournalRow, Relay};
+use store::books::Relay;
 
 /// The places given out, and the last one met.
 pub(super) struct Places {
@@ -18,18 +18,14 @@ impl Places {
     }
 
     /// What is wrong with the place of the next row, in the order of tenants and numbers.
-    pub(super) fn problem(&mut self, row: &JournalRow) -> Option<&'static str> {
-        let given = self.relays.get(&row.partition).map_or(0, |relay| relay.position);
-        let last = self.last.replace((row.tenant.clone(), row.partition, row.position));
-        let before = last.filter(|(tenant, ..)| *tenant == row.tenant);
+    pub(super) fn problem(&mut self, tenant: &TenantId, partition: u32, position: u64) -> Option<&'static str> {
+        let given = self.relays.get(&partition).map_or(0, |relay| relay.position);
+        let last = self.last.replace((tenant.clone(), partition, position));
+        let before = last.filter(|(before, ..)| before == tenant);
         match before {
-            _ if !(1..=given).contains(&row.position) => Some("its partition has not given out its position"),
-            Some((_, partition, _)) if partition != row.partition => {
-                Some("its partition is not that of the one before it")
-            }
-            Some((_, _, position)) if position >= row.position => {
-                Some("its position is not behind that of the one before it")
-            }
+            _ if !(1..=given).contains(&position) => Some("its partition has not given out its position"),
+            Some((_, before, _)) if before != partition => Some("its partition is not that of the one before it"),
+            Some((_, _, before)) if before >= position => Some("its position is not behind that of the one before it"),
             _ => None,
         }
     }

@@ -155,7 +155,8 @@ pub(super) fn retention(merchants: &[Merchant]) -> Section {
                 by.to_owned(),
             ]);
         }
-        let ledger = "kept, under random numbers; nothing ends it by itself yet";
+        let ledger =
+            "totals, open cases, cases with goods on a card of stock, and the event log: kept, and name nobody";
         rows.push([
             one.tenant.clone(),
             "ledger".to_owned(),
@@ -172,6 +173,9 @@ fn from(class: RetentionClass) -> &'static str {
         RetentionClass::Quarantine => "from the day it came, by whole months",
         RetentionClass::Accesses => "from each look on",
         RetentionClass::Closed => "from the closing of the account on: everything personal",
+        RetentionClass::Financial => {
+            "from the last entry of a finished case on, by whole months: then totals by month stand for its detail"
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 fn merchant(tenant: &str, senders: &[&'static str]) -> Merchant {
     let own = |class: RetentionClass| match class {
         RetentionClass::Accesses => Limit { class, days: RetentionDays::new(365).unwrap(), own: true },
-        RetentionClass::Customers | RetentionClass::Quarantine | RetentionClass::Closed => {
+        RetentionClass::Customers | RetentionClass::Quarantine | RetentionClass::Closed | RetentionClass::Financial => {
             Limit { class, days: class.usual(), own: false }
         }
     };

@@ -1,0 +1,117 @@
+//! Financial records, kept for their time: then totals by month take the place of their detail.
+//!
+//! Which cases are over is decided by the books as they stand, so each decision takes the turn at the merchant's counter and folds
+//! what waits before and after. A case goes as a whole, once everything of it is past the limit and nothing of it is open; what
+//! remains goes another time. Books that are held keep everything, and so do the orders of people who are.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use commerce::{Fact, PartKey, TenantId};
+use events::{Event, Source};
+use ledger::Timestamp;
+use processor::{NextTotals, Old};
+use store::books::{self, TenantRow};
+use store::keys::{KeyStore, RetentionDays};
+use uuid::Uuid;
+
+use crate::inputs::Stores;
+use crate::retention::{Expired, RetentionError};
+
+/// Detail of a merchant that counted before a whole month of theirs, the first that is not all past the limit.
+pub fn old(row: &TenantRow, days: RetentionDays, now: Timestamp) -> Old {
+    let limit = days.before(now);
+    Old { before: limit.day(row.zone).month().first(), placed_before: limit }
+}
+
+/// How many cases would be replaced now, by month, and how many keep their detail: a dry run, and nothing of books that are held.
+pub async fn due(
+    keys: &KeyStore,
+    log: &event_log::EventLog,
+    db: &store::db::Db,
+    row: &TenantRow,
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<processor::OldDetail, RetentionError> {
+    if keys.books_held(&row.tenant, now).await?.is_some() {
+        return Ok(processor::OldDetail::default());
+    }
+    let held = held_orders(keys, db, &row.tenant, now).await?;
+    Ok(processor::old_detail(log, db, &row.tenant, old(row, days, now), &held).await?)
+}
+
+/// Replaces the detail of every case that is over, and takes it out of the journal; gives how many cases that were.
+pub(crate) async fn replace(
+    stores: Stores<'_>,
+    row: &TenantRow,
+    days: RetentionDays,
+    now: Timestamp,
+) -> Result<Expired, RetentionError> {
+    let Stores { keys, log, db } = stores;
+    let (old, began, mut replaced) = (old(row, days, now), Instant::now(), 0);
+    if keys.books_held(&row.tenant, now).await?.is_some() {
+        return Ok(Expired::default());
+    }
+    if processor::has_old_detail(db, &row.tenant, old).await? {
+        // What has piled up takes nobody's turn.
+        processor::catch_up(processor::Config::default(), log, db).await?;
+        let held = held_orders(keys, db, &row.tenant, now).await?;
+        let mut after = None;
+        loop {
+            let holder = Uuid::new_v4();
+            if !books::take_turn(db, &row.tenant, holder, crate::now()).await? {
+                // Somebody is entering something; what is left goes next time.
+                break;
+            }
+            let at = Timestamp(now.0.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)));
+            let next = replace_some(stores, &row.tenant, old, &held, after.as_ref(), at).await;
+            books::end_turn(db, &row.tenant, holder).await?;
+            let Some((cases, last)) = next? else { break };
+            replaced += cases;
+            after = Some(last);
+        }
+    }
+    processor::sweep(db).await?;
+    Ok(Expired { replaced, ..Expired::default() })
+}
+
+/// Replaces the next cases; gives how many, and where to go on. What is recorded from `now` on may not be folded when it is decided.
+async fn replace_some(
+    stores: Stores<'_>,
+    tenant: &TenantId,
+    old: Old,
+    held: &BTreeSet<PartKey>,
+    after: Option<&PartKey>,
+    now: Timestamp,
+) -> Result<Option<(u64, PartKey)>, RetentionError> {
+    let (Stores { log, db, .. }, began) = (stores, Instant::now());
+    let fold = || processor::catch_up(processor::Config::default(), log, db);
+    fold().await?;
+    let Some(next) = processor::next_totals(log, db, tenant, old, held, after, now).await? else { return Ok(None) };
+    let NextTotals { fact, cases, after } = next;
+    let Some(fact) = fact else { return Ok(Some((0, after))) };
+    if began.elapsed() > books::TURN / 2 {
+        // The turn may end before this is on the log: whoever has the next one must not decide on what is not there.
+        return Ok(None);
+    }
+    let event = Event::fact(tenant.clone(), Source::DAYBOOK, now, Fact::DetailReplaced(fact), Vec::new());
+    log.append(vec![event.encode()]).await.map_err(RetentionError::Totals)?;
+    fold().await?;
+    Ok(Some((cases, after)))
+}
+
+/// The orders of people whom something holds, or whose data is restricted.
+async fn held_orders(
+    keys: &KeyStore,
+    db: &store::db::Db,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<BTreeSet<PartKey>, RetentionError> {
+    let held = keys.holds(tenant, now).await?.into_iter().map(|hold| hold.subject);
+    let restricted = keys.restrictions(tenant, now).await?.into_iter().map(|restriction| restriction.subject);
+    let mut orders = BTreeSet::new();
+    for subject in held.chain(restricted).collect::<BTreeSet<_>>() {
+        orders.extend(books::order_parts_of(db, tenant, subject).await?);
+    }
+    Ok(orders)
+}

@@ -322,8 +322,8 @@ async fn a_hold_keeps_everything_until_it_ends() {
     assert_eq!(open_hash(&shop.backend.db).await, hash);
     assert_eq!(keys.books_held(&tenant(), NOVEMBER).await.unwrap(), Some(held.clone()));
     assert_eq!(shop.due(held.until).await.cases, 12, "it ends by itself");
-    assert!(keys.release_books(&tenant()).await.unwrap());
-    assert!(!keys.release_books(&tenant()).await.unwrap());
+    assert!(keys.release_books(&tenant(), NOVEMBER).await.unwrap());
+    assert!(!keys.release_books(&tenant(), NOVEMBER).await.unwrap());
     assert_eq!(shop.pass(NOVEMBER).await.replaced, 12);
 }
 

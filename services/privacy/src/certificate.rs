@@ -167,8 +167,8 @@ fn places(found: &Found) -> Vec<Place> {
         ),
         place(
             "list of decisions",
-            "what the person decided: restrictions, objections, consents, under the random id, beside the keyring",
-            text("kept, as the key store keeps it; nothing of it applies to the erased"),
+            "what the person decided, and holds on them, by slugs of staff and dates, under the random id, beside the keyring",
+            text("kept without end; nothing of it applies to the erased"),
             None,
         ),
         place("memory of processes", "keys in use", text("dropped within two seconds of the erasure"), None),

@@ -50,6 +50,7 @@ pub async fn close(
 /// account. Gives how many were closed.
 pub async fn answer_shops(keys: &KeyStore, db: &Db, now: Timestamp) -> Result<usize, ClosureError> {
     let mut closed = 0;
+    keys.list_decided().await?;
     for (tenant, requested_at) in books::shop_redactions(db).await? {
         if keys.closure(&tenant).await?.is_none_or(|closure| !closure.answers(requested_at)) {
             close(keys, db, &tenant, ClosedBy::Shop, now).await?;

@@ -4,6 +4,7 @@
 use commerce::{StaffId, TenantId};
 use ledger::Timestamp;
 
+use super::decided::{BOOKS_HELD, note};
 use super::{HoldReason, KeyStore, KeyStoreError, corrupt};
 use crate::db::{DbError, Row, Value};
 
@@ -24,6 +25,7 @@ impl KeyStore {
     /// Has a merchant's books keep their detail until a date. Again, what was said last stands.
     pub async fn hold_books(&self, tenant: &TenantId, held: &BooksHeld) -> Result<(), KeyStoreError> {
         let BooksHeld { reason, staff, since, until } = held;
+        let since = *since;
         let args: Vec<Value> =
             vec![tenant.as_str().into(), reason.as_str().into(), staff.as_str().into(), since.0.into(), until.0.into()];
         let unit = self.db.run_tx("hold-books", move |tx| {
@@ -31,19 +33,32 @@ impl KeyStore {
             let sql = "INSERT INTO books_held (tenant, reason, staff, since, until) VALUES ($1, $2, $3, $4, $5) \
                        ON CONFLICT (tenant) DO UPDATE SET reason = EXCLUDED.reason, staff = EXCLUDED.staff, \
                        since = EXCLUDED.since, until = EXCLUDED.until";
-            Box::pin(async move { tx.execute(sql, args).await.map(drop) })
+            Box::pin(async move {
+                let key = args.iter().take(1).cloned().collect();
+                tx.execute(sql, args).await?;
+                note(tx, &BOOKS_HELD, &[key], since).await
+            })
         });
-        Ok(unit.await.map_err(|error: DbError| error)?)
+        unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await
     }
 
     /// Ends that before its date. False if nothing held them.
-    pub async fn release_books(&self, tenant: &TenantId) -> Result<bool, KeyStoreError> {
+    pub async fn release_books(&self, tenant: &TenantId, at: Timestamp) -> Result<bool, KeyStoreError> {
         let args: Vec<Value> = vec![tenant.as_str().into()];
         let unit = self.db.run_tx("release-books", move |tx| {
             let args = args.clone();
-            Box::pin(async move { tx.execute("DELETE FROM books_held WHERE tenant = $1", args).await })
+            Box::pin(async move {
+                let released = tx.execute("DELETE FROM books_held WHERE tenant = $1", args.clone()).await? > 0;
+                if released {
+                    note(tx, &BOOKS_HELD, &[args], at).await?;
+                }
+                Ok(released)
+            })
         });
-        Ok(unit.await.map_err(|error: DbError| error)? > 0)
+        let released = unit.await.map_err(|error: DbError| error)?;
+        self.list_decided().await?;
+        Ok(released)
     }
 
     /// What holds a merchant's books now, if anything does.

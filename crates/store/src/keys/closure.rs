@@ -141,10 +141,11 @@ impl KeyStore {
         closed_before: Timestamp,
         at: Timestamp,
     ) -> Result<bool, KeyStoreError> {
-        let sql = "UPDATE closure SET begun_at = COALESCE(begun_at, $3) \
-                   WHERE tenant = $1 AND reopened_at IS NULL AND (closed_at < $2 OR begun_at IS NOT NULL)";
+        let sql = "UPDATE closure SET begun_at = $3 \
+                   WHERE tenant = $1 AND reopened_at IS NULL AND begun_at IS NULL AND closed_at < $2";
         let args = vec![tenant.as_str().into(), closed_before.0.into(), at.0.into()];
-        Ok(self.change("begin-ending", sql, args).await? > 0)
+        self.decide("begin-ending", sql, args, at).await?;
+        Ok(self.closure(tenant).await?.is_some_and(|closure| closure.stands() && closure.begun_at.is_some()))
     }
 
     /// Counts the tenant's people who are not erased, keepers of the quarantine included.

@@ -24,7 +24,9 @@ use ledger::Timestamp;
 use uuid::Uuid;
 
 use super::list::{List, NOTHING, Word, line};
-use super::tables::{CLOSURE_ROW, CONSENT_ROW, HOLD_ROW, MAY_REVEAL_ROW, OBJECTION_ROW, RESTRICTION_ROW};
+use super::tables::{
+    BOOKS_HELD_ROW, CLOSURE_ROW, CONSENT_ROW, HOLD_ROW, MAY_REVEAL_ROW, OBJECTION_ROW, RESTRICTION_ROW,
+};
 use super::{KeyStore, KeyStoreError, corrupt, lock};
 use crate::db::{Column, DbError, Keys, Kind, Role, Row, Table, Tx, Value};
 
@@ -51,10 +53,12 @@ pub(super) static CONSENTED: Matter = Matter { word: "consent", gone: None, tabl
 pub(super) static PERMITTED: Matter =
     Matter { word: "permission", gone: Some("no-permission"), table: &MAY_REVEAL_ROW, times: &["since"] };
 pub(super) static CLOSED: Matter =
-    Matter { word: "closure", gone: None, table: &CLOSURE_ROW, times: &["closed_at", "reopened_at"] };
+    Matter { word: "closure", gone: None, table: &CLOSURE_ROW, times: &["closed_at", "reopened_at", "begun_at"] };
 pub(super) static HELD: Matter = Matter { word: "hold", gone: Some("no-hold"), table: &HOLD_ROW, times: &["since"] };
+pub(super) static BOOKS_HELD: Matter =
+    Matter { word: "books-hold", gone: Some("no-books-hold"), table: &BOOKS_HELD_ROW, times: &["since"] };
 
-static ALL: [&Matter; 6] = [&RESTRICTED, &OBJECTED, &CONSENTED, &PERMITTED, &CLOSED, &HELD];
+static ALL: [&Matter; 7] = [&RESTRICTED, &OBJECTED, &CONSENTED, &PERMITTED, &CLOSED, &HELD, &BOOKS_HELD];
 
 /// How a row stands after a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// About what: `restriction`, `objection`, `consent`, `permission`, `closure` or `hold`.
+    /// About what: `restriction`, `objection`, `consent`, `permission`, `closure`, `hold` or `books-hold`.
     pub fn matter(&self) -> &'static str {
         self.matter.word
     }
@@ -99,13 +103,13 @@ impl Decision {
     /// The tenant and the random id of whom it is about, if it is about a person.
     fn person(&self) -> Option<(&str, &str)> {
         match self.cells.as_slice() {
-            [tenant, subject, ..] if self.matter.is_about_people() => Some((tenant, subject)),
+            [tenant, subject, ..] if self.matter.is_about_people() => Some((text_of(tenant), subject)),
             _ => None,
         }
     }
 
     fn tenant(&self) -> &str {
-        self.cells.first().map_or("", String::as_str)
+        self.cells.first().map_or("", |tenant| text_of(tenant))
     }
 
     fn line(&self) -> String {
@@ -149,23 +153,36 @@ fn cells(matter: &Matter, row: &Row) -> Result<Vec<String>, DbError> {
         };
         match text {
             None => Ok(NOTHING.to_owned()),
-            Some(text) if is_word(&text) => Ok(text),
+            Some(text) if is_plain(&text) => Ok(word_of(&text)),
             Some(_) => Err(corrupt("what was decided is not in words of this program")),
         }
     };
     matter.table.columns.iter().enumerate().map(word).collect()
 }
 
-fn is_word(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_#/.".contains(&byte);
-    text != NOTHING && !text.is_empty() && text.bytes().all(plain)
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_#/.".contains(&byte))
+}
+
+fn is_dashes(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'-')
+}
+
+/// A text as a word: one of dashes alone has a dash more, so that none is taken for [`NOTHING`].
+fn word_of(text: &str) -> String {
+    if is_dashes(text) { format!("{text}-") } else { text.to_owned() }
+}
+
+/// The text that a word stands for.
+fn text_of(word: &str) -> &str {
+    if is_dashes(word) { word.get(1..).unwrap_or_default() } else { word }
 }
 
 fn value(column: &Column, cell: &str) -> Value {
     match column.kind {
         _ if cell == NOTHING => Value::Null,
         Kind::Int => cell.parse::<i64>().ok().into(),
-        Kind::Text | Kind::Blob => cell.into(),
+        Kind::Text | Kind::Blob => text_of(cell).into(),
     }
 }
 
@@ -193,7 +210,7 @@ fn parse(words: &[&str]) -> Option<Decision> {
     let fits = |(column, cell): (&Column, &&str)| match column.kind {
         _ if *cell == NOTHING => true,
         Kind::Int => cell.parse::<i64>().is_ok(),
-        Kind::Text | Kind::Blob => is_word(cell),
+        Kind::Text | Kind::Blob => is_plain(cell),
     };
     let whole = cells.len() == matter.columns(gone).count() && matter.columns(gone).zip(cells).all(fits);
     let cells = whole.then(|| cells.iter().map(|cell| (*cell).to_owned()).collect())?;
@@ -232,7 +249,7 @@ fn cells_of_key(matter: &Matter, key: &[Value]) -> Result<Vec<String>, DbError> 
     let not_a_word = || corrupt("what was decided is not in words of this program");
     let cell = |value: &Value| match value {
         Value::Int(number) => Ok(number.to_string()),
-        Value::Text(text) if is_word(text) => Ok(text.clone()),
+        Value::Text(text) if is_plain(text) => Ok(word_of(text)),
         _ => Err(not_a_word()),
     };
     if key.len() == matter.columns(true).count() { key.iter().map(cell).collect() } else { Err(not_a_word()) }
@@ -240,7 +257,12 @@ fn cells_of_key(matter: &Matter, key: &[Value]) -> Result<Vec<String>, DbError> 
 
 impl KeyStore {
     /// Puts on the list what is decided and not on it yet. Whoever decides calls it when that is committed, before anybody is told.
-    pub(super) async fn list_decided(&self) -> Result<(), KeyStoreError> {
+    /// So does whoever finds that something was decided already: the one before may have been told that it is not listed.
+    pub async fn list_decided(&self) -> Result<(), KeyStoreError> {
+        self.list_waiting().await.map_err(|error| KeyStoreError::NotListed(Box::new(error)))
+    }
+
+    async fn list_waiting(&self) -> Result<(), KeyStoreError> {
         if self.db.query("SELECT 1 FROM deciding LIMIT 1", vec![]).await?.is_empty() {
             return Ok(());
         }
@@ -249,10 +271,7 @@ impl KeyStore {
             let keyring = keyring.clone();
             Box::pin(async move { agree::list_in(tx, &keyring).await })
         });
-        unit.await.map_err(|error| match error {
-            KeyStoreError::Keyring(error) => KeyStoreError::NotListed(error),
-            error => error,
-        })
+        unit.await
     }
 }
 

@@ -403,7 +403,8 @@ fn same(one: &EpochKey, other: &EpochKey) -> bool {
 impl OpenKeysError {
     pub(super) fn of(error: KeyStoreError) -> OpenKeysError {
         match error {
-            KeyStoreError::Keyring(error) | KeyStoreError::NotListed(error) => error.into(),
+            KeyStoreError::Keyring(error) => error.into(),
+            KeyStoreError::NotListed(error) => OpenKeysError::of(*error),
             KeyStoreError::Db(error) => error.into(),
             // Beginning an epoch and comparing erasures unwrap nothing and open nothing.
             KeyStoreError::Damaged { .. } | KeyStoreError::NotPermitted | KeyStoreError::Exhausted(_) => {

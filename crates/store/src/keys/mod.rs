@@ -140,11 +140,11 @@ pub enum KeyStoreError {
     #[error("the key store: {0}")]
     Keyring(#[from] KeyringError),
     /// What was decided stands, and the keyring's list does not have it yet: a key store that was restored from before might forget it.
-    /// It is listed by itself as soon as the keyring can be written.
+    /// It is listed by itself as soon as that works; a damaged list has to be repaired first.
     #[error(
         "the key store: it is decided, but not on the list of decisions yet, which is written by itself once that works: {0}"
     )]
-    NotListed(#[source] KeyringError),
+    NotListed(#[source] Box<KeyStoreError>),
     /// Who asked may not see people in clear: no member of staff, or one whom the tenant has not permitted it.
     #[error("the key store: only staff whom the tenant has permitted it may see people in clear")]
     NotPermitted,

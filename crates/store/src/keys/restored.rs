@@ -26,7 +26,7 @@ const COUNTED: &str = "SELECT COUNT(*) FROM erasure e CROSS JOIN subject s \
 
 /// What was decided and only ever changes: rows of these tables are never deleted.
 const COUNTED_DECISIONS: &str = "SELECT (SELECT COUNT(*) FROM restriction) + (SELECT COUNT(*) FROM objection) + \
-                                 (SELECT COUNT(*) FROM consent)";
+                                 (SELECT COUNT(*) FROM consent) + (SELECT COUNT(*) FROM closure)";
 
 /// Makes a key store that was just copied into this database serve nobody until erasures were applied again. Those that were
 /// announced are announced again, as the same events: the log may be a copy from before they were.

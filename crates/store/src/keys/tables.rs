@@ -378,6 +378,19 @@ pub(super) static CLOSURE_ROW: Table = Table {
         Column::replace("closed_at", Int),
         Column::replace("closed_by", Text),
         Column::replace("reopened_at", Int),
+        Column::replace("begun_at", Int),
+    ],
+};
+
+/// That a merchant's books keep their detail, as it is entered again.
+pub(super) static BOOKS_HELD_ROW: Table = Table {
+    name: "books_held",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::replace("reason", Text),
+        Column::replace("staff", Text),
+        Column::replace("since", Int),
+        Column::replace("until", Int),
     ],
 };
 

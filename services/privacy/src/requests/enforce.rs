@@ -83,7 +83,8 @@ async fn withdraw(
     let said = keys.consents_of(&request.tenant, subject).await?;
     let last = said.iter().rfind(|fact| fact.processing == processing);
     if last.is_some_and(|fact| fact.wording.is_none()) {
-        return Ok(());
+        // It may be one of which only the listing had failed.
+        return Ok(keys.list_decided().await?);
     }
     let channel = match request.channel {
         RequestChannel::Page | RequestChannel::Shop => Channel::Page,

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::epochs::on_disk;
-use super::super::keyring::Keyring;
-use super::super::list::{Line, Listed, Mark};
+use super::super::keyring::{Keyring, KeyringError};
+use super::super::list::{Line, Listed, Mark, NOTHING};
 use super::super::restored::count_decisions;
 use super::super::tables::SUBJECT;
 use super::super::{KeyStore, KeyStoreError, corrupt, lock};
-use super::{ALL, DECIDED, Decision, Matter, PERMITTED, cells};
+use super::{ALL, DECIDED, Decision, Matter, RESTRICTED, cells};
 use crate::db::{Db, DbError, Keys, Row, Tx, Value};
 
 /// Lines of the list that are looked up at once.
@@ -58,17 +58,20 @@ async fn compare_in(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<Decision>, Key
     let from = known.clone();
     let Listed { mut entries, mark, anew } =
         on_disk(keyring, move |ring| ring.read_list(&DECIDED, from.as_ref())).await?;
-    let added = list_waiting(tx, keyring, &entries).await?;
-    entries.extend(added);
+    let waiting = waiting(tx, &entries).await?;
+    let mut is_listed = unless_unwritable(list(tx, keyring, &waiting).await)?;
+    entries.extend(waiting);
     let listed = last_of_each(entries);
     // A list that is not the one this database remembers was put back, and may be older than the database.
     let other = anew && known.is_some_and(|known| known.position > 0);
     let forgotten = forgotten_in(tx, &listed, other).await?;
     if anew {
-        list_what_is_not(tx, keyring, &listed, &forgotten).await?;
+        let missing = what_is_not_listed(tx, &listed, &forgotten).await?;
+        is_listed &= unless_unwritable(append(keyring, &missing).await)?;
     }
-    if forgotten.is_empty() {
+    if forgotten.is_empty() && is_listed {
         move_mark(tx, keyring, mark).await?;
+        count_decisions(tx).await?;
     }
     Ok(forgotten)
 }
@@ -79,20 +82,30 @@ pub(super) async fn list_in(tx: &mut Tx, keyring: &Keyring) -> Result<(), KeySto
     let known = known_mark(tx).await?;
     let from = known.clone();
     let listed = on_disk(keyring, move |ring| ring.read_list(&DECIDED, from.as_ref())).await?;
-    list_waiting(tx, keyring, &listed.entries).await?;
+    let waiting = waiting(tx, &listed.entries).await?;
+    list(tx, keyring, &waiting).await?;
     if known.as_ref() == Some(&listed.mark) {
         move_mark(tx, keyring, listed.mark).await?;
     }
     Ok(())
 }
 
-/// Puts lines on the list that wait for it, and gives what they say. Not those that are listed already: this state of the database
-/// may be from before they were deleted here.
-async fn list_waiting(tx: &mut Tx, keyring: &Keyring, listed: &[Decision]) -> Result<Vec<Decision>, KeyStoreError> {
-    let rows = tx.query("SELECT line FROM deciding ORDER BY number", vec![]).await?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
+/// A list that cannot be written now is no reason to refuse a key store that has forgotten nothing: the lines wait.
+fn unless_unwritable(listed: Result<(), KeyStoreError>) -> Result<bool, KeyStoreError> {
+    match listed {
+        Ok(()) => Ok(true),
+        Err(KeyStoreError::Keyring(error @ KeyringError::Io { .. })) => {
+            tracing::warn!(%error, "decisions wait to be listed in the keyring: see that it can be written");
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// Lines that wait for the list. Not those that are on it already: this state of the database may be from before they were deleted
+/// here.
+async fn waiting(tx: &mut Tx, listed: &[Decision]) -> Result<Vec<Decision>, KeyStoreError> {
+    let rows = tx.query("SELECT line FROM deciding ORDER BY number", vec![]).await?;
     let there: BTreeSet<_> = listed.iter().map(|one| one.id).collect();
     let mut waiting = Vec::new();
     for row in &rows {
@@ -102,9 +115,14 @@ async fn list_waiting(tx: &mut Tx, keyring: &Keyring, listed: &[Decision]) -> Re
         }
     }
     waiting.retain(|one| !there.contains(&one.id));
-    append(keyring, &waiting).await?;
-    tx.execute("DELETE FROM deciding", vec![]).await?;
     Ok(waiting)
+}
+
+/// Puts what waits on the list, where it waits no more.
+async fn list(tx: &mut Tx, keyring: &Keyring, waiting: &[Decision]) -> Result<(), KeyStoreError> {
+    append(keyring, waiting).await?;
+    tx.execute("DELETE FROM deciding", vec![]).await?;
+    Ok(())
 }
 
 async fn append(keyring: &Keyring, decisions: &[Decision]) -> Result<(), KeyStoreError> {
@@ -123,8 +141,9 @@ fn last_of_each(listed: Vec<Decision>) -> Vec<Decision> {
 async fn forgotten_in(tx: &mut Tx, listed: &[Decision], other: bool) -> Result<Vec<Decision>, DbError> {
     let mut forgotten = Vec::new();
     for some in listed.chunks(COMPARED) {
-        let erased = erased_among(tx, some).await?;
+        // In this order: whoever is erased between the two is erased, and not somebody whose holds were forgotten.
         let stored = stored(tx, some).await?;
+        let erased = erased_among(tx, some).await?;
         let is_forgotten = |one: &&Decision| {
             let gone =
                 one.person().is_some_and(|(tenant, subject)| erased.contains(&(tenant.to_owned(), subject.to_owned())));
@@ -137,14 +156,16 @@ async fn forgotten_in(tx: &mut Tx, listed: &[Decision], other: bool) -> Result<V
 
 impl Decision {
     /// Whether a database in which the row stands like this knows nothing of it. A list that is not the one it remembers may be older:
-    /// what was decided later there is not undone, and a permission that stands on the list alone, and may have been taken back since,
-    /// is not given again.
+    /// what was decided later there is not undone; a restriction that stands is not put in the place of another, because a row does not say
+    /// when it was last changed; and a permission or a hold that stands on the list alone, and may have been taken back since, is not
+    /// given again.
     fn is_forgotten(&self, stored: Option<&[String]>, other: bool) -> bool {
         match stored {
             None if self.gone => false,
-            None => !other || *self.matter != PERMITTED,
+            None => !other || self.matter.gone.is_none(),
             Some(row) => {
-                let is_later = other && self.matter.decided_at(row) > self.at;
+                let is_restricted = *self.matter == RESTRICTED && row.last().is_some_and(|lifted| lifted == NOTHING);
+                let is_later = other && (is_restricted || self.matter.decided_at(row) > self.at);
                 (self.gone || row != self.cells.as_slice()) && !is_later
             }
         }
@@ -183,13 +204,12 @@ async fn stored(tx: &mut Tx, some: &[Decision]) -> Result<Stored, DbError> {
     Ok(stored)
 }
 
-/// Adds to the list what was decided before there was one, before it was lost, or after the copy that lies in its place was made.
-async fn list_what_is_not(
+/// What was decided before there was one, before it was lost, or after the copy that lies in its place was made.
+async fn what_is_not_listed(
     tx: &mut Tx,
-    keyring: &Keyring,
     listed: &[Decision],
     forgotten: &[Decision],
-) -> Result<(), KeyStoreError> {
+) -> Result<Vec<Decision>, KeyStoreError> {
     let forgotten: BTreeSet<_> = forgotten.iter().map(Decision::place).collect();
     let mut listed: HashMap<_, _> = listed.iter().map(|one| (one.place(), one)).collect();
     let mut missing = Vec::new();
@@ -202,10 +222,10 @@ async fn list_what_is_not(
             }
         }
     }
-    // What is left on the list has no row here: permissions of an older list, which were taken back since.
-    let taken_back = |one: &&Decision| *one.matter == PERMITTED && !one.gone && !forgotten.contains(&one.place());
+    // What is left on the list has no row here: permissions and holds of an older list, which were taken back since.
+    let taken_back = |one: &&Decision| one.matter.gone.is_some() && !one.gone && !forgotten.contains(&one.place());
     missing.extend(listed.into_values().filter(taken_back).map(Decision::taken_back));
-    append(keyring, &missing).await
+    Ok(missing)
 }
 
 /// In SQL: every row of a table, save those about people who are erased.
@@ -242,7 +262,7 @@ async fn move_mark(tx: &mut Tx, keyring: &Keyring, from: Mark) -> Result<(), Key
     let sql = "INSERT INTO erased_list (list, position, line) VALUES ($1, $2, $3) \
                ON CONFLICT (list) DO UPDATE SET position = EXCLUDED.position, line = EXCLUDED.line";
     tx.execute(sql, args).await?;
-    Ok(count_decisions(tx).await?)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -250,7 +270,7 @@ mod tests {
     use ledger::Timestamp;
     use uuid::Uuid;
 
-    use super::super::{CLOSED, HELD};
+    use super::super::{CLOSED, HELD, PERMITTED};
     use super::*;
 
     fn cells(text: &str) -> Vec<String> {
@@ -264,24 +284,27 @@ mod tests {
     /// What the list says last, what the row says, and whether it was forgotten: by the list that the database knows, and by another.
     #[test]
     fn what_is_forgotten() {
-        let closed = || listed(&CLOSED, false, "kohsar 5 operator -", 5);
-        let reopened = || listed(&CLOSED, false, "kohsar 5 operator 8", 8);
+        let closed = || listed(&CLOSED, false, "kohsar 5 operator - -", 5);
+        let reopened = || listed(&CLOSED, false, "kohsar 5 operator 8 -", 8);
         let permitted = || listed(&PERMITTED, false, "kohsar support-1 5", 5);
         let forbidden = || listed(&PERMITTED, true, "kohsar support-1", 8);
+        let restricted = || listed(&RESTRICTED, false, "kohsar WHO accuracy 1 30 support-1 page support-1 5 - -", 5);
         let held = || listed(&HELD, false, "kohsar WHO cod support-1 5 90", 5);
         for (listed, row, expected) in [
-            (closed(), Some("kohsar 5 operator -"), [false, false]),
+            (closed(), Some("kohsar 5 operator - -"), [false, false]),
             (closed(), None, [true, true]),
-            (closed(), Some("kohsar 1 operator 3"), [true, true]),
+            (closed(), Some("kohsar 1 operator 3 -"), [true, true]),
             // Reopened here at 8, which the list that this database knows would say.
-            (closed(), Some("kohsar 5 operator 8"), [true, false]),
-            (reopened(), Some("kohsar 5 operator -"), [true, true]),
+            (closed(), Some("kohsar 5 operator 8 -"), [true, false]),
+            (reopened(), Some("kohsar 5 operator - -"), [true, true]),
             (permitted(), None, [true, false]),
             (permitted(), Some("kohsar support-1 5"), [false, false]),
             (forbidden(), None, [false, false]),
             (forbidden(), Some("kohsar support-1 5"), [true, true]),
             (forbidden(), Some("kohsar support-1 9"), [true, false]),
-            (held(), None, [true, true]),
+            (restricted(), Some("kohsar WHO accuracy 1 90 support-1 - - - - -"), [true, false]),
+            (restricted(), Some("kohsar WHO accuracy 1 30 support-1 page support-1 5 support-1 4"), [true, true]),
+            (held(), None, [true, false]),
             (held(), Some("kohsar WHO cod support-1 5 40"), [true, true]),
         ] {
             let row = row.map(cells);

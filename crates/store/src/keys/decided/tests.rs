@@ -33,9 +33,11 @@ fn all() -> Vec<Decision> {
         decision(&CONSENTED, false, &["kohsar", SUBJECT, "2", "marketing", "-", "page", "#9", "support-1", "20"], 20),
         decision(&PERMITTED, false, &["kohsar", "support-1", "21"], 21),
         decision(&PERMITTED, true, &["kohsar", "support-1"], 22),
-        decision(&CLOSED, false, &["kohsar", "23", "operator", "-"], 23),
+        decision(&CLOSED, false, &["kohsar", "23", "operator", "-", "-"], 23),
         decision(&HELD, false, &["kohsar", SUBJECT, "cod", "support-1", "24", "-25"], 24),
         decision(&HELD, true, &["kohsar", SUBJECT, "cod"], 26),
+        decision(&BOOKS_HELD, false, &["kohsar", "legal", "--", "27", "90"], 27),
+        decision(&BOOKS_HELD, true, &["kohsar"], 28),
     ]
 }
 
@@ -58,9 +60,11 @@ fn the_lines_of_a_list() {
             format!("consent kohsar WHO 2 marketing - page #9 support-1 20 20 {}", id(20)),
             format!("permission kohsar support-1 21 21 {}", id(21)),
             format!("no-permission kohsar support-1 22 {}", id(22)),
-            format!("closure kohsar 23 operator - 23 {}", id(23)),
+            format!("closure kohsar 23 operator - - 23 {}", id(23)),
             format!("hold kohsar WHO cod support-1 24 -25 24 {}", id(24)),
             format!("no-hold kohsar WHO cod 26 {}", id(26)),
+            format!("books-hold kohsar legal -- 27 90 27 {}", id(27)),
+            format!("no-books-hold kohsar 28 {}", id(28)),
         ]
     );
 }
@@ -85,7 +89,7 @@ fn a_line_that_is_cut_short_at_any_byte_is_told_from_one_that_is_damaged_at_any(
 
 #[test]
 fn nothing_that_is_no_word_of_this_program_gets_into_the_list() {
-    for text in ["asked by Ali", "a b", "", "-", "zarmina@example.com", "a\nb", "نام"] {
+    for text in ["asked by Ali", "a b", "", "zarmina@example.com", "a\nb", "نام"] {
         let row = Row::new(vec!["kohsar".into(), text.into(), 5.into()]);
         assert!(cells(&PERMITTED, &row).is_err(), "{text:?}");
         assert!(cells_of_key(&PERMITTED, &["kohsar".into(), text.into()]).is_err(), "{text:?}");
@@ -94,9 +98,21 @@ fn nothing_that_is_no_word_of_this_program_gets_into_the_list() {
     assert_eq!(cells(&PERMITTED, &row).unwrap(), ["kohsar", "support-1", "5"]);
 }
 
+/// Slugs of dashes alone are slugs too.
+#[test]
+fn no_text_is_taken_for_nothing() {
+    for (text, word) in [("-", "--"), ("--", "---"), ("a-", "a-")] {
+        let row = Row::new(vec!["kohsar".into(), text.into(), 5.into()]);
+        let one = Decision::of_row(&PERMITTED, &row, None).unwrap();
+        assert_eq!(one.cells, ["kohsar", word, "5"]);
+        assert_eq!(DECIDED.read_line(&one.line()), Line::Whole(one.clone()));
+        assert_eq!(one.values(), ["kohsar".into(), text.into(), 5.into()]);
+    }
+}
+
 #[test]
 fn when_a_row_came_to_stand_as_it_does_is_its_latest_time() {
-    let expected = [1_794_000_000_000_000, 18, 19, 20, 21, i64::MIN, 23, 24, i64::MIN];
+    let expected = [1_794_000_000_000_000, 18, 19, 20, 21, i64::MIN, 23, 24, i64::MIN, 27, i64::MIN];
     for (one, expected) in all().iter().zip(expected) {
         assert_eq!(one.matter.decided_at(&one.cells), Timestamp(expected), "{}", one.line());
     }

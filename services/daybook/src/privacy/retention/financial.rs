@@ -107,7 +107,7 @@ pub(super) async fn hold(settings: &Settings, asked: &HoldBooks) -> Result<Answe
 pub(super) async fn release(settings: &Settings, of: &OfTenant) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, of).await?;
-    if !platform.keys.release_books(&row.tenant).await? {
+    if !platform.keys.release_books(&row.tenant, crate::platform::now()).await? {
         bail!("nothing holds the books of {}", row.tenant);
     }
     tracing::info!(tenant = %row.tenant, "the books are released");

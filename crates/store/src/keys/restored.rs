@@ -98,7 +98,21 @@ impl KeyStore {
         if self.has_fewer(DECISIONS, COUNTED_DECISIONS).await? {
             self.delete_notes(vec![DECIDED.name.into()]).await?;
         }
-        self.forgotten_decisions().await
+        let forgotten = self.forgotten_decisions().await?;
+        if forgotten.is_empty() {
+            self.count_decisions_anew().await?;
+        }
+        Ok(forgotten)
+    }
+
+    /// What is decided is counted now and then, and not each time: a number that is too low is compared in vain, and never wrong.
+    async fn count_decisions_anew(&self) -> Result<(), KeyStoreError> {
+        let now = first_int(&self.db.query(COUNTED_DECISIONS, vec![]).await?)?;
+        if noted(&self.db, DECISIONS).await? == now {
+            return Ok(());
+        }
+        let unit = self.db.run_tx("count-decisions", |tx| Box::pin(count_decisions(tx)));
+        Ok(unit.await.map_err(|error: DbError| error)?)
     }
 
     async fn has_fewer(&self, what: &str, counted: &str) -> Result<bool, KeyStoreError> {

@@ -164,8 +164,9 @@ impl Decision {
             None if self.gone => false,
             None => !other || self.matter.gone.is_none(),
             Some(row) => {
-                let is_restricted = *self.matter == RESTRICTED && row.last().is_some_and(|lifted| lifted == NOTHING);
-                let is_later = other && (is_restricted || self.matter.decided_at(row) > self.at);
+                let is_unlifted = |cells: &[String]| cells.last().is_some_and(|lifted| lifted == NOTHING);
+                let both_stand = *self.matter == RESTRICTED && is_unlifted(row) && is_unlifted(&self.cells);
+                let is_later = other && (both_stand || self.matter.decided_at(row) > self.at);
                 (self.gone || row != self.cells.as_slice()) && !is_later
             }
         }
@@ -289,6 +290,8 @@ mod tests {
         let permitted = || listed(&PERMITTED, false, "kohsar support-1 5", 5);
         let forbidden = || listed(&PERMITTED, true, "kohsar support-1", 8);
         let restricted = || listed(&RESTRICTED, false, "kohsar WHO accuracy 1 30 support-1 page support-1 5 - -", 5);
+        let lifted =
+            || listed(&RESTRICTED, false, "kohsar WHO accuracy 1 30 support-1 page support-1 5 support-1 6", 6);
         let held = || listed(&HELD, false, "kohsar WHO cod support-1 5 90", 5);
         for (listed, row, expected) in [
             (closed(), Some("kohsar 5 operator - -"), [false, false]),
@@ -303,6 +306,7 @@ mod tests {
             (forbidden(), Some("kohsar support-1 5"), [true, true]),
             (forbidden(), Some("kohsar support-1 9"), [true, false]),
             (restricted(), Some("kohsar WHO accuracy 1 90 support-1 - - - - -"), [true, false]),
+            (lifted(), Some("kohsar WHO accuracy 1 30 support-1 - - - - -"), [true, true]),
             (restricted(), Some("kohsar WHO accuracy 1 30 support-1 page support-1 5 support-1 4"), [true, true]),
             (held(), None, [true, false]),
             (held(), Some("kohsar WHO cod support-1 5 40"), [true, true]),

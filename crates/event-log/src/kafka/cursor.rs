@@ -108,12 +108,10 @@ impl Cursor {
             }
             let patience = taken.patience(deadline);
             match self.consumer.poll(patience) {
-                Some(Ok(message)) => {
-                    match accept(&mut self.next, &self.config, self.partitions, &message) {
-                        Some(item) if taken.has_room_for(&item, most) => taken.add(item),
-                        one_too_many => self.held_back = one_too_many,
-                    }
-                }
+                Some(Ok(message)) => match accept(&mut self.next, &self.config, self.partitions, &message) {
+                    Some(item) if taken.has_room_for(&item, most) => taken.add(item),
+                    one_too_many => self.held_back = one_too_many,
+                },
                 Some(Err(error)) => self.note(error, &mut taken),
                 // A poll may come back early with nothing, so only the clock decides that the wait is over.
                 None if patience.is_zero() => break,

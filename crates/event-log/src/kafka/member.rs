@@ -144,7 +144,8 @@ impl ConsumerContext for Dealing {
     fn rebalance(&self, consumer: &Member, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let told = match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let numbers = partitions.elements().iter().filter_map(|one| u32::try_from(one.partition()).ok()).collect();
+                let numbers =
+                    partitions.elements().iter().filter_map(|one| u32::try_from(one.partition()).ok()).collect();
                 tracing::info!(partitions = ?numbers, "the group has dealt");
                 // An empty assignment says that the word has come. Nothing is read through this consumer.
                 consumer.assign(&TopicPartitionList::new()).inspect(|()| self.dealer.deal(numbers))

@@ -5,6 +5,7 @@ mod alerts;
 mod as_of;
 mod audit;
 mod checkpoint;
+mod identity;
 mod inventory;
 mod journal;
 mod known;
@@ -32,6 +33,7 @@ pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use checkpoint::{
     Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
 };
+pub use identity::identity;
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,

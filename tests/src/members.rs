@@ -1,0 +1,173 @@
+//! Processors that share partitions: they come, go, and are stopped in the middle of their work, and in the end the books are
+//! those of a run that nobody disturbed.
+
+mod churn;
+mod group;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use commerce::TenantId;
+use event_log::EventLog;
+use events::{Event, Payload};
+use processor::BooksHash;
+use testkit::{Daybook, wait_until};
+
+use crate::backend::{Backend, Kind};
+use crate::books::{append, config, findings, open_hash, sample};
+
+const PARTITIONS: u32 = 4;
+
+/// The shortest that brokers allow unless told otherwise.
+const SESSION_SECONDS: &str = "6";
+
+/// Long enough for a session to time out, and for the database to give up a transaction whose process is stopped.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// The same shop's events for one tenant in every partition, each with as much to do, in shares that mix them.
+fn spread(log: &EventLog, orders: u32, shares: usize) -> Vec<Vec<Event>> {
+    let (events, _) = sample(orders, 41);
+    let tenants: BTreeMap<u32, TenantId> = (0..1_000)
+        .map(|n| -> TenantId { format!("shop-{n}").parse().unwrap() })
+        .map(|tenant| (log.partition_of(&tenant), tenant))
+        .collect();
+    assert_eq!(tenants.len(), PARTITIONS as usize);
+    let each = events.len().div_ceil(shares);
+    let of = |event: &Event, tenant: &TenantId| match event.payload.clone() {
+        Payload::Fact { fact, boxes } => {
+            Event::fact(tenant.clone(), event.source.clone(), event.recorded_at, fact, boxes)
+        }
+        other => panic!("{other:?} is no fact"),
+    };
+    let share =
+        |events: &[Event]| tenants.values().flat_map(|tenant| events.iter().map(move |e| of(e, tenant))).collect();
+    events.chunks(each).map(share).collect()
+}
+
+/// What a run leaves that nobody disturbs.
+async fn calm(shares: &[Vec<Event>], kind: Kind) -> BooksHash {
+    let calm = Backend::fresh(kind, PARTITIONS).await;
+    for share in shares {
+        append(&calm.log, share).await;
+    }
+    processor::catch_up(config(2_000), &calm.log, &calm.db).await.unwrap();
+    open_hash(&calm.db).await
+}
+
+async fn assert_sound(backend: &Backend, expected: &BooksHash) {
+    assert_eq!(findings(backend).await, Vec::<String>::new());
+    assert_eq!(&open_hash(&backend.db).await, expected);
+}
+
+/// A processor of its own process, and what it says of itself.
+struct Processor {
+    process: Daybook,
+    port: u16,
+    client: reqwest::Client,
+}
+
+impl Processor {
+    async fn start(backend: &Backend, data: &Path) -> Processor {
+        let mut environment = backend.environment();
+        environment
+            .extend([("DAYBOOK_BATCH", "40".to_owned()), ("DAYBOOK_SESSION_SECONDS", SESSION_SECONDS.to_owned())]);
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut process = Daybook::start(data, &["processor"], &environment).unwrap();
+        let port = process.port(DEADLINE).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
+        Processor { process, port, client }
+    }
+
+    /// A metric of the books; 0 while it has not been told.
+    async fn metric(&self, name: &str) -> u64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        let told = match self.client.get(url).send().await {
+            Ok(answer) => answer.text().await.unwrap(),
+            Err(_) => String::new(),
+        };
+        let line = format!("{name}{{projection=\"books\"}} ");
+        told.lines().find_map(|told| told.strip_prefix(&line)).map_or(0, |value| value.parse().unwrap())
+    }
+
+    async fn holds(&self, partitions: u64) {
+        let held = wait_until(DEADLINE, async || self.metric("processor_partitions_held").await == partitions).await;
+        held.unwrap_or_else(|error| panic!("{partitions} partitions: {error}: {}", self.process.stderr()));
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+    }
+}
+
+async fn is_folded(backend: &Backend) {
+    let folded = wait_until(DEADLINE, async || processor::lag(&backend.log, &backend.db).await.unwrap() == 0).await;
+    folded.unwrap_or_else(|error| panic!("records are left: {error}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processors_share_and_one_takes_over_when_the_other_leaves() {
+    let backend = Backend::fresh(Kind::Servers, PARTITIONS).await;
+    let shares = spread(&backend.log, 40, 4);
+    let expected = calm(&shares, Kind::Servers).await;
+    let data = backend.folder.path().to_owned();
+    let one = Processor::start(&backend, &data).await;
+    one.holds(4).await;
+    let mut other = Processor::start(&backend, &data).await;
+    one.holds(2).await;
+    other.holds(2).await;
+
+    // Both at work, each on its own.
+    append(&backend.log, &shares[0]).await;
+    append(&backend.log, &shares[1]).await;
+    is_folded(&backend).await;
+    let records = (one.metric("processor_records_total").await, other.metric("processor_records_total").await);
+    assert_eq!(records.0, records.1, "each partition has as much");
+    assert_eq!(records.0 + records.1, (shares[0].len() + shares[1].len()) as u64, "no record is folded twice");
+    assert_eq!((one.metric("processor_fenced_total").await, other.metric("processor_fenced_total").await), (0, 0));
+
+    // One leaves in the middle of its work.
+    append(&backend.log, &shares[2]).await;
+    let left = std::time::Instant::now();
+    let status = other.process.terminate(DEADLINE).await.unwrap();
+    assert!(status.success(), "{}", other.process.stderr());
+    one.holds(4).await;
+    println!("all partitions were taken over {:?} after the other was told to end", left.elapsed());
+    append(&backend.log, &shares[3]).await;
+    is_folded(&backend).await;
+    assert_eq!(one.metric("processor_fenced_total").await, 0, "what was let go of was free");
+    assert_sound(&backend, &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_slept_through_its_session_does_no_harm() {
+    let backend = Backend::fresh(Kind::Servers, PARTITIONS).await;
+    let shares = spread(&backend.log, 60, 4);
+    let expected = calm(&shares, Kind::Servers).await;
+    let data = backend.folder.path().to_owned();
+    let sleeper = Processor::start(&backend, &data).await;
+    sleeper.holds(4).await;
+    let other = Processor::start(&backend, &data).await;
+    other.holds(2).await;
+    sleeper.holds(2).await;
+
+    append(&backend.log, &shares[0]).await;
+    append(&backend.log, &shares[1]).await;
+    let began = wait_until(DEADLINE, async || sleeper.metric("processor_records_total").await > 0).await;
+    began.unwrap();
+    sleeper.signal("STOP");
+    append(&backend.log, &shares[2]).await;
+    other.holds(4).await;
+    is_folded(&backend).await;
+
+    sleeper.signal("CONT");
+    append(&backend.log, &shares[3]).await;
+    sleeper.holds(2).await;
+    other.holds(2).await;
+    is_folded(&backend).await;
+    println!("batches refused to the one that slept: {}", sleeper.metric("processor_fenced_total").await);
+    assert_eq!(other.metric("processor_fenced_total").await, 0, "who took over is not disturbed");
+    assert_sound(&backend, &expected).await;
+}

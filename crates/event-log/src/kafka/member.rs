@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// would count this member out while it is still waiting.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long leaving may take, beside that. With the broker away the group learns of it by its timeout.
+/// How long leaving may take once nobody holds anything any more. With the broker away the group learns of it by its timeout.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long to wait before a consumer that failed for good is replaced.
@@ -104,7 +104,7 @@ impl KafkaMember {
         self.stop.store(true, Ordering::Relaxed);
         let Some(thread) = self.thread.take() else { return };
         let ended = tokio::task::spawn_blocking(move || {
-            let deadline = Instant::now() + HAND_OVER_WITHIN + LEAVE_WITHIN;
+            let deadline = Instant::now() + LEAVE_WITHIN;
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(POLL);
             }

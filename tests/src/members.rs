@@ -7,12 +7,13 @@ mod group;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use commerce::TenantId;
 use event_log::EventLog;
 use events::{Event, Payload, Topic};
 use processor::BooksHash;
+use sqlx::{Connection, PgConnection};
 use testkit::{Daybook, wait_until};
 
 use crate::backend::{Backend, Kind};
@@ -139,7 +140,7 @@ async fn two_processors_share_and_one_takes_over_when_the_other_leaves() {
 
     // One leaves in the middle of its work.
     append(&backend.log, &shares[2]).await;
-    let left = std::time::Instant::now();
+    let left = Instant::now();
     let status = other.process.terminate(DEADLINE).await.unwrap();
     assert!(status.success(), "{}", other.process.stderr());
     one.holds(4).await;
@@ -150,33 +151,72 @@ async fn two_processors_share_and_one_takes_over_when_the_other_leaves() {
     assert_sound(&backend, &expected).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_processor_that_slept_through_its_session_does_no_harm() {
+/// While a batch of the books is being decided: nothing is locked by it yet.
+const DECIDING: &str = "LOCK TABLE daybook.part IN ACCESS EXCLUSIVE MODE";
+
+/// While it is being written, in the transaction that locks its checkpoints.
+const WRITING: &str = "SELECT 1 FROM daybook.checkpoint WHERE consumer = 'books' FOR UPDATE";
+
+/// Keeps every batch of the books waiting at that point, until it is dropped.
+async fn hold_up(backend: &Backend, at: &'static str) -> PgConnection {
+    let mut holder = PgConnection::connect(backend.url().unwrap()).await.unwrap();
+    sqlx::query("BEGIN").execute(&mut holder).await.unwrap();
+    sqlx::query(at).execute(&mut holder).await.unwrap();
+    holder
+}
+
+async fn waiting_for_locks(backend: &Backend) -> i64 {
+    let mut asking = PgConnection::connect(backend.url().unwrap()).await.unwrap();
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    sqlx::query_scalar(count).fetch_one(&mut asking).await.unwrap()
+}
+
+/// A processor falls asleep in the middle of a batch, at that point, for longer than its session; another one takes over; it wakes
+/// up. Gives how many of its batches were refused then.
+async fn sleeps_through_its_session(at: &'static str) -> u64 {
     let backend = Backend::fresh(Kind::Servers, PARTITIONS).await;
-    let shares = spread(&backend.log, 60, 4);
+    let shares = spread(&backend.log, 40, 3);
     let expected = calm(&shares, Kind::Servers).await;
     let data = backend.folder.path().to_owned();
     let sleeper = Processor::start(&backend, &data).await;
     sleeper.holds(4).await;
-    let other = Processor::start(&backend, &data).await;
-    other.holds(2).await;
-    sleeper.holds(2).await;
-
     append(&backend.log, &shares[0]).await;
-    append(&backend.log, &shares[1]).await;
-    let began = wait_until(DEADLINE, async || sleeper.metric("processor_records_total").await > 0).await;
-    began.unwrap();
-    sleeper.signal("STOP");
-    append(&backend.log, &shares[2]).await;
-    other.holds(4).await;
     is_folded(&backend).await;
+
+    let holder = hold_up(&backend, at).await;
+    append(&backend.log, &shares[1]).await;
+    // Of the other projections nothing is under way, which would be held up with the process.
+    let only_books = async || {
+        let lags = processor::lags(&backend.log, &backend.db).await.unwrap();
+        lags.iter().all(|(projection, lag)| *projection == "books" || *lag == 0)
+    };
+    wait_until(DEADLINE, async || only_books().await && waiting_for_locks(&backend).await > 0).await.unwrap();
+    sleeper.signal("STOP");
+    drop(holder);
+    let asleep = Instant::now();
+    let other = Processor::start(&backend, &data).await;
+    other.holds(4).await;
+    let dealt = asleep.elapsed();
+    is_folded(&backend).await;
+    println!("{at}: taken over after {dealt:?}, folded after {:?}", asleep.elapsed());
 
     sleeper.signal("CONT");
-    append(&backend.log, &shares[3]).await;
-    sleeper.holds(2).await;
+    append(&backend.log, &shares[2]).await;
     other.holds(2).await;
+    sleeper.holds(2).await;
     is_folded(&backend).await;
-    println!("batches refused to the one that slept: {}", sleeper.metric("processor_fenced_total").await);
     assert_eq!(other.metric("processor_fenced_total").await, 0, "who took over is not disturbed");
     assert_sound(&backend, &expected).await;
+    sleeper.metric("processor_fenced_total").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sleeper_had_decided_is_refused() {
+    assert!(sleeps_through_its_session(DECIDING).await > 0);
+}
+
+/// Its connection is gone by the time it wakes up, and with it the batch; until then the other waits for its locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sleeper_was_writing_is_undone() {
+    sleeps_through_its_session(WRITING).await;
 }

@@ -3,6 +3,7 @@
 
 mod churn;
 mod group;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,10 +71,15 @@ struct Processor {
 }
 
 impl Processor {
+    /// Small batches, so that whatever happens falls into the work.
     async fn start(backend: &Backend, data: &Path) -> Processor {
+        Processor::start_with(backend, data, &[("DAYBOOK_BATCH", "40")]).await
+    }
+
+    async fn start_with(backend: &Backend, data: &Path, settings: &[(&'static str, &str)]) -> Processor {
         let mut environment = backend.environment();
-        environment
-            .extend([("DAYBOOK_BATCH", "40".to_owned()), ("DAYBOOK_SESSION_SECONDS", SESSION_SECONDS.to_owned())]);
+        environment.push(("DAYBOOK_SESSION_SECONDS", SESSION_SECONDS.to_owned()));
+        environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut process = Daybook::start(data, &["processor"], &environment).unwrap();
         let port = process.port(DEADLINE).await.unwrap();

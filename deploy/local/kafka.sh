@@ -45,6 +45,7 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 # Two sizes that suit a machine rather than a small heap and many short-lived topics, brought down.
 log.cleaner.dedupe.buffer.size=16777216
 log.index.size.max.bytes=1048576

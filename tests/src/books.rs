@@ -54,7 +54,7 @@ pub(crate) async fn append(log: &EventLog, events: &[Event]) {
 }
 
 pub(crate) fn config(batch: usize) -> Config {
-    Config { workers: 1, batch, wait: Duration::from_millis(200) }
+    Config { workers: 1, batch, wait: Duration::from_millis(200), ..Config::default() }
 }
 
 async fn hash(db: &Db) -> BooksHash {

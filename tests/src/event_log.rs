@@ -41,6 +41,7 @@ async fn conforms(open: impl AsyncFn() -> EventLog) {
     a_reopened_log_continues(&log, &open).await;
     concurrent_appends_lose_nothing(&log).await;
     big_records_fit_and_too_big_ones_leave_nothing(&log).await;
+    batches_are_bounded_in_bytes(&log).await;
     wrong_questions_are_refused(&log);
     a_reader_waits_at_the_end(&log).await;
     a_reader_waits_beyond_the_end(&log).await;
@@ -152,6 +153,24 @@ async fn big_records_fit_and_too_big_ones_leave_nothing(log: &EventLog) {
     let refused = log.append(vec![record(Topic::Quarantine, "big", 2), big(vec![7; MAX_RECORD_BYTES])]).await;
     assert!(matches!(refused, Err(AppendError::TooLarge { index: 1 })));
     assert_eq!(log.end_offsets(Topic::Quarantine).await.unwrap(), ends);
+}
+
+/// Sizes in KiB, as they are sent; a record larger than the bound comes alone, and none is lost at the cut of two batches.
+async fn batches_are_bounded_in_bytes(log: &EventLog) {
+    const KIB: usize = 1024;
+    let from = everything(log).await;
+    let sizes = [300, 300, 300, 300, 1_500, 10, 10, 900, 200, 1_023, 2, 2_000, 2_000, 1];
+    let sent = sizes.map(|kib| Record::sealed(Topic::Quarantine, tenant("bounded"), Vec::new(), vec![7; kib * KIB]));
+    log.append(sent.to_vec()).await.unwrap();
+    let mut reader = log.reader(&from).unwrap().with_batches_of(KIB * KIB);
+    let (mut read, deadline) = (Vec::new(), Instant::now() + DEADLINE);
+    while read.len() < sizes.len() && Instant::now() < deadline {
+        let batch = reader.next_batch(1_000, Duration::from_secs(1)).await.unwrap().records;
+        let bytes: usize = batch.iter().map(|stored| stored.record.body.len()).sum();
+        assert!(bytes <= KIB * KIB || batch.len() == 1, "{} records of {bytes} bytes", batch.len());
+        read.extend(batch);
+    }
+    assert!(read.iter().map(|stored| &stored.record).eq(&sent));
 }
 
 fn wrong_questions_are_refused(log: &EventLog) {

@@ -16,6 +16,8 @@ const KILLS: usize = 20;
 fn environment(backend: &Backend) -> Vec<(&'static str, String)> {
     let mut environment = backend.environment();
     environment.extend([("DAYBOOK_BATCH", "25".to_owned()), ("DAYBOOK_PARTITIONS", "2".to_owned())]);
+    // Who is started in the place of a killed one is dealt nothing until the group has given that one up.
+    environment.push(("DAYBOOK_SESSION_SECONDS", "2".to_owned()));
     environment
 }
 

@@ -45,6 +45,8 @@ mod kill;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod reports;

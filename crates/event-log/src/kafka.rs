@@ -3,6 +3,7 @@
 mod append;
 mod client;
 mod cursor;
+mod member;
 mod offsets;
 mod read;
 mod topics;
@@ -14,8 +15,10 @@ use events::{Record, Topic};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::error::{AppendError, OpenLogError, ReadError};
+use crate::member::Membership;
 use crate::position::{Position, ReadFrom};
 use client::{Context, Producer};
+pub(crate) use member::KafkaMember;
 pub(crate) use read::KafkaReader;
 
 /// How to reach the cluster, and what topics look like when they have to be created.
@@ -127,6 +130,10 @@ impl KafkaLog {
 
     pub(crate) fn reader(&self, from: &[ReadFrom]) -> Result<KafkaReader, ReadError> {
         KafkaReader::new(&self.shared.config, self.partitions(), from)
+    }
+
+    pub(crate) fn member(&self, group: &str, session: Duration) -> Result<Membership, ReadError> {
+        member::join(&self.shared.config, group, session)
     }
 
     pub(crate) async fn check(&self, timeout: Duration) -> Result<(), ReadError> {

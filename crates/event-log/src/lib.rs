@@ -12,6 +12,7 @@
 mod copy;
 mod error;
 mod kafka;
+mod member;
 mod murmur2;
 mod position;
 mod sqlite;
@@ -25,6 +26,7 @@ use events::{Record, Topic};
 pub use copy::{Copied, CopyLogError, LogCopy, PutBackError};
 pub use error::{AppendError, Cause, OpenLogError, ReadError};
 pub use kafka::{KafkaConfig, KafkaLog};
+pub use member::{Deal, Deals, Membership};
 pub use position::{Batch, Damage, Damaged, Position, ReadFrom, Stored};
 pub use sqlite::SqliteLog;
 
@@ -34,7 +36,8 @@ pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 /// The largest number of partitions of a topic. On SQLite, those of all topics fit one statement's parameters.
 const MAX_PARTITIONS: u32 = 1024;
 
-/// A batch that was read stops growing here, in bytes, so that a run of big records cannot fill the memory.
+/// A batch that was read stops growing here, in bytes, so that a run of big records cannot fill the memory; a reader may be
+/// told to stop earlier.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long an append waits for room in a full queue before it answers [`AppendError::Full`].
@@ -123,7 +126,17 @@ impl EventLog {
             EventLog::Kafka(log) => Kind::Kafka(log.reader(from)?),
             EventLog::Sqlite(log) => Kind::Sqlite(log.reader(from)),
         };
-        Ok(Reader { kind })
+        Ok(Reader { kind, most_bytes: MAX_BATCH_BYTES })
+    }
+
+    /// Becomes a member of a group whose members share the partitions out. On Kafka that is a consumer group of that name (after
+    /// the prefix of the topics and `daybook.`); a member that is not heard of for `session` is counted out. On SQLite, whoever
+    /// asks holds all partitions. Who takes part and who reads is not the same: [`EventLog::reader`] asks for no membership.
+    pub fn member(&self, group: &str, session: Duration) -> Result<Membership, ReadError> {
+        match self {
+            EventLog::Kafka(log) => log.member(group, session),
+            EventLog::Sqlite(log) => Ok(Membership::alone(log.partitions())),
+        }
     }
 
     /// Answers within 2 s whether the log can be reached; for readiness.
@@ -152,6 +165,22 @@ impl EventLog {
 /// Reads partitions in offset order, from where it was told to.
 pub struct Reader {
     kind: Kind,
+    most_bytes: usize,
+}
+
+/// What a batch may hold at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    records: usize,
+    /// Of records' bytes, unless a single one has more.
+    bytes: usize,
+}
+
+impl Most {
+    /// Whether one more of that weight is too much for so many, of so many bytes.
+    fn is_exceeded_by(self, weight: usize, records: usize, bytes: usize) -> bool {
+        records >= self.records || (records > 0 && bytes.saturating_add(weight) > self.bytes)
+    }
 }
 
 enum Kind {
@@ -160,6 +189,13 @@ enum Kind {
 }
 
 impl Reader {
+    /// The same reader, whose batches have so many bytes of records at most; one record that is larger comes alone.
+    #[must_use]
+    pub fn with_batches_of(mut self, bytes: usize) -> Reader {
+        self.most_bytes = bytes;
+        self
+    }
+
     /// Up to `max` records. Waits at most `wait` for the first, then takes what is there without waiting for more (beyond
     /// some 10 ms); empty when none came. Within a partition records come in offset order, none twice, none skipped.
     ///
@@ -170,9 +206,10 @@ impl Reader {
         if max == 0 {
             return Ok(Batch::default());
         }
+        let most = Most { records: max, bytes: self.most_bytes };
         match &mut self.kind {
-            Kind::Kafka(reader) => reader.next_batch(max, wait).await,
-            Kind::Sqlite(reader) => reader.next_batch(max, wait).await,
+            Kind::Kafka(reader) => reader.next_batch(most, wait).await,
+            Kind::Sqlite(reader) => reader.next_batch(most, wait).await,
         }
     }
 }

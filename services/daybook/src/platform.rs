@@ -90,7 +90,13 @@ impl Platform {
     /// How the processor is to run here.
     pub(crate) fn processor_config(&self, settings: &Settings) -> processor::Config {
         let usual = processor::Config::default();
-        processor::Config { workers: settings.workers.unwrap_or(usual.workers), batch: settings.batch, ..usual }
+        processor::Config {
+            workers: settings.workers.unwrap_or(usual.workers),
+            batch: settings.batch,
+            batch_bytes: settings.batch_bytes,
+            session: settings.session,
+            ..usual
+        }
     }
 }
 

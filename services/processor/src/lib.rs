@@ -1,6 +1,7 @@
 //! The processor: folds the log into books and read models.
 //!
-//! A worker holds some partitions of one projection, and takes one batch after another of what they hold. In one database
+//! Processes that fold into one database share the partitions through Kafka's consumer groups, and the workers of a process share
+//! what it is dealt. A worker holds some partitions of one projection, and takes one batch after another of what they hold. In one database
 //! transaction it compares and locks the checkpoints, loads what the facts touch, merges, writes, and moves the checkpoints.
 //! Stock does that in two look-ups and two writes, and where a level gives an alert in one write more.
 //!
@@ -13,15 +14,19 @@
 //! and a removal; cases of other orders whose goods then cost something else are fetched as the first were.
 //!
 //! For every partition of a batch two small statements lock its checkpoint, and one moves it. While a batch is written the next
-//! is read and decoded. Projections fold side by side. Memory is bounded by two batches of each worker and the parts they touch.
+//! is read and decoded. Projections fold side by side. Memory is bounded by two batches of each worker, in records and in bytes,
+//! and the parts they touch.
 
 mod alerts;
+mod behind;
 mod books;
+mod group;
 mod inventory;
 mod people;
 mod quarantine;
 mod rebuild;
 mod relay;
+mod shift;
 mod stopwatch;
 mod totals;
 mod verify;
@@ -31,13 +36,18 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_log::EventLog;
+use event_log::{EventLog, Reader};
+use events::Topic;
 use ledger::Timestamp;
 use store::books::Projection;
 use store::db::Db;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::behind::Behind;
+use crate::group::Group;
+use crate::worker::{Held, read_from};
 
 pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
@@ -53,14 +63,26 @@ pub struct Config {
     pub workers: u32,
     /// Records in a batch, at most.
     pub batch: usize,
+    /// Bytes of records in a batch, at most; a larger record comes alone. A worker has two batches at a time: one that is
+    /// written, and one that is read meanwhile.
+    pub batch_bytes: usize,
     /// How long an idle worker waits for records before it looks around.
     pub wait: Duration,
+    /// How long a process may be silent before Kafka gives its partitions to others. Brokers have bounds, by default 6 s to
+    /// 30 min. SQLite has no others to give them to.
+    pub session: Duration,
 }
 
 /// What does well on two processors.
 impl Default for Config {
     fn default() -> Config {
-        Config { workers: 2, batch: 4_000, wait: Duration::from_millis(500) }
+        Config {
+            workers: 2,
+            batch: 4_000,
+            batch_bytes: 8 * 1024 * 1024,
+            wait: Duration::from_millis(500),
+            session: Duration::from_secs(10),
+        }
     }
 }
 
@@ -72,6 +94,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// Rung when transactions were posted, so that the relay need not poll.
     pub(crate) posted: Arc<Notify>,
+    /// What the workers have at hand.
+    pub(crate) behind: Arc<Behind>,
 }
 
 impl Context {
@@ -82,19 +106,28 @@ impl Context {
             Projection::People | Projection::Stock | Projection::Quarantine => 1,
         }
     }
+
+    /// Reads on from checkpoints, in batches of the configured size.
+    pub(crate) fn reader(&self, held: &Held, topics: &[Topic]) -> Result<Reader, ProcessError> {
+        Ok(self.log.reader(&read_from(held, topics))?.with_batches_of(self.config.batch_bytes))
+    }
 }
 
-/// Runs every projection and the relay until `shutdown`. A worker that meets a passing fault (database or broker away)
+/// Runs every projection and the relay until `shutdown`, on the partitions that the groups deal to this process. A worker that meets a passing fault (database or broker away)
 /// waits and goes on; one that meets a lasting fault ends the run with its error.
 pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationToken) -> Result<(), ProcessError> {
-    let context = Context { log, db, config, posted: Arc::new(Notify::new()) };
+    let context = Context { log, db, config, posted: Arc::default(), behind: Arc::default() };
+    let Some(group) = Group::join(&context, &shutdown).await? else { return Ok(()) };
     let mut tasks = JoinSet::new();
-    for projection in Projection::ALL {
+    for (projection, deals) in group.deals() {
         for index in 0..context.workers(projection) {
-            tasks.spawn(worker::run(context.clone(), projection, index, shutdown.clone()));
+            tasks.spawn(shift::run(context.clone(), projection, index, deals.clone(), shutdown.clone()));
+        }
+        if projection == Projection::Books {
+            tasks.spawn(relay::run(context.clone(), deals, shutdown.clone()));
         }
     }
-    tasks.spawn(relay::run(context, shutdown.clone()));
+    tasks.spawn(group::watch(context, group.deals(), shutdown.clone()));
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let result = ended.unwrap_or_else(|panic| Err(ProcessError::Stopped(panic.to_string())));
@@ -103,13 +136,14 @@ pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationTo
             shutdown.cancel();
         }
     }
+    group.leave().await;
     outcome
 }
 
 /// Folds until nothing is left to read and publishes what that posts, then returns: what a rebuild and a test wait for.
 /// Projections fold side by side, as they do in [`run`]. Bounded by what was on the log when it began plus what it posts itself.
 pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), ProcessError> {
-    let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::new(Notify::new()) };
+    let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default(), behind: Arc::default() };
     let mut folding = JoinSet::new();
     for projection in Projection::ALL {
         for index in 0..context.workers(projection) {
@@ -133,9 +167,18 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
     relay_all(log, db).await
 }
 
-/// How many records the projections have yet to fold.
+/// How many records the projections have yet to fold, added up.
 pub async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
-    worker::lag(log, db).await
+    Ok(lags(log, db).await?.into_iter().fold(0, |sum, (_, lag)| lag.saturating_add(sum)))
+}
+
+/// How many records each projection has yet to fold, with its name: over all partitions, whoever holds them.
+pub async fn lags(log: &EventLog, db: &Db) -> Result<Vec<(&'static str, u64)>, ProcessError> {
+    let mut lags = Vec::with_capacity(Projection::ALL.len());
+    for projection in Projection::ALL {
+        lags.push((projection.name(), worker::lag(log, db, projection).await?));
+    }
+    Ok(lags)
 }
 
 /// The instant this process reads from its clock; only the edges call it.

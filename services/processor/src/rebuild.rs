@@ -20,7 +20,7 @@ use store::db::{Db, DbError};
 use crate::relay::{relay_all, relay_journal};
 use crate::verify::log::{Seen, scan};
 use crate::work::decode;
-use crate::worker::{Held, at_end, read_from, topics, write};
+use crate::worker::{Held, at_end, topics, write};
 use crate::{Config, Context, ProcessError, books as bookkeeper, now, totals};
 
 /// Parts settled in one transaction.
@@ -127,7 +127,7 @@ pub async fn rebuild(
             break;
         }
     }
-    let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default() };
+    let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default(), behind: Arc::default() };
     for partition in 0..partitions {
         finish(&context, projection, partition, progress).await?;
     }
@@ -196,7 +196,7 @@ async fn fold_topics(
     topics: &[Topic],
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), ProcessError> {
-    let mut reader = context.log.reader(&read_from(held, topics))?;
+    let mut reader = context.reader(held, topics)?;
     while !at_end(&context.log, held, topics).await? {
         let work = decode(reader.next_batch(context.config.batch, context.config.wait).await?);
         let done = work.len() as u64;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_log::EventLog;
+use event_log::{Deals, EventLog};
 use events::Event;
 use store::books::{self, AlertKey};
 use store::db::{Db, DbError};
@@ -17,10 +17,11 @@ use crate::{Context, ProcessError, alerts};
 /// Transactions published at once.
 const BATCH: u32 = 2_000;
 
-/// Publishes until `shutdown`; passing faults are waited out.
-pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result<(), ProcessError> {
+/// Publishes until `shutdown`: the journal of the partitions whose books are dealt to this process, and every alert. Passing
+/// faults are waited out.
+pub(crate) async fn run(context: Context, deals: Deals, shutdown: CancellationToken) -> Result<(), ProcessError> {
     loop {
-        match relay_all(&context.log, &context.db).await {
+        match relay_dealt(&context, &deals).await {
             Ok(()) => {}
             Err(error) if error.is_passing() => tracing::warn!(%error, "the ledger and alert topics wait"),
             Err(error) => return Err(error),
@@ -37,9 +38,23 @@ pub(crate) async fn run(context: Context, shutdown: CancellationToken) -> Result
     }
 }
 
+/// Two processes that publish the same journal do no harm and twice the work. While the group is sharing out, the journal waits.
+async fn relay_dealt(context: &Context, deals: &Deals) -> Result<(), ProcessError> {
+    if let Some(deal) = deals.now() {
+        for partition in deal.partitions() {
+            while !deal.is_over() && relay_some(&context.log, &context.db, *partition).await? {}
+        }
+    }
+    relay_every_alert(&context.log, &context.db).await
+}
+
 /// Publishes everything that was posted and not yet published, in every partition, and every alert likewise.
 pub async fn relay_all(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     relay_journal(log, db).await?;
+    relay_every_alert(log, db).await
+}
+
+async fn relay_every_alert(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     loop {
         match relay_alerts(log, db).await {
             Ok(true) => {}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use event_log::{Batch, Position};
 use events::{Event, Topic};
+use ledger::Timestamp;
 use store::books::{Checkpoint, Poison};
 
 /// A record of a batch: its event, or why it has none.
@@ -61,6 +62,11 @@ impl Work {
     pub(crate) fn placed(&self) -> impl Iterator<Item = (Position, &Event)> {
         let items = self.shares.values().flat_map(|share| &share.items);
         items.filter_map(|item| item.read.as_ref().ok().map(|event| (item.position, event)))
+    }
+
+    /// When the oldest of its events was recorded.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.events().map(|(_, event)| event.recorded_at).min()
     }
 
     /// Records in it, read or not.

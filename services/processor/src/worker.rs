@@ -1,4 +1,4 @@
-//! A worker: some partitions of one projection, read from their checkpoints; a batch is written in one transaction.
+//! What a worker does: partitions of one projection, read from their checkpoints; a batch is written in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use event_log::{EventLog, ReadError, ReadFrom};
 use events::Topic;
 use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError, Tx};
-use tokio_util::sync::CancellationToken;
 
 use crate::books::{self as bookkeeper, Entries};
+use crate::shift::{Shift, share};
 use crate::stopwatch::Stopwatch;
 use crate::work::{Share, Work, decode};
 use crate::{Context, inventory, people, quarantine, rebuild};
@@ -108,62 +108,14 @@ pub(crate) fn topics(projection: Projection) -> &'static [Topic] {
 /// The partitions a worker holds, with their checkpoints.
 pub(crate) type Held = BTreeMap<u32, Checkpoint>;
 
-/// A worker waits this long at first, and twice as long each time, up to [`LONGEST_PAUSE`].
+/// How long to wait for who rebuilds, or who is at the same partitions, before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long catching up waits for a record before it asks whether there are any more.
 const SHORT_WAIT: Duration = Duration::from_millis(50);
 
 /// A rebuild whose checkpoint has not moved for this long was given up by whoever began it.
 const GIVEN_UP: Duration = Duration::from_secs(5);
-
-/// Folds until `shutdown`; passing faults are waited out.
-pub(crate) async fn run(
-    context: Context,
-    projection: Projection,
-    index: u32,
-    shutdown: CancellationToken,
-) -> Result<(), ProcessError> {
-    let mut pause = PAUSE;
-    loop {
-        let began = Instant::now();
-        match session(&context, projection, index, &shutdown).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_passing() => {
-                tracing::warn!(projection = projection.name(), index, %error, "waiting before the next try");
-                metrics::counter!("processor_retries_total", "projection" => projection.name()).increment(1);
-                pause = if began.elapsed() > LONGEST_PAUSE { PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-                tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => return Ok(()) }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Folds from the stored checkpoints until `shutdown`.
-async fn session(
-    context: &Context,
-    projection: Projection,
-    index: u32,
-    shutdown: &CancellationToken,
-) -> Result<(), ProcessError> {
-    let Some(mut held) = live(context, projection, index, shutdown).await? else { return Ok(()) };
-    let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
-    let mut work = Work::default();
-    loop {
-        let next = async { reader.next_batch(context.config.batch, context.config.wait).await.map(decode) };
-        // The next batch is read while this one is written.
-        let (written, next) = tokio::join!(write(context, projection, &mut held, work), async {
-            tokio::select! { next = next => next.map(Some), () = shutdown.cancelled() => Ok(None) }
-        });
-        written?;
-        match next? {
-            Some(next) => work = next,
-            None => return Ok(()),
-        }
-    }
-}
 
 /// Folds a worker's partitions of a projection until nothing is left to read.
 pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
@@ -177,8 +129,10 @@ pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u
 }
 
 async fn fold_to_end(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
-    let Some(mut held) = live(context, projection, index, &CancellationToken::new()).await? else { return Ok(()) };
-    let mut reader = context.log.reader(&read_from(&held, topics(projection)))?;
+    let all = (0..context.log.partitions()).collect();
+    let shift = Shift::without_end(share(&all, index, context.workers(projection)));
+    let Some(mut held) = live(context, projection, &shift).await? else { return Ok(()) };
+    let mut reader = context.reader(&held, topics(projection))?;
     let mut work = Work::default();
     while !work.is_empty() || !at_end(&context.log, &held, topics(projection)).await? {
         // Here too the next batch is read while this one is written; at the end none comes, which must not take long to see.
@@ -192,23 +146,25 @@ async fn fold_to_end(context: &Context, projection: Projection, index: u32) -> R
 
 /// The checkpoints of a worker's partitions, all of them live. A rebuild that is under way elsewhere is waited for; one that
 /// was given up is finished here. None when `shutdown` comes first.
-async fn live(
+pub(crate) async fn live(
     context: &Context,
     projection: Projection,
-    index: u32,
-    shutdown: &CancellationToken,
+    shift: &Shift,
 ) -> Result<Option<Held>, ProcessError> {
-    let mut seen = (partitions_of(context, projection, index).await?, Instant::now());
+    let mut seen = (stored(context, projection, shift).await?, Instant::now());
     loop {
         let rebuilding = seen.0.iter().find(|(_, checkpoint)| checkpoint.stage == Stage::Rebuilding).map(|(p, _)| *p);
         let Some(partition) = rebuilding else { break };
         let given_up = seen.1.elapsed() > GIVEN_UP;
-        if given_up {
-            rebuild::finish(context, projection, partition, &mut |_| {}).await?;
-        } else {
-            tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = shutdown.cancelled() => return Ok(None) }
-        }
-        let now = partitions_of(context, projection, index).await?;
+        let wait = async {
+            if given_up {
+                return rebuild::finish(context, projection, partition, &mut |_| {}).await;
+            }
+            tokio::time::sleep(PAUSE).await;
+            Ok(())
+        };
+        tokio::select! { waited = wait => waited?, () = shift.over() => return Ok(None) }
+        let now = stored(context, projection, shift).await?;
         if given_up {
             // What was finished here is no sign that whoever began is still there: the next is not waited for again.
             seen.0.extend(now.get(&partition).map(|checkpoint| (partition, checkpoint.clone())));
@@ -235,10 +191,10 @@ async fn not_beyond_the_log(context: &Context, projection: Projection, held: &He
     Ok(())
 }
 
-async fn partitions_of(context: &Context, projection: Projection, index: u32) -> Result<Held, ProcessError> {
+async fn stored(context: &Context, projection: Projection, shift: &Shift) -> Result<Held, ProcessError> {
     let mut stored = books::checkpoints(&context.db, projection.name()).await?;
-    let mine = (0..context.log.partitions()).filter(|partition| partition % context.workers(projection) == index);
-    Ok(mine.map(|p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)))).collect())
+    let mine = shift.partitions.iter();
+    Ok(mine.map(|p| (*p, stored.remove(p).unwrap_or_else(|| Checkpoint::start(Stage::Live)))).collect())
 }
 
 pub(crate) fn read_from(held: &Held, topics: &[Topic]) -> Vec<ReadFrom> {
@@ -253,16 +209,12 @@ pub(crate) async fn at_end(log: &EventLog, held: &Held, topics: &[Topic]) -> Res
     Ok(log.lag(&read_from(held, topics)).await? == 0)
 }
 
-/// Records that no projection has folded yet, added up over the projections.
-pub(crate) async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
-    let mut lag: u64 = 0;
-    for projection in Projection::ALL {
-        let mut stored = books::checkpoints(db, projection.name()).await?;
-        let start = |p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)));
-        let held: Held = (0..log.partitions()).map(start).collect();
-        lag = lag.saturating_add(log.lag(&read_from(&held, topics(projection))).await?);
-    }
-    Ok(lag)
+/// Records that a projection has not folded yet.
+pub(crate) async fn lag(log: &EventLog, db: &Db, projection: Projection) -> Result<u64, ProcessError> {
+    let mut stored = books::checkpoints(db, projection.name()).await?;
+    let start = |p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)));
+    let held: Held = (0..log.partitions()).map(start).collect();
+    Ok(log.lag(&read_from(&held, topics(projection))).await?)
 }
 
 /// Writes what a batch leads to and moves the checkpoints with it, in one transaction. A batch that the database refuses for
@@ -455,7 +407,7 @@ mod tests {
         let log = EventLog::open_sqlite(&folder.join("log.db"), 1).await.unwrap();
         let migrations = books_migrations(Dialect::Sqlite);
         let db = Db::open_sqlite(&folder.join("books.db"), Durability::Normal, &migrations).await.unwrap();
-        Context { log, db, config: crate::Config::default(), posted: Arc::default() }
+        Context { log, db, config: crate::Config::default(), posted: Arc::default(), behind: Arc::default() }
     }
 
     /// Whether a batch of the books that begins at this checkpoint is decided beforehand.

@@ -1,5 +1,7 @@
 //! How this crate's Kafka clients are set up, and where what they say goes.
 
+use std::time::Duration;
+
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -72,7 +74,31 @@ pub(super) fn asking(config: &KafkaConfig) -> KafkaResult<BaseConsumer<Context>>
 
 /// Takes what gathered in the queue of a client that nobody reads records from.
 pub(super) fn serve_events(asking: &BaseConsumer<Context>) {
-    while asking.poll(std::time::Duration::ZERO).is_some() {}
+    while asking.poll(Duration::ZERO).is_some() {}
+}
+
+/// How long a rebalance waits for a member that neither comes back nor was counted out.
+pub(super) const REBALANCE_WITHIN: Duration = Duration::from_secs(30);
+
+/// A consumer that takes part in a group and reads nothing. A member that has not been heard of for `session` is counted out;
+/// it is heard of ten times as often, so that it learns of a rebalance soon.
+pub(super) fn member<C: ConsumerContext>(
+    config: &KafkaConfig,
+    group: &str,
+    session: Duration,
+    context: C,
+) -> KafkaResult<BaseConsumer<C>> {
+    let heartbeat = (session / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
+    base(config)
+        .set("group.id", group)
+        .set("group.protocol", "classic")
+        .set("partition.assignment.strategy", "range")
+        .set("session.timeout.ms", session.as_millis().to_string())
+        .set("heartbeat.interval.ms", heartbeat.as_millis().to_string())
+        .set("max.poll.interval.ms", REBALANCE_WITHIN.max(session).as_millis().to_string())
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .create_with_context(context)
 }
 
 /// What a reader holds of the log before anybody asks for it.

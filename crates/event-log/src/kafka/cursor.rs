@@ -18,7 +18,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Context};
 use super::{KafkaConfig, offsets};
-use crate::MAX_BATCH_BYTES;
+use crate::Most;
 use crate::error::ReadError;
 use crate::position::{Damage, Item, Position, ReadFrom};
 
@@ -41,6 +41,8 @@ pub(super) struct Cursor {
     /// Those of them that do not reach so far yet.
     ahead: Vec<(Topic, u32)>,
     looked_ahead: Instant,
+    /// What was one too many for the last batch, and comes first in the next.
+    held_back: Option<Item>,
     /// False when the consumer must be told (again) where to read.
     placed: bool,
 }
@@ -61,8 +63,13 @@ impl Taken {
         self.drain_until.get_or_insert_with(|| Instant::now() + DRAIN);
     }
 
-    fn is_full(&self, max: usize) -> bool {
-        self.items.len() >= max || self.bytes >= MAX_BATCH_BYTES
+    fn has_room_for(&self, item: &Item, most: Most) -> bool {
+        !most.is_exceeded_by(item.weight(), self.items.len(), self.bytes)
+    }
+
+    /// True when not even an empty record is wanted any more.
+    fn is_full(&self, most: Most) -> bool {
+        most.is_exceeded_by(0, self.items.len(), self.bytes)
     }
 
     /// Until when to wait for the next message; a time gone by means to take only what is there.
@@ -80,16 +87,20 @@ impl Cursor {
             next: from.iter().map(|from| ((from.topic, from.partition), from.offset)).collect(),
             ahead: Vec::new(),
             looked_ahead: Instant::now(),
+            held_back: None,
             placed: false,
         })
     }
 
-    /// Up to `max` items, waiting until `wait` is over for the first. Never fails once it has taken something: what went
+    /// Up to `most`, waiting until `wait` is over for the first. Never fails once it has taken something: what went
     /// wrong then shows at the next poll.
-    pub(super) fn poll(&mut self, max: usize, wait: Duration, stop: &AtomicBool) -> Result<Vec<Item>, ReadError> {
+    pub(super) fn poll(&mut self, most: Most, wait: Duration, stop: &AtomicBool) -> Result<Vec<Item>, ReadError> {
         let deadline = Instant::now() + wait;
         let mut taken = Taken::default();
-        while !taken.is_full(max) && !stop.load(Ordering::Relaxed) {
+        if let Some(item) = self.held_back.take() {
+            taken.add(item);
+        }
+        while !taken.is_full(most) && self.held_back.is_none() && !stop.load(Ordering::Relaxed) {
             match self.keep_placed() {
                 Err(error) if taken.items.is_empty() => return Err(error),
                 Err(_) => break,
@@ -97,11 +108,10 @@ impl Cursor {
             }
             let patience = taken.patience(deadline);
             match self.consumer.poll(patience) {
-                Some(Ok(message)) => {
-                    if let Some(item) = accept(&mut self.next, &self.config, self.partitions, &message) {
-                        taken.add(item);
-                    }
-                }
+                Some(Ok(message)) => match accept(&mut self.next, &self.config, self.partitions, &message) {
+                    Some(item) if taken.has_room_for(&item, most) => taken.add(item),
+                    one_too_many => self.held_back = one_too_many,
+                },
                 Some(Err(error)) => self.note(error, &mut taken),
                 // A poll may come back early with nothing, so only the clock decides that the wait is over.
                 None if patience.is_zero() => break,

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::KafkaConfig;
 use super::cursor::Cursor;
+use crate::Most;
 use crate::error::{Closed, ReadError};
 use crate::position::{Batch, Item, ReadFrom};
 
@@ -37,21 +38,28 @@ impl KafkaReader {
         Ok(KafkaReader { turn: Turn::Idle(Box::new(cursor)), ready: VecDeque::new(), stop: Arc::default() })
     }
 
-    pub(crate) async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Batch, ReadError> {
+    pub(crate) async fn next_batch(&mut self, most: Most, wait: Duration) -> Result<Batch, ReadError> {
         if self.ready.is_empty() {
-            let items = self.poll(max, wait).await?;
+            let items = self.poll(most, wait).await?;
             self.ready.extend(items);
         }
-        let count = max.min(self.ready.len());
+        let (mut count, mut bytes) = (0, 0_usize);
+        while let Some(item) = self.ready.get(count) {
+            if most.is_exceeded_by(item.weight(), count, bytes) {
+                break;
+            }
+            count += 1;
+            bytes += item.weight();
+        }
         Ok(self.ready.drain(..count).collect())
     }
 
-    async fn poll(&mut self, max: usize, wait: Duration) -> Result<Vec<Item>, ReadError> {
+    async fn poll(&mut self, most: Most, wait: Duration) -> Result<Vec<Item>, ReadError> {
         self.turn = match std::mem::replace(&mut self.turn, Turn::Lost) {
             Turn::Idle(mut cursor) => {
                 let stop = self.stop.clone();
                 Turn::Polling(tokio::task::spawn_blocking(move || {
-                    let outcome = cursor.poll(max, wait, &stop);
+                    let outcome = cursor.poll(most, wait, &stop);
                     (cursor, outcome)
                 }))
             }

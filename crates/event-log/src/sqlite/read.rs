@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::row::{self, natural, topic_number};
 use super::told::told;
-use crate::MAX_BATCH_BYTES;
+use crate::Most;
 use crate::error::ReadError;
 use crate::position::{Batch, Item, Position, ReadFrom};
 
@@ -46,12 +46,12 @@ impl SqliteReader {
         SqliteReader { pool, committed, partitions, next, seen: None, query }
     }
 
-    pub(crate) async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Batch, ReadError> {
+    pub(crate) async fn next_batch(&mut self, most: Most, wait: Duration) -> Result<Batch, ReadError> {
         let deadline = Instant::now() + wait;
         loop {
             // What is announced from here on wakes the wait below, so nothing committed after the look is missed.
             self.committed.mark_unchanged();
-            let (items, at_end) = self.look(max).await.map_err(told).map_err(ReadError::unavailable)?;
+            let (items, at_end) = self.look(most).await.map_err(told).map_err(ReadError::unavailable)?;
             let now = Instant::now();
             if !items.is_empty() || now >= deadline {
                 return Ok(items.into_iter().collect());
@@ -71,7 +71,7 @@ impl SqliteReader {
 
     /// Records of the next window, and whether it reached the end of the file. Keeps its place only once all is read, so
     /// that a cancelled call loses nothing.
-    async fn look(&mut self, max: usize) -> Result<(Vec<Item>, bool), sqlx::Error> {
+    async fn look(&mut self, most: Most) -> Result<(Vec<Item>, bool), sqlx::Error> {
         let seen = match self.seen {
             Some(seen) => seen,
             None => before_first_wanted(&self.pool, &self.next).await?,
@@ -79,7 +79,7 @@ impl SqliteReader {
         // Positions become visible in order, so all up to the highest one seen here are there for the next query.
         let high = high_position(&self.pool).await?;
         let upto = high.min(seen.saturating_add(WINDOW));
-        let (rows, complete) = if upto > seen { self.rows(seen, upto, max).await? } else { (Vec::new(), true) };
+        let (rows, complete) = if upto > seen { self.rows(seen, upto, most).await? } else { (Vec::new(), true) };
         let last = rows.last().map_or(seen, |(place, _)| *place);
         self.seen = Some(if complete { upto.max(seen) } else { last });
         let items: Vec<Item> = rows.into_iter().map(|(_, item)| item).collect();
@@ -91,7 +91,7 @@ impl SqliteReader {
     }
 
     /// Wanted records after `seen` up to `upto`, and whether there are no more of them.
-    async fn rows(&self, seen: i64, upto: i64, max: usize) -> Result<(Vec<(i64, Item)>, bool), sqlx::Error> {
+    async fn rows(&self, seen: i64, upto: i64, most: Most) -> Result<(Vec<(i64, Item)>, bool), sqlx::Error> {
         let query = sqlx::query::<Sqlite>(AssertSqlSafe(self.query.as_str())).bind(seen).bind(upto);
         let mut found = query.fetch(&self.pool);
         let (mut rows, mut bytes) = (Vec::new(), 0);
@@ -101,11 +101,11 @@ impl SqliteReader {
                 continue;
             }
             let item = Item::new(position, record, self.partitions);
-            bytes += item.weight();
-            rows.push((place, item));
-            if rows.len() >= max || bytes >= MAX_BATCH_BYTES {
+            if most.is_exceeded_by(item.weight(), rows.len(), bytes) {
                 return Ok((rows, false));
             }
+            bytes += item.weight();
+            rows.push((place, item));
         }
         Ok((rows, true))
     }

@@ -6,6 +6,7 @@ mod as_of;
 mod audit;
 mod chain;
 mod checkpoint;
+mod identity;
 mod inventory;
 mod journal;
 mod known;
@@ -35,6 +36,7 @@ pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
     Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
 };
+pub use identity::identity;
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,

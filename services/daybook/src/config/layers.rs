@@ -83,13 +83,19 @@ pub(crate) struct Flags {
     /// Records in a batch of the processor, at most [default: 4000]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) batch: Option<String>,
+    /// Bytes of records in a batch of the processor, at most; a larger record comes alone [default: 8388608]
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    pub(crate) batch_bytes: Option<String>,
+    /// Seconds after which a processor that is not heard of loses its partitions to others; brokers refuse less than 6 unless told otherwise [default: 10]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub(crate) session_seconds: Option<String>,
     /// Largest body that is taken, in bytes [default: 4194304]
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     pub(crate) max_body: Option<String>,
 }
 
 /// What every setting is: its name and whether it is a number.
-const KEYS: [(&str, bool); 20] = [
+const KEYS: [(&str, bool); 22] = [
     ("data", false),
     ("listen", false),
     ("kafka", false),
@@ -109,6 +115,8 @@ const KEYS: [(&str, bool); 20] = [
     ("log_format", false),
     ("workers", true),
     ("batch", true),
+    ("batch_bytes", true),
+    ("session_seconds", true),
     ("max_body", true),
 ];
 
@@ -170,8 +178,15 @@ fn defaults() -> Layer {
         ("log", DEFAULT_LOG),
         ("log_format", "text"),
     ];
-    let numbers =
-        [("replication", -1_i64), ("epoch_hours", 24), ("backup_days", 30), ("batch", 4_000), ("max_body", 4 << 20)];
+    let numbers = [
+        ("replication", -1_i64),
+        ("epoch_hours", 24),
+        ("backup_days", 30),
+        ("batch", 4_000),
+        ("batch_bytes", 8 << 20),
+        ("session_seconds", 10),
+        ("max_body", 4 << 20),
+    ];
     let texts = texts.map(|(key, text)| (key.to_owned(), Value::from(text)));
     let numbers = numbers.map(|(key, number)| (key.to_owned(), Value::from(number)));
     Layer { origin: "default".to_owned(), values: texts.into_iter().chain(numbers).collect() }
@@ -239,6 +254,8 @@ impl Flags {
             "log_format" => &self.log_format,
             "workers" => &self.workers,
             "batch" => &self.batch,
+            "batch_bytes" => &self.batch_bytes,
+            "session_seconds" => &self.session_seconds,
             "max_body" => &self.max_body,
             _ => &None,
         };

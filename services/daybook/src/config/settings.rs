@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) workers: Option<u32>,
     /// Records in a batch of the processor.
     pub(crate) batch: usize,
+    /// Bytes of records in a batch of the processor.
+    pub(crate) batch_bytes: usize,
+    /// How long a processor may be silent before others are given its partitions.
+    pub(crate) session: Duration,
     /// Bytes of the largest body that is taken.
     pub(crate) max_body: usize,
     /// All of it with origins, for `doctor`.
@@ -104,6 +108,8 @@ struct Raw {
     log_format: String,
     workers: Option<u32>,
     batch: usize,
+    batch_bytes: usize,
+    session_seconds: u32,
     max_body: usize,
 }
 
@@ -119,7 +125,13 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
             "use a level such as `info`, or `warn,ingest=debug`",
         ));
     }
-    for (key, number) in [("batch", raw.batch), ("max_body", raw.max_body)] {
+    let session = raw.session_seconds as usize;
+    for (key, number) in [
+        ("batch", raw.batch),
+        ("batch_bytes", raw.batch_bytes),
+        ("session_seconds", session),
+        ("max_body", raw.max_body),
+    ] {
         if number == 0 {
             return Err(refused(layers, key, "is zero", "use a number above zero"));
         }
@@ -151,6 +163,8 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
         log: raw.log,
         workers: raw.workers,
         batch: raw.batch,
+        batch_bytes: raw.batch_bytes,
+        session: Duration::from_secs(raw.session_seconds.into()),
         max_body: raw.max_body,
     })
 }
@@ -267,6 +281,8 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         "log_format" => raw.log_format.clone(),
         "workers" => raw.workers.unwrap_or(processor::Config::default().workers).to_string(),
         "batch" => raw.batch.to_string(),
+        "batch_bytes" => raw.batch_bytes.to_string(),
+        "session_seconds" => raw.session_seconds.to_string(),
         _ => raw.max_body.to_string(),
     };
     Shown { key, value, origin: origin(layers, key) }

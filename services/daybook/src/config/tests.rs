@@ -41,6 +41,8 @@ fn a_wrong_value_names_key_origin_and_fix_and_never_itself() {
     let flags = Flags::default;
     check(refusal("bach = 5", flags(), &[]), "bach", "file ");
     check(refusal("batch = \"geheim\"", flags(), &[]), "batch", "file ");
+    check(refusal("batch_bytes = 0", flags(), &[]), "batch_bytes", "file ");
+    check(refusal("session_seconds = 0", flags(), &[]), "session_seconds", "file ");
     check(refusal("postgres = \"geheim\nbatch = 1", flags(), &[]), "config", "file ");
     check(refusal("", flags(), &[("DAYBOOK_WORKERS", "geheim")]), "workers", "environment variable DAYBOOK_WORKERS");
     check(refusal("", flags(), &[("DAYBOOK_BATCH", "-1")]), "batch", "environment variable DAYBOOK_BATCH");

@@ -191,12 +191,13 @@ pub(super) async fn watch_epoch_keys(keys: KeyStore, working: CancellationToken)
     }
 }
 
-/// Keeps the metric `processor_lag_records` until told to stop.
+/// Keeps the metric `processor_lag_records` until told to stop. It is of all partitions: processes that share them say the same.
 pub(super) async fn watch_lag(platform: Platform, working: CancellationToken) -> Result<()> {
     while working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
-        if let Ok(lag) = processor::lag(&platform.log, &platform.db).await {
+        for (projection, lag) in processor::lags(&platform.log, &platform.db).await.unwrap_or_default() {
             // Gauges are floats; a lag beyond 2^32 need not be exact.
-            metrics::gauge!("processor_lag_records").set(u32::try_from(lag).unwrap_or(u32::MAX));
+            let lag = u32::try_from(lag).unwrap_or(u32::MAX);
+            metrics::gauge!("processor_lag_records", "projection" => projection).set(lag);
         }
     }
     Ok(())

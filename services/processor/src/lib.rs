@@ -17,6 +17,8 @@
 
 mod alerts;
 mod books;
+#[cfg(feature = "failpoints")]
+mod broken;
 mod inventory;
 mod people;
 mod quarantine;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -84,6 +85,13 @@ impl Rig {
         Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status()?;
         self.proxy(server).to(None);
         self.proxy(server).cut();
+        while all.iter().any(|pid| is_alive(pid)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // It names a process that is dead, which a system that nobody reaps on still counts as one.
+        if server == Server::Postgres {
+            std::fs::remove_file(self.folder.join("postgres/data/postmaster.pid"))?;
+        }
         Ok(())
     }
 
@@ -120,6 +128,13 @@ impl Rig {
         let address = after.split('/').next().unwrap_or_default();
         address.parse().with_context(|| format!("{} has no address", server.name()))
     }
+}
+
+/// Whether a process is neither gone nor only waiting to be reaped.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| !"ZX".contains(state))
 }
 
 impl Drop for Rig {

@@ -2,7 +2,7 @@
 CARGO ?= cargo
 SERVERS := deploy/local
 
-.PHONY: help run demo build test test-fast check canaries mutants fmt bench setup servers servers-down clean
+.PHONY: help run demo build test test-fast check canaries faults mutants fmt bench setup servers servers-down clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

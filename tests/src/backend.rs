@@ -40,23 +40,36 @@ impl Backend {
                 Backend { log, db, folder, servers: None }
             }
             Kind::Servers => {
-                let kafka = testkit::kafka().await;
-                let config = KafkaConfig {
-                    brokers: kafka.brokers.clone(),
-                    topic_prefix: kafka.prefix(),
-                    partitions,
-                    replication: 1,
-                    request_timeout: Duration::from_secs(10),
-                };
-                let log = EventLog::open_kafka(&config).await.unwrap();
-                let database = testkit::postgres().await.database().await;
-                let migrations = books_migrations(Dialect::Postgres);
-                let db = Db::open_postgres(&database.url, "daybook", 8, &migrations).await.unwrap();
-                store::finance::install(&db, "daybook").await.unwrap();
-                let servers = Servers { database, brokers: config.brokers, prefix: config.topic_prefix };
-                Backend { log, db, folder, servers: Some(servers) }
+                Self::on_servers(testkit::kafka().await, testkit::postgres().await, folder, partitions).await
             }
         }
+    }
+
+    /// On servers of this test's own.
+    pub(crate) async fn on(rig: &testkit::Rig, partitions: u32) -> Backend {
+        Self::on_servers(rig.brokers(), rig.database_server(), testkit::scratch(), partitions).await
+    }
+
+    async fn on_servers(
+        kafka: testkit::Kafka,
+        postgres: testkit::Postgres,
+        folder: tempfile::TempDir,
+        partitions: u32,
+    ) -> Backend {
+        let config = KafkaConfig {
+            brokers: kafka.brokers.clone(),
+            topic_prefix: kafka.prefix(),
+            partitions,
+            replication: 1,
+            request_timeout: Duration::from_secs(10),
+        };
+        let log = EventLog::open_kafka(&config).await.unwrap();
+        let database = postgres.database().await;
+        let migrations = books_migrations(Dialect::Postgres);
+        let db = Db::open_postgres(&database.url, "daybook", 8, &migrations).await.unwrap();
+        store::finance::install(&db, "daybook").await.unwrap();
+        let servers = Servers { database, brokers: config.brokers, prefix: config.topic_prefix };
+        Backend { log, db, folder, servers: Some(servers) }
     }
 
     /// The PostgreSQL database's URL, if that is what it is.

@@ -23,6 +23,11 @@ fn shop() -> TenantId {
 
 /// The facts of a sample shop as connectors read them, without the people.
 pub(crate) fn sample(orders: u32, seed: u64) -> (Vec<Event>, Expected) {
+    sample_of(&shop(), orders, seed)
+}
+
+/// The same as another shop's.
+pub(crate) fn sample_of(shop: &TenantId, orders: u32, seed: u64) -> (Vec<Event>, Expected) {
     let plan = Plan { seed, orders, days: 60, ..Plan::default() };
     let workload = sample_shop::generate(&plan);
     let gateways = CodGateways::default();
@@ -38,7 +43,7 @@ pub(crate) fn sample(orders: u32, seed: u64) -> (Vec<Event>, Expected) {
         };
         match drafts {
             Ok(drafts) => events.extend(
-                drafts.into_iter().map(|d| Event::fact(shop(), source.clone(), Timestamp(0), d.fact, Vec::new())),
+                drafts.into_iter().map(|d| Event::fact(shop.clone(), source.clone(), Timestamp(0), d.fact, Vec::new())),
             ),
             Err(_) => refused += 1,
         }

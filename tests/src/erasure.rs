@@ -101,6 +101,15 @@ impl Platform {
 }
 
 async fn send(client: &reqwest::Client, base: &str, delivery: &Delivery) -> reqwest::StatusCode {
+    try_send(client, base, delivery).await.unwrap()
+}
+
+/// Sends a delivery as its sender would, to somebody who may not be there.
+pub(crate) async fn try_send(
+    client: &reqwest::Client,
+    base: &str,
+    delivery: &Delivery,
+) -> reqwest::Result<reqwest::StatusCode> {
     let request = match delivery.endpoint {
         Endpoint::Shopify { topic } => client
             .post(format!("{base}/webhooks/shopify/{TENANT}"))
@@ -113,7 +122,7 @@ async fn send(client: &reqwest::Client, base: &str, delivery: &Delivery) -> reqw
             .header("x-webhook-secret", COURIER_SECRET),
     };
     let request = request.header("content-type", "application/json").body(delivery.body.clone());
-    request.send().await.unwrap().status()
+    Ok(request.send().await?.status())
 }
 
 /// The texts by which a person could be found: in every spelling the shop sends them.

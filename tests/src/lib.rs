@@ -33,6 +33,8 @@ mod erasure;
 #[cfg(test)]
 mod event_log;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod finance;
 #[cfg(test)]
 mod ingest;

@@ -88,6 +88,16 @@ impl EventLog {
     /// call that was cancelled: nothing, some or all of its batch is on the log.
     pub async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>, AppendError> {
         refuse_too_large(&records)?;
+        // Broken on purpose: an answer before anything is durable.
+        fail::fail_point!("event-log::early-answer", |_| {
+            let (log, records) = (self.clone(), records.clone());
+            tokio::spawn(async move { log.append_durably(records).await });
+            Ok(Vec::new())
+        });
+        self.append_durably(records).await
+    }
+
+    async fn append_durably(&self, records: Vec<Record>) -> Result<Vec<Position>, AppendError> {
         match self {
             _ if records.is_empty() => Ok(Vec::new()),
             EventLog::Kafka(log) => log.append(records).await,

@@ -22,7 +22,13 @@ impl Daybook {
     /// The binary is the one `CARGO_BIN_EXE_daybook` names, or the one beside the running test in the target folder, which
     /// `cargo build -p daybook` puts there.
     pub fn start(data: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::spawn(&binary()?, data, args, env)
+        Self::spawn(&binary("daybook")?, data, args, env)
+    }
+
+    /// The same with `daybook-faults`, which can be told to kill itself at a point or to be wrong on purpose: `make faults`
+    /// builds it.
+    pub fn start_armed(data: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::spawn(&binary("daybook-faults")?, data, args, env)
     }
 
     fn spawn(binary: &Path, data: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
@@ -80,6 +86,20 @@ impl Daybook {
         found.with_context(|| format!("daybook ended before it listened:\n{}", self.stderr()))
     }
 
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status()?;
+        if !sent.success() {
+            bail!("daybook took no signal {name}");
+        }
+        Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub fn try_ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Kills it at once, as a power cut would (`kill -9`), and waits until it is gone.
     pub fn kill(&mut self) -> anyhow::Result<ExitStatus> {
         self.child.kill()?;
@@ -88,10 +108,7 @@ impl Daybook {
 
     /// Asks it to end (`SIGTERM`) and waits until it has.
     pub async fn terminate(&mut self, deadline: Duration) -> anyhow::Result<ExitStatus> {
-        let asked = Command::new("kill").args(["-s", "TERM", &self.id().to_string()]).status()?;
-        if !asked.success() {
-            bail!("daybook could not be asked to end");
-        }
+        self.signal("TERM")?;
         self.ended(deadline).await
     }
 
@@ -115,14 +132,14 @@ impl Drop for Daybook {
     }
 }
 
-fn binary() -> anyhow::Result<PathBuf> {
-    if let Some(named) = std::env::var_os("CARGO_BIN_EXE_daybook") {
+fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(named) = std::env::var_os(format!("CARGO_BIN_EXE_{name}")) {
         return Ok(named.into());
     }
     let test = std::env::current_exe()?;
     // Tests run from target/PROFILE/deps, the binary is in target/PROFILE.
-    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join("daybook")).find(|path| path.is_file());
-    beside.context("the daybook binary is not built: cargo build -p daybook")
+    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    beside.with_context(|| format!("{name} is not built: cargo build -p daybook, or make faults"))
 }
 
 fn first_port(printed: &str) -> Option<u16> {

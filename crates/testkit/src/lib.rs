@@ -7,6 +7,8 @@ mod daybook;
 mod files;
 mod kafka;
 mod postgres;
+mod proxy;
+mod rig;
 mod servers;
 mod waiting;
 
@@ -14,4 +16,6 @@ pub use daybook::Daybook;
 pub use files::{real_data, scratch};
 pub use kafka::{Kafka, kafka};
 pub use postgres::{Postgres, TestDatabase, postgres};
+pub use proxy::Proxy;
+pub use rig::{Rig, Server};
 pub use waiting::wait_until;

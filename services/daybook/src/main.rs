@@ -11,6 +11,8 @@ mod demo;
 mod doctor;
 mod erase;
 mod export;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod import;
 mod keys;
 mod ledger;
@@ -55,6 +57,14 @@ async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(wrong) => return refuse(&cli::without_values(wrong)),
+    };
+    #[cfg(feature = "failpoints")]
+    let _armed = match faults::arm() {
+        Ok(armed) => armed,
+        Err(error) => {
+            output::print_failure(&output::explain(&error), false);
+            return ExitCode::FAILURE;
+        }
     };
     let answer = async {
         let settings = config::load(&cli.flags)?;

@@ -131,6 +131,7 @@ impl Committer {
         let mut sealings = sealings.into_iter();
         let events = unless_refused(fresh.iter().map(|(job, event)| (*job, event.seal(&mut sealings))))?;
         let records = events.iter().map(Event::encode).collect();
+        fail::fail_point!("ingest::sealed");
         self.log.append(records).await.map_err(|error| match error {
             AppendError::TooLarge { index } => {
                 let job = fresh.get(index).map_or(0, |(job, _)| *job);
@@ -138,6 +139,7 @@ impl Committer {
             }
             error => Failed::All(AcceptError::Log(error)),
         })?;
+        fail::fail_point!("ingest::appended");
         for event in &events {
             self.on_log.insert(event.id, ());
             count(event);

@@ -452,8 +452,10 @@ async fn finish_together(
     let destroyed = keys.destroy_all(tenant, subjects, now).await?;
     let erased: Vec<(SubjectId, Timestamp)> =
         destroyed.iter().filter_map(|(subject, done)| Some((*subject, done.as_ref().ok()?.at()))).collect();
+    fail::fail_point!("privacy::destroyed");
     if !erased.is_empty() {
         log.append(erased.iter().map(|(subject, at)| announcement(tenant, *subject, *at).encode()).collect()).await?;
+        fail::fail_point!("privacy::announced");
         let subjects: Vec<SubjectId> = erased.into_iter().map(|(subject, _)| subject).collect();
         keys.mark_all_announced(tenant, &subjects).await.map_err(EraseSubjectError::from)?;
     }

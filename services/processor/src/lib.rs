@@ -20,6 +20,8 @@
 mod alerts;
 mod behind;
 mod books;
+#[cfg(feature = "failpoints")]
+mod broken;
 mod group;
 mod inventory;
 mod people;

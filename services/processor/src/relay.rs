@@ -87,6 +87,7 @@ async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, Pro
         records.push(Event::posted(row.tenant, posted).encode());
     }
     log.append(records).await?;
+    fail::fail_point!("relay::published");
     let noted =
         db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last, link).await }));
     noted.await.map(|()| true).map_err(|error: DbError| error.into())

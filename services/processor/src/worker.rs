@@ -268,6 +268,9 @@ async fn write_once(
     let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
     let (beforehand, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
     let late = beforehand.as_ref().map_or(0, Entries::late);
+    #[cfg(feature = "failpoints")]
+    crate::broken::move_checkpoints_first(&context.db, projection, &steps).await?;
+    fail::fail_point!("processor::decided");
     let (for_work, for_steps, for_entries) = (Arc::clone(work), Arc::clone(&steps), Arc::new(beforehand));
     let wrote = context.db.run_tx(transaction_name(projection), move |tx| {
         let (work, steps, beforehand) = (Arc::clone(&for_work), Arc::clone(&for_steps), Arc::clone(&for_entries));
@@ -275,12 +278,13 @@ async fn write_once(
         Box::pin(async move {
             // Goes on from the call, so that waiting for the writer, and what a conflict undid, is told too.
             watch.lap("begin");
-            apply(tx, projection, &work, &steps, beforehand.as_ref().as_ref(), &mut watch)
-                .await
-                .map(|posted| (posted, watch))
+            let posted = apply(tx, projection, &work, &steps, beforehand.as_ref().as_ref(), &mut watch).await?;
+            fail::fail_point!("processor::written");
+            Ok::<_, Fenced>((posted, watch))
         })
     });
     let (posted, mut watch) = wrote.await?;
+    fail::fail_point!("processor::committed");
     watch.lap("commit");
     watch.record(projection.name());
     for (partition, (_, to)) in steps.iter() {
@@ -303,7 +307,7 @@ async fn write_once(
 }
 
 /// For each partition of a batch, the checkpoint it was read from and the one it leads to.
-type Steps = BTreeMap<u32, (Checkpoint, Checkpoint)>;
+pub(crate) type Steps = BTreeMap<u32, (Checkpoint, Checkpoint)>;
 
 fn transaction_name(projection: Projection) -> &'static str {
     match projection {

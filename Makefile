@@ -37,6 +37,12 @@ canaries: setup ## A thousand people through everything, half of them erased, an
 	DAYBOOK_WAL_ARCHIVE=1 $(SERVERS)/with-servers env DAYBOOK_CANARIES=$${DAYBOOK_CANARIES:-1000} \
 		$(CARGO) test --package tests -- canaries --nocapture --test-threads 1
 
+faults: setup ## Kill, stop, cut off and slow down everything under traffic; the books must be those of a calm run, and wrong builds be found
+	$(CARGO) build --package daybook --features failpoints
+	cp $${CARGO_TARGET_DIR:-target}/debug/daybook $${CARGO_TARGET_DIR:-target}/debug/daybook-faults
+	$(CARGO) build --package daybook --package audit
+	DAYBOOK_FAULTS=all $(SERVERS)/with-servers $(CARGO) test --package tests -- faults:: --nocapture --test-threads 1
+
 mutants: ## Change the ledger and the posting rules one place at a time: a change that no test notices fails. Takes an hour or two
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install cargo-mutants --locked" >&2; exit 1; }
 	RUST_BACKTRACE=0 PROPTEST_CASES=100 PROPTEST_RNG_SEED=1 CARGO_PROFILE_DEV_DEBUG=0 \

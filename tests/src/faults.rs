@@ -93,7 +93,8 @@ async fn calm(events: &[Event]) -> BooksHash {
 /// How a processor is run here: in small batches, so that a fault has something to hit.
 fn environment(backend: &Backend, more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     let mut environment = backend.environment();
-    environment.extend([("DAYBOOK_BATCH", "200".to_owned()), ("DAYBOOK_PARTITIONS", "4".to_owned())]);
+    let small = [("DAYBOOK_BATCH", "200"), ("DAYBOOK_PARTITIONS", "4"), ("DAYBOOK_SESSION_SECONDS", "2")];
+    environment.extend(small.map(|(name, value)| (name, value.to_owned())));
     environment.extend(more.iter().cloned());
     environment
 }

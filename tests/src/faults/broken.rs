@@ -24,21 +24,26 @@ async fn each_wrong_build_is_found_out() {
     }
 }
 
-/// Two processors at once, each of which kills itself now and then between its checkpoint and its work. Gives what shows.
+/// Two processors, of which one is stopped in its work and woken when the other has taken it over, and then kills itself between its
+/// checkpoint and its work. Gives what shows.
 async fn found_out(events: &[Event], calm: &BooksHash, points: &str) -> Option<String> {
     let backend = Backend::fresh(Kind::Servers, 4).await;
-    for share in events.chunks(events.len().div_ceil(10)) {
+    let wrong = || ("FAILPOINTS", points.to_owned());
+    for share in events.chunks(events.len().div_ceil(6)) {
+        let kill = ("DAYBOOK_KILL_AT", "processor::decided=6".to_owned());
+        let (mut one, other) =
+            (start(&backend, "processor", &[wrong(), kill]), start(&backend, "processor", &[wrong()]));
+        let before = folded(&backend.db).await;
         append(&backend.log, share).await;
-        let armed = |at: &str| vec![("FAILPOINTS", points.to_owned()), ("DAYBOOK_KILL_AT", format!("{at}=3"))];
-        let mut both = [
-            start(&backend, "processor", &armed("processor::decided")),
-            start(&backend, "processor", &armed("processor::written")),
-        ];
-        let over = testkit::wait_until(Duration::from_secs(20), async || {
-            both.iter_mut().all(|process| process.try_ended().unwrap().is_some()) || is_folded(&backend).await
-        });
+        let moved = testkit::wait_until(LONG, async || folded(&backend.db).await > before).await;
+        moved.unwrap_or_else(|error| panic!("nothing is folded: {error}: {}", other.stderr()));
+        if one.try_ended().unwrap().is_none() {
+            one.signal("STOP").unwrap();
+            testkit::wait_until(LONG / 2, async || is_folded(&backend).await).await.ok();
+            one.signal("CONT").unwrap();
+        }
         // Whether it comes to an end is not the question here.
-        over.await.ok();
+        testkit::wait_until(LONG / 12, async || one.try_ended().unwrap().is_some()).await.ok();
     }
     let caught_up = processor::catch_up(config(4_000), &backend.log, &backend.db).await;
     if let Err(error) = caught_up {

@@ -82,6 +82,8 @@ async fn two_databases_over_one_log_each_fold_all_of_it() {
     for member in members {
         member.leaves().await;
     }
-    assert_sound(&backend, &expected).await;
+    // Both tell the one ledger topic what they posted, and which transactions lie between depends on their batches: the topic is the
+    // journal of neither. What stands in the end is the same.
+    assert_eq!(crate::books::open_hash(&backend.db).await, expected);
     assert_eq!(crate::books::open_hash(&db).await, expected);
 }

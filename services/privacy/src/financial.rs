@@ -5,7 +5,7 @@
 //! remains goes another time. Books that are held keep everything, and so do the orders of people who are.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use commerce::{Fact, PartKey, TenantId};
 use events::{Event, Source};
@@ -17,6 +17,12 @@ use uuid::Uuid;
 
 use crate::inputs::Stores;
 use crate::retention::{Expired, RetentionError};
+
+/// How long it is waited for that what is on the log is folded; what is left goes next time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one merchant's cases are gone through at a time, so that no other waits for them.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Detail of a merchant that counted before a whole month of theirs, the first that is not all past the limit.
 pub fn old(row: &TenantRow, days: RetentionDays, now: Timestamp) -> Old {
@@ -48,23 +54,20 @@ pub(crate) async fn replace(
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
     let Stores { keys, log, db } = stores;
-    let (old, began, mut replaced) = (old(row, days, now), Instant::now(), 0);
-    if keys.books_held(&row.tenant, now).await?.is_some() {
-        return Ok(Expired::default());
-    }
-    if processor::has_old_detail(db, &row.tenant, old).await? {
-        // What has piled up takes nobody's turn.
-        processor::catch_up(processor::Config::default(), log, db).await?;
-        let held = held_orders(keys, db, &row.tenant, now).await?;
-        let mut after = None;
-        loop {
+    let (began, mut replaced, mut after) = (Instant::now(), 0, None);
+    // A look costs nobody anything. What has piled up takes nobody's turn.
+    if due(keys, log, db, row, days, now).await?.count() > 0
+        && processor::fold_what_waits(log, db, &row.tenant, PATIENCE).await?
+    {
+        let old = old(row, days, now);
+        while began.elapsed() < LONGEST {
             let holder = Uuid::new_v4();
             if !books::take_turn(db, &row.tenant, holder, crate::now()).await? {
                 // Somebody is entering something; what is left goes next time.
                 break;
             }
             let at = Timestamp(now.0.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)));
-            let next = replace_some(stores, &row.tenant, old, &held, after.as_ref(), at).await;
+            let next = replace_some(stores, &row.tenant, old, after.as_ref(), at).await;
             books::end_turn(db, &row.tenant, holder).await?;
             let Some((cases, last)) = next? else { break };
             replaced += cases;
@@ -80,14 +83,19 @@ async fn replace_some(
     stores: Stores<'_>,
     tenant: &TenantId,
     old: Old,
-    held: &BTreeSet<PartKey>,
     after: Option<&PartKey>,
     now: Timestamp,
 ) -> Result<Option<(u64, PartKey)>, RetentionError> {
-    let (Stores { log, db, .. }, began) = (stores, Instant::now());
-    let fold = || processor::catch_up(processor::Config::default(), log, db);
-    fold().await?;
-    let Some(next) = processor::next_totals(log, db, tenant, old, held, after, now).await? else { return Ok(None) };
+    let (Stores { keys, log, db }, began) = (stores, Instant::now());
+    // Asked anew each time: who holds the books, or somebody, while this goes on is heard.
+    if keys.books_held(tenant, now).await?.is_some() {
+        return Ok(None);
+    }
+    let held = held_orders(keys, db, tenant, now).await?;
+    if !processor::fold_what_waits(log, db, tenant, books::TURN / 2).await? {
+        return Ok(None);
+    }
+    let Some(next) = processor::next_totals(log, db, tenant, old, &held, after, now).await? else { return Ok(None) };
     let NextTotals { fact, cases, after } = next;
     let Some(fact) = fact else { return Ok(Some((0, after))) };
     if began.elapsed() > books::TURN / 2 {
@@ -96,8 +104,8 @@ async fn replace_some(
     }
     let event = Event::fact(tenant.clone(), Source::DAYBOOK, now, Fact::DetailReplaced(fact), Vec::new());
     log.append(vec![event.encode()]).await.map_err(RetentionError::Totals)?;
-    fold().await?;
-    Ok(Some((cases, after)))
+    let folded = processor::fold_what_waits(log, db, tenant, PATIENCE).await?;
+    Ok(Some((cases, after)).filter(|_| folded))
 }
 
 /// The orders of people whom something holds, or whose data is restricted.

@@ -5,16 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use commerce::totals::{DetailReplaced, Kept};
 use commerce::{PartKey, TenantId};
 use event_log::EventLog;
+use events::Topic;
 use ledger::{Day, Month, Timestamp};
 use store::books::{self, Projection, Stage};
 use store::db::{Db, DbError};
 
-use crate::ProcessError;
 use crate::books::over::{Found, look};
+use crate::worker::topics;
+use crate::{Config, ProcessError};
 
 /// Parts looked at for one fact. It names the parts of at most as many cases, so that it is far smaller than a record may be.
 const PAGE: u32 = 500;
@@ -93,10 +96,52 @@ pub async fn next_totals(
     Ok(Some(NextTotals { fact, cases: cases.len() as u64, after }))
 }
 
-/// Whether any part may be old enough.
-pub async fn has_old_detail(db: &Db, tenant: &TenantId, old: Old) -> Result<bool, ProcessError> {
-    let parts = books::old_parts(db, tenant, (old.before, old.placed_before), None, 1).await?;
-    Ok(!parts.is_empty())
+/// How long whoever folds is left to it before somebody else folds too.
+const LEFT_TO_IT: Duration = Duration::from_secs(1);
+
+/// How often it is asked whether it is folded.
+const ASKED: Duration = Duration::from_millis(20);
+
+/// Waits until all that is on the log for a tenant by now is folded, and folds what nobody folds; what comes meanwhile is not
+/// waited for. False if that takes longer than `within`.
+pub async fn fold_what_waits(
+    log: &EventLog,
+    db: &Db,
+    tenant: &TenantId,
+    within: Duration,
+) -> Result<bool, ProcessError> {
+    let (partition, mut ends) = (log.partition_of(tenant), BTreeMap::new());
+    for topic in Projection::ALL.iter().flat_map(|projection| topics(*projection)) {
+        let place = usize::try_from(partition).unwrap_or(usize::MAX);
+        ends.insert(*topic, log.end_offsets(*topic).await?.get(place).copied().unwrap_or(0));
+    }
+    let others = async {
+        while !has_reached(db, partition, &ends).await? {
+            tokio::time::sleep(ASKED).await;
+        }
+        Ok(true)
+    };
+    let own = async {
+        tokio::time::sleep(LEFT_TO_IT).await;
+        crate::catch_up(Config::default(), log, db).await.map(|()| true)
+    };
+    tokio::select! {
+        folded = others => folded,
+        folded = own => folded,
+        () = tokio::time::sleep(within) => Ok(false),
+    }
+}
+
+async fn has_reached(db: &Db, partition: u32, ends: &BTreeMap<Topic, u64>) -> Result<bool, ProcessError> {
+    for projection in Projection::ALL {
+        let stored = books::checkpoints(db, projection.name()).await?.remove(&partition);
+        let next = |topic: &Topic| stored.as_ref().map_or(0, |checkpoint| checkpoint.next(*topic));
+        let is_live = stored.as_ref().is_none_or(|checkpoint| checkpoint.stage == Stage::Live);
+        if !is_live || topics(projection).iter().any(|topic| ends.get(topic).is_some_and(|end| next(topic) < *end)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn page(

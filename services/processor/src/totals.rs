@@ -121,14 +121,13 @@ pub async fn fold_what_waits(
         }
         Ok(true)
     };
-    let own = async {
-        tokio::time::sleep(LEFT_TO_IT).await;
-        crate::catch_up(Config::default(), log, db).await.map(|()| true)
-    };
-    tokio::select! {
-        folded = others => folded,
-        folded = own => folded,
-        () = tokio::time::sleep(within) => Ok(false),
+    if let Ok(folded) = tokio::time::timeout(LEFT_TO_IT.min(within), others).await {
+        return folded;
+    }
+    // To its end, unless that takes too long: then what was posted is published too.
+    match tokio::time::timeout(within.saturating_sub(LEFT_TO_IT), crate::catch_up(Config::default(), log, db)).await {
+        Ok(folded) => folded.map(|()| true),
+        Err(_) => has_reached(db, partition, &ends).await,
     }
 }
 

@@ -14,14 +14,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A shop with five orders; gives one of somebody whom it knows.
+async fn a_shop_with_orders(data: &Path, files: &Path) -> String {
+    let workload = orders_as_files(files, 5);
+    daybook(data, &["tenant", "add", "kohsar"]).await.text();
+    daybook(data, &["import", "shopify-orders", files.to_str().unwrap()]).await.text();
+    customer(&workload).order_id.to_string()
+}
+
 #[tokio::test]
 async fn a_restored_key_store_serves_nobody_until_erasures_are_applied_again() {
     let (data, files, backup) = (scratch(), scratch(), scratch());
     let data = data.path();
-    let workload = orders_as_files(files.path(), 5);
-    let order = customer(&workload).order_id.to_string();
-    daybook(data, &["tenant", "add", "kohsar"]).await.text();
-    daybook(data, &["import", "shopify-orders", files.path().to_str().unwrap()]).await.text();
+    let order = a_shop_with_orders(data, files.path()).await;
     copy(data, backup.path());
     assert_eq!(daybook(data, &["erase", "--order", &order, "--yes", "--json"]).await.json()["already"], false);
     copy(backup.path(), data);
@@ -99,10 +104,7 @@ async fn a_key_store_that_is_restored_beside_a_lost_list_serves_nobody_either() 
 async fn a_restored_key_store_serves_nobody_until_what_was_decided_stands_again() {
     let (data, files, backup) = (scratch(), scratch(), scratch());
     let data = data.path();
-    let workload = orders_as_files(files.path(), 5);
-    let order = customer(&workload).order_id.to_string();
-    daybook(data, &["tenant", "add", "kohsar"]).await.text();
-    daybook(data, &["import", "shopify-orders", files.path().to_str().unwrap()]).await.text();
+    let order = a_shop_with_orders(data, files.path()).await;
     daybook(data, &["privacy", "permit", "support-2"]).await.text();
     copy(data, backup.path());
     daybook(data, &["privacy", "forbid", "support-2"]).await.text();

@@ -8,7 +8,7 @@ use ledger::{Balances, ChainHash, Day, Entry, GENESIS, Layer, Side, Timestamp, T
 use super::months::add_months;
 use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD, RELAY};
 use super::{corrupt, parsed, signed, unsigned};
-use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
+use crate::db::{Db, DbError, Keys, Row, Rows, Table, Tx};
 
 /// The end of a tenant's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,13 @@ pub type BalancesByDayKnown = BTreeMap<(TenantId, Day), Balances>;
 
 /// Adds to the balances of each tenant, by day and by month.
 pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<(), DbError> {
-    let mut rows = Rows::new(&BALANCE);
+    tx.upsert(&balance_rows(&BALANCE, balances)).await?;
+    add_months(tx, balances).await
+}
+
+/// Balances as rows of the table of balances, or of what was removed.
+pub(super) fn balance_rows(table: &'static Table, balances: &BalancesByDayKnown) -> Rows {
+    let mut rows = Rows::new(table);
     for ((tenant, known), balances) in balances {
         for ((account, currency, day), total) in balances.iter() {
             rows.push([
@@ -136,8 +142,7 @@ pub async fn add_balances(tx: &mut Tx, balances: &BalancesByDayKnown) -> Result<
             ]);
         }
     }
-    tx.upsert(&rows).await?;
-    add_months(tx, balances).await
+    rows
 }
 
 /// The last place given out in each of these partitions' journals; one without transactions is absent.

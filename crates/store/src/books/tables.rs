@@ -67,20 +67,20 @@ pub(crate) static JOURNAL_HEAD: Table = Table {
     columns: &[Column::key("tenant", Text), Column::replace("number", Int), Column::replace("link", Blob)],
 };
 
-pub(crate) static BALANCE: Table = Table {
-    name: "balance",
-    columns: &[
-        Column::key("tenant", Text),
-        Column::key("account", Text),
-        Column::key("currency", Text),
-        Column::key("day", Int),
-        Column::key("known", Int),
-        Column::add("debits"),
-        Column::add("credits"),
-        Column::add("pending_debits"),
-        Column::add("pending_credits"),
-    ],
-};
+/// A balance by day, and the same of what was removed.
+static BALANCE_COLUMNS: [Column; 9] = [
+    Column::key("tenant", Text),
+    Column::key("account", Text),
+    Column::key("currency", Text),
+    Column::key("day", Int),
+    Column::key("known", Int),
+    Column::add("debits"),
+    Column::add("credits"),
+    Column::add("pending_debits"),
+    Column::add("pending_credits"),
+];
+
+pub(crate) static BALANCE: Table = Table { name: "balance", columns: &BALANCE_COLUMNS };
 
 pub(crate) static BALANCE_MONTH: Table = Table {
     name: "balance_month",
@@ -285,20 +285,7 @@ pub(crate) static JOURNAL_REMOVED: Table = Table {
     ],
 };
 
-pub(crate) static BALANCE_REMOVED: Table = Table {
-    name: "balance_removed",
-    columns: &[
-        Column::key("tenant", Text),
-        Column::key("account", Text),
-        Column::key("currency", Text),
-        Column::key("day", Int),
-        Column::key("known", Int),
-        Column::add("debits"),
-        Column::add("credits"),
-        Column::add("pending_debits"),
-        Column::add("pending_credits"),
-    ],
-};
+pub(crate) static BALANCE_REMOVED: Table = Table { name: "balance_removed", columns: &BALANCE_COLUMNS };
 
 pub(crate) static LATE_FACT: Table = Table {
     name: "late_fact",

@@ -12,7 +12,7 @@ use commerce::{PartKey, SubjectId, TenantId};
 use ledger::{Balances, BusinessZone, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
-use super::journal::{BalancesByDayKnown, JournalRow, add_balances, journal_row};
+use super::journal::{BalancesByDayKnown, JournalRow, add_balances, balance_rows, journal_row};
 use super::parts::{PartRow, parts_by_key};
 use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
 use super::{corrupt, parsed, signed, unsigned};
@@ -274,7 +274,7 @@ async fn remove(tx: &mut Tx, gone: &[Gone<'_>]) -> Result<(), DbError> {
     }
     tx.upsert(&left).await?;
     add_balances(tx, &less).await?;
-    tx.upsert(&removed_rows(&removed)).await.map(|_| ())
+    tx.upsert(&balance_rows(&BALANCE_REMOVED, &removed)).await.map(|_| ())
 }
 
 /// A reversal as an amount taken off the side on which it was: so that what was undone moved nothing, in and out.
@@ -285,26 +285,6 @@ fn taken_back(reversal: Total) -> Total {
         pending_debits: reversal.pending_credits.saturating_neg(),
         pending_credits: reversal.pending_debits.saturating_neg(),
     }
-}
-
-fn removed_rows(balances: &BalancesByDayKnown) -> Rows {
-    let mut rows = Rows::new(&BALANCE_REMOVED);
-    for ((tenant, known), balances) in balances {
-        for ((account, currency, day), total) in balances.iter() {
-            rows.push([
-                tenant.as_str().into(),
-                account.as_str().into(),
-                currency.code().into(),
-                day.0.into(),
-                known.0.into(),
-                total.debits.into(),
-                total.credits.into(),
-                total.pending_debits.into(),
-                total.pending_credits.into(),
-            ]);
-        }
-    }
-    rows
 }
 
 /// Rows about these orders, and about their refunds, whose boxes are gone: they say only that there was somebody.

@@ -1,5 +1,6 @@
 //! `daybook privacy reapply`: the erasures that a restored key store has forgotten are applied again, and announced again in
-//! case the log was restored with it; and what people and merchants decided is entered again. Until then whatever needs that key store refuses it.
+//! case the log was restored with it; and what people and merchants decided is entered again. Until then whatever needs that key store
+//! refuses it.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -38,7 +39,8 @@ pub(super) async fn run(settings: &Settings) -> Result<Answer> {
     tracing::info!(erasures, keys = destroyed, decisions, "applied again what was forgotten");
     let announced = async { anyhow::Ok(privacy::resume(&keys, &open_log(settings).await?, &db, now()).await?) };
     let announced = announced.await.context(
-        "the erasures are applied, but not all of them announced: `daybook up` or `daybook privacy` goes on with that",
+        "what was forgotten is applied again, but not every erasure that waits is carried out and announced: `daybook up` or \
+         `daybook privacy` goes on with that, or this command again",
     )?;
     let milliseconds = begun.elapsed().as_millis();
     let json = json!({

@@ -4,6 +4,7 @@
 mod churn;
 mod group;
 mod memory;
+mod pauses;
 
 use std::collections::BTreeMap;
 use std::path::Path;

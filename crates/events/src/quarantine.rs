@@ -21,6 +21,21 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// Every name that [`Reason::name`] gives.
+    pub const NAMES: [&'static str; 3] = ["unreadable_json", "unknown_topic", "field"];
+
+    /// Its name in lists, commands and metrics.
+    pub fn name(&self) -> &'static str {
+        let [unreadable_json, unknown_topic, field] = Reason::NAMES;
+        match self {
+            Reason::UnreadableJson => unreadable_json,
+            Reason::UnknownTopic => unknown_topic,
+            Reason::Field { .. } => field,
+        }
+    }
+}
+
 /// Input that was not understood, with what is needed to replay it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {

@@ -26,13 +26,15 @@ const BOUND: usize = 900;
 pub enum Contents {
     /// Every table of the key store.
     KeyStore,
-    /// Of the books' database what is no fold of the log: merchants, how they keep their books, closed ones, approval limits.
+    /// Of the books' database what is no fold of the log: merchants, how they keep their books and how their webhooks are taken,
+    /// closed ones, approval limits.
     PlatformRecord,
 }
 
 impl Contents {
-    /// The tables of the books' database that a rebuild keeps, but for turns at the counter, which end by themselves.
-    const RECORD: [&'static str; 3] = ["approval_limit", "tenant", "tenant_closed"];
+    /// The tables of the books' database that a rebuild keeps, but for turns at the counter, which end by themselves, and for
+    /// paused projections: what was restored is to be folded.
+    const RECORD: [&'static str; 4] = ["approval_limit", "intake", "tenant", "tenant_closed"];
 
     fn holds(self, table: &str) -> bool {
         match self {

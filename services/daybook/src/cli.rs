@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Erase(Erase),
     /// Drop read models and fold them again from the log
     Rebuild(Rebuild),
+    /// Stop folding read models, in every process, until they are resumed
+    Pause(crate::pause::Pause),
+    /// Fold again what was paused
+    Resume(crate::pause::Pause),
     /// Check every invariant and say where it does not hold
     Verify,
     /// Write the journal for auditors and for plain-text accounting
@@ -68,7 +72,7 @@ pub(crate) enum Command {
     Export(Export),
     /// Authentic input that was not understood
     #[command(subcommand)]
-    Quarantine(Quarantine),
+    Quarantine(crate::quarantine::Quarantine),
     /// What people enter into the books themselves, closed periods, and the check of the whole ledger
     #[command(subcommand)]
     Ledger(crate::ledger::Ledger),
@@ -83,7 +87,7 @@ pub(crate) enum Command {
     /// Put a backup back into an empty place
     Restore(crate::restore::Restore),
     /// How many records wait to be folded
-    Lag,
+    Lag(crate::lag::Lag),
     /// Check the configuration and everything it points to
     Doctor,
 }
@@ -121,6 +125,24 @@ pub(crate) enum Tenant {
     Reopen(TenantClose),
     /// Show or set how a merchant keeps its books: accounts, rates, when goods are sold
     Policy(TenantPolicy),
+    /// Turn a merchant's webhooks away for a while (503): senders come again, for some hours
+    Pause(TenantClose),
+    /// Take a merchant's webhooks again
+    Resume(TenantClose),
+    /// How many of a merchant's webhooks each process takes in a second; more are answered 429
+    Rate(TenantRate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantRate {
+    /// Which merchant
+    pub(crate) name: String,
+    /// How many, over ten seconds; 0 takes as many as come
+    #[arg(long, value_name = "N", required_unless_present = "usual", conflicts_with = "usual")]
+    pub(crate) per_second: Option<u32>,
+    /// What the setting `tenant_per_second` says
+    #[arg(long)]
+    pub(crate) usual: bool,
 }
 
 #[derive(Debug, Args)]
@@ -320,38 +342,8 @@ pub(crate) struct Rebuild {
     pub(crate) despite_damage: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Quarantine {
-    /// What waits, oldest first
-    List(OfTenant),
-    /// One entry, without its content
-    Show(QuarantineShow),
-    /// Read again, after a fix
-    Redrive(QuarantineRedrive),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct QuarantineShow {
-    /// Its id, as `list` prints it
-    pub(crate) id: uuid::Uuid,
-    #[command(flatten)]
-    pub(crate) of: OfTenant,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct QuarantineRedrive {
-    /// Its id, as `list` prints it
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) id: Option<uuid::Uuid>,
-    /// Everything that waits
-    #[arg(long)]
-    pub(crate) all: bool,
-    #[command(flatten)]
-    pub(crate) of: OfTenant,
-}
-
 /// Why somebody looks: not one of the words that stand on record for the platform itself.
-fn purpose(text: &str) -> Result<Purpose, String> {
+pub(crate) fn purpose(text: &str) -> Result<Purpose, String> {
     let purpose: Purpose = text.parse().map_err(|error: NotAPurpose| error.to_string())?;
     if purpose.is_of_platform() {
         return Err("this word stands on record for the platform itself: say why you look".to_owned());

@@ -1,5 +1,7 @@
 //! `daybook doctor`: what is in force and from where, and whether everything it points to is in order.
 
+mod waits;
+
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -190,6 +192,7 @@ async fn platform(settings: &Settings) -> Vec<Check> {
 
 async fn of_books(db: &Db) -> Vec<Check> {
     let unfinished = unfinished_rebuilds(db).await;
+    let (paused, waiting) = (waits::paused(db).await, waits::quarantine(db).await);
     let rows = |sql: &'static str| async move {
         let rows = db.query(sql, vec![]).await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
@@ -197,12 +200,14 @@ async fn of_books(db: &Db) -> Vec<Check> {
     };
     let poison = rows("SELECT COUNT(*) FROM poison").await;
     let parked = rows("SELECT COUNT(*) FROM part WHERE parked IS NOT NULL").await;
-    let quarantined = rows("SELECT COUNT(*) FROM quarantine").await;
+    let unreadable =
+        "run `daybook verify`: it names them. Once this version reads them, `daybook rebuild --all` folds them";
     vec![
         counted("rebuilds", unfinished, 0, "partitions are being rebuilt", "run `daybook up`: it finishes them"),
-        counted("unreadable", poison, 0, "records on the log cannot be read", "run `daybook verify`: it names them"),
+        paused,
+        counted("unreadable", poison, 0, "records on the log cannot be read", unreadable),
         counted("parked", parked, u64::MAX, "parts of cases are parked", "see `daybook show parked`"),
-        counted("quarantine", quarantined, u64::MAX, "inputs wait in quarantine", "see `daybook quarantine list`"),
+        waiting,
     ]
 }
 
@@ -234,6 +239,11 @@ fn counted(name: &'static str, count: Result<u64>, most: u64, what: &str, next: 
 impl Check {
     fn good(name: &'static str, found: impl Into<String>) -> Check {
         Check { name, ok: true, found: found.into(), next: None }
+    }
+
+    /// In order, and still something to bear in mind.
+    fn noted(name: &'static str, found: impl Into<String>, next: &str) -> Check {
+        Check { name, ok: true, found: found.into(), next: Some(next.to_owned()) }
     }
 
     /// Says of a key in the data folder that a copy of that folder takes it along.

@@ -90,6 +90,8 @@ impl Importing {
                 tenant.tenant
             );
         }
+        // What is imported is folded then: said before anything is read.
+        processor::refuse_paused(&platform.db).await?;
         let shutdown = CancellationToken::new();
         let (keys, log, db) = (platform.keys.clone(), platform.log.clone(), platform.db.clone());
         let ingest = Ingest::start(ingest::Config::default(), keys, log, db, shutdown.clone());

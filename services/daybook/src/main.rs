@@ -15,9 +15,11 @@ mod export;
 mod faults;
 mod import;
 mod keys;
+mod lag;
 mod ledger;
 mod logging;
 mod output;
+mod pause;
 mod platform;
 mod policy;
 mod privacy;
@@ -122,6 +124,8 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Chargeback(asked) => claims::run_chargeback(settings, asked).await,
         Command::Erase(asked) => erase::run(settings, asked, cli.json).await,
         Command::Rebuild(asked) => rebuild::run(settings, asked).await,
+        Command::Pause(asked) => pause::pause(settings, asked).await,
+        Command::Resume(asked) => pause::resume(settings, asked).await,
         Command::Verify => verify::run(settings).await,
         Command::Export(command) => export::run(settings, command, cli.json).await,
         Command::Quarantine(command) => quarantine::run(settings, command).await,
@@ -130,7 +134,7 @@ async fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<Answer> {
         Command::Keys(command) => keys::run(settings, command).await,
         Command::Backup(asked) => backup::run(settings, asked).await,
         Command::Restore(asked) => restore::run(settings, asked).await,
-        Command::Lag => rebuild::lag(settings).await,
+        Command::Lag(asked) => lag::run(settings, asked).await,
         Command::Doctor => doctor::run(settings).await,
     }
 }

@@ -1,16 +1,73 @@
 //! `daybook quarantine`: authentic input that was not understood, listed without its content and read again after a fix.
 
+mod outline;
+mod show;
+
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args, Subcommand};
+use events::Reason;
 use ingest::{Ingest, Redriven};
 use serde::Serialize;
 use store::books::{self, QuarantineRow, TenantRow};
+use store::keys::Purpose;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Quarantine, QuarantineRedrive, QuarantineShow};
+use crate::cli::{OfTenant, purpose};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, bar_of_items, plural};
 use crate::platform::{Platform, now};
 use crate::tenant;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// What waits, oldest first
+    List(QuarantineList),
+    /// One entry: of its content the places and what kind of value stands there, never a value
+    Show(QuarantineShow),
+    /// Read again, after a fix, oldest first
+    Redrive(QuarantineRedrive),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineList {
+    /// Only what waits for this reason
+    #[arg(long, value_parser = PossibleValuesParser::new(Reason::NAMES))]
+    reason: Option<String>,
+    #[command(flatten)]
+    of: OfTenant,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineShow {
+    /// Its id, as `list` prints it
+    id: uuid::Uuid,
+    #[command(flatten)]
+    of: OfTenant,
+    /// Why: a word or a ticket, such as `support` or `ticket-812`; goes on record
+    #[arg(long, value_name = "WORD", value_parser = purpose)]
+    purpose: Option<Purpose>,
+    /// Who: a slug such as `support-2`, never a name; goes on record [default: the operator]
+    #[arg(long, value_name = "SLUG")]
+    by: Option<commerce::StaffId>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["id", "all", "reason"]).required(true))]
+pub(crate) struct QuarantineRedrive {
+    /// Its id, as `list` prints it
+    id: Option<uuid::Uuid>,
+    /// Everything that waits
+    #[arg(long)]
+    all: bool,
+    /// Everything that waits for this reason
+    #[arg(long, value_parser = PossibleValuesParser::new(Reason::NAMES))]
+    reason: Option<String>,
+    #[command(flatten)]
+    of: OfTenant,
+}
 
 /// An entry without its content.
 #[derive(Debug, Serialize)]
@@ -43,12 +100,21 @@ struct Still {
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, command: &Quarantine) -> Result<Answer> {
     match command {
-        Quarantine::List(of) => {
-            let (db, row) = tenant::books_of(settings, of).await?;
-            Ok(list(&row, &books::quarantined(&db, &row.tenant).await?))
+        Quarantine::List(asked) => {
+            let (db, row) = tenant::books_of(settings, &asked.of).await?;
+            let mut waiting = books::quarantined(&db, &row.tenant).await?;
+            keep(&mut waiting, asked.reason.as_deref());
+            Ok(list(&row, &waiting))
         }
-        Quarantine::Show(asked) => show(settings, asked).await,
+        Quarantine::Show(asked) => show::run(settings, asked).await,
         Quarantine::Redrive(asked) => redrive(settings, asked).await,
+    }
+}
+
+/// Those that wait for this reason, if one is meant.
+fn keep(waiting: &mut Vec<QuarantineRow>, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        waiting.retain(|one| one.reason == reason);
     }
 }
 
@@ -61,37 +127,22 @@ fn list(row: &TenantRow, rows: &[QuarantineRow]) -> Answer {
         (Align::Left, "reason"),
         (Align::Left, "where and what"),
     ]);
-    let entries: Vec<Entry> = rows.iter().map(entry).collect();
+    let (entries, mut reasons): (Vec<Entry>, BTreeMap<&str, u64>) = (rows.iter().map(entry).collect(), BTreeMap::new());
     for one in &entries {
         let (id, at, from) = (one.id.clone(), one.received_at.clone(), one.origin.clone());
         table.row([id, at, from, one.topic.clone(), one.reason.clone(), place(one)]);
+        let count = reasons.entry(one.reason.as_str()).or_default();
+        *count = count.saturating_add(1);
     }
     let text = match entries.len() {
         0 => "nothing is in quarantine\n".to_owned(),
-        waiting => format!("{table}{}\n", plural(waiting as u64, "input waits", "inputs wait")),
+        waiting => {
+            let by_reason: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            format!("{table}{}: {}\n", plural(waiting as u64, "input waits", "inputs wait"), by_reason.join(", "))
+        }
     };
-    Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "quarantined": entries }), text)
-}
-
-async fn show(settings: &Settings, asked: &QuarantineShow) -> Result<Answer> {
-    let (db, row) = tenant::books_of(settings, &asked.of).await?;
-    let found = books::quarantined(&db, &row.tenant).await?.into_iter().find(|one| one.event == asked.id);
-    let one = entry(&found.context("there is no such entry: `daybook quarantine list` shows their ids")?);
-    let mut table = Table::plain([Align::Left, Align::Left]);
-    let size = format!("{} bytes, sealed", one.sealed_bytes);
-    let rows = [
-        ("id", one.id.clone()),
-        ("received", one.received_at.clone()),
-        ("from", one.origin.clone()),
-        ("topic", one.topic.clone()),
-        ("reason", one.reason.clone()),
-        ("where and what", place(&one)),
-        ("content", size),
-    ];
-    for (name, value) in rows {
-        table.row([name.to_owned(), value]);
-    }
-    Ok(Answer::new(&one, table.to_string()))
+    let json = serde_json::json!({ "tenant": row.tenant.as_str(), "reasons": reasons, "quarantined": entries });
+    Answer::new(&json, text)
 }
 
 fn entry(row: &QuarantineRow) -> Entry {
@@ -111,10 +162,15 @@ fn place(entry: &Entry) -> String {
     if entry.path.is_empty() { entry.problem.clone() } else { format!("{}: {}", entry.path, entry.problem) }
 }
 
+/// Reads again what waits, oldest first. In which order that is, and what else came meanwhile, makes no difference to the books:
+/// facts merge.
 async fn redrive(settings: &Settings, asked: &QuarantineRedrive) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
     let row = tenant::chosen(&platform.db, &asked.of).await?;
+    // What comes of it is to be folded: said before anything is read.
+    processor::refuse_paused(&platform.db).await?;
     let mut waiting = books::quarantined(&platform.db, &row.tenant).await?;
+    keep(&mut waiting, asked.reason.as_deref());
     if let Some(id) = asked.id {
         waiting.retain(|one| one.event == id);
         waiting.first().context("there is no such entry: `daybook quarantine list` shows their ids")?;

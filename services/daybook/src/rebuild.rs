@@ -1,4 +1,4 @@
-//! `daybook rebuild` and `daybook lag`: read models are folds of the log, and can be folded again.
+//! `daybook rebuild`: read models are folds of the log, and can be folded again.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use store::books::Projection;
 
 use crate::cli::Rebuild;
 use crate::config::Settings;
-use crate::output::{Answer, mark, plural, spinner};
+use crate::output::{Answer, mark, spinner};
 use crate::platform::Platform;
 
 #[derive(Serialize)]
@@ -102,18 +102,4 @@ impl Rebuilt {
         }
         text
     }
-}
-
-/// Runs `daybook lag`.
-pub(crate) async fn lag(settings: &Settings) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let lag = processor::lag(&platform.log, &platform.db).await?;
-    let text = match lag {
-        0 => "nothing waits: every record is folded\n".to_owned(),
-        lag => format!(
-            "{} to be folded, added up over the projections: `daybook up` or `daybook processor` folds\n",
-            plural(lag, "record waits", "records wait")
-        ),
-    };
-    Ok(Answer::new(&serde_json::json!({ "lag": lag }), text))
 }

@@ -167,7 +167,8 @@ async fn serve(listener: TcpListener, routes: Router, accepting: CancellationTok
 }
 
 fn start_ingest(settings: &Settings, platform: &Platform, taking: &CancellationToken) -> Ingest {
-    let config = ingest::Config { max_body: settings.max_body, ..ingest::Config::default() };
+    let (max_body, tenant_per_second) = (settings.max_body, settings.tenant_per_second);
+    let config = ingest::Config { max_body, tenant_per_second, ..ingest::Config::default() };
     Ingest::start(config, platform.keys.clone(), platform.log.clone(), platform.db.clone(), taking.clone())
 }
 

@@ -1,17 +1,19 @@
 //! `daybook tenant`: merchants on the platform and the secrets by which their senders are known.
 
+mod account;
+mod intake;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use commerce::{CodGateways, Policy, TenantId};
-use ledger::{BusinessZone, Timestamp};
+use ledger::BusinessZone;
 use secrecy::SecretString;
 use serde::Serialize;
-use store::books::{self, TenantRow};
+use store::books::{self, Intake, TenantRow};
 use store::db::Db;
-use store::keys::{ClosedBy, Reopened, RetentionClass};
 
-use crate::cli::{OfTenant, Tenant, TenantAdd, TenantClose, TenantSecret};
+use crate::cli::{OfTenant, Tenant, TenantAdd, TenantSecret};
 use crate::config::Settings;
 use crate::output::{Align, Answer, Table, strong};
 use crate::platform::{Platform, now, open_books};
@@ -30,6 +32,10 @@ struct Listed {
     zone: String,
     cod_gateways: Vec<String>,
     created_at: String,
+    /// Since when its webhooks are turned away.
+    paused_at: Option<String>,
+    /// How many of them each process takes in a second, 0 being as many as come; null where the setting says.
+    per_second: Option<u32>,
 }
 
 /// A sender's secret that was stored. Its text is there only when it was made here, once.
@@ -48,9 +54,12 @@ pub(crate) async fn run(settings: &Settings, command: &Tenant) -> Result<Answer>
         Tenant::List => list(settings).await,
         Tenant::Secret(asked) => put_secret(settings, asked).await,
         Tenant::Reader(command) => crate::readers::run(settings, command).await,
-        Tenant::Close(asked) => close(settings, asked).await,
-        Tenant::Reopen(asked) => reopen(settings, asked).await,
+        Tenant::Close(asked) => account::close(settings, asked).await,
+        Tenant::Reopen(asked) => account::reopen(settings, asked).await,
         Tenant::Policy(asked) => policy::run(settings, asked).await,
+        Tenant::Pause(asked) => intake::pause(settings, asked).await,
+        Tenant::Resume(asked) => intake::resume(settings, asked).await,
+        Tenant::Rate(asked) => intake::rate(settings, asked).await,
     }
 }
 
@@ -113,7 +122,7 @@ async fn add(settings: &Settings, asked: &TenantAdd) -> Result<Answer> {
         secrets_text(&stored),
         courier_hint(&row.tenant, courier)
     );
-    let json = serde_json::json!({ "tenant": listed(&row), "secrets": stored });
+    let json = serde_json::json!({ "tenant": listed(&row, Intake::default()), "secrets": stored });
     Ok(Answer::new(&json, text))
 }
 
@@ -137,52 +146,17 @@ pub(crate) fn new_row(tenant: TenantId, zone: &str, cod_gateways: &[String]) -> 
 
 async fn list(settings: &Settings) -> Result<Answer> {
     let platform = Platform::open(settings).await?;
-    let rows = books::tenants(&platform.db).await?;
-    let mut table = Table::new([(Align::Left, "tenant"), (Align::Left, "zone"), (Align::Left, "since")]);
+    let (rows, intakes) = (books::tenants(&platform.db).await?, books::intakes(&platform.db).await?);
+    let mut table =
+        Table::new([(Align::Left, "tenant"), (Align::Left, "zone"), (Align::Left, "since"), (Align::Left, "webhooks")]);
+    let mut tenants = Vec::with_capacity(rows.len());
     for row in &rows {
-        table.row([row.tenant.to_string(), row.zone.name().to_owned(), row.created_at.to_string()]);
+        let intake = intakes.get(&row.tenant).copied().unwrap_or_default();
+        let (name, zone, since) = (row.tenant.to_string(), row.zone.name().to_owned(), row.created_at.to_string());
+        table.row([name, zone, since, intake::in_words(intake)]);
+        tenants.push(listed(row, intake));
     }
-    let listed: Vec<Listed> = rows.iter().map(listed).collect();
-    Ok(Answer::new(&serde_json::json!({ "tenants": listed }), table.to_string()))
-}
-
-async fn close(settings: &Settings, asked: &TenantClose) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let row = find(&platform.db, &parse(&asked.name)?).await?;
-    let closure = privacy::closure::close(&platform.keys, &platform.db, &row.tenant, ClosedBy::Operator, now()).await?;
-    let since = books::closed_since(&platform.db, &row.tenant).await?.map(|at| at.to_string());
-    let limits = platform.keys.retention(&row.tenant).await?;
-    let days = limits.iter().find(|limit| limit.class == RetentionClass::Closed).map(|limit| limit.days.get());
-    let goes = closure.closed_at.0.saturating_add(i64::from(days.unwrap_or_default()).saturating_mul(86_400_000_000));
-    let goes = Timestamp(goes).to_string();
-    tracing::info!(tenant = %row.tenant, "closed an account");
-    let text = format!(
-        "{0} is closed since {1}: its books take nothing any more, and webhooks are refused\n\
-         everybody in it is erased after {goes}, by `daybook up` or `daybook privacy`; until then `daybook tenant reopen {0}` opens it \
-         again. The books stay, and know nobody\n",
-        row.tenant,
-        since.as_deref().unwrap_or_default()
-    );
-    let json = serde_json::json!({ "tenant": row.tenant.as_str(), "closed_at": since, "erased_after": goes });
-    Ok(Answer::new(&json, text))
-}
-
-async fn reopen(settings: &Settings, asked: &TenantClose) -> Result<Answer> {
-    let platform = Platform::open(settings).await?;
-    let row = find(&platform.db, &parse(&asked.name)?).await?;
-    let now = now();
-    let changed = match platform.keys.reopen(&row.tenant, now).await? {
-        Reopened::Now => true,
-        Reopened::WasOpen => false,
-        Reopened::TooLate => {
-            bail!("too late: what is personal of {} has begun to go, which cannot be undone", row.tenant)
-        }
-    };
-    books::reopen_tenant(&platform.db, &row.tenant, now).await?;
-    tracing::info!(tenant = %row.tenant, changed, "opened an account again");
-    let before = if changed { "" } else { "; it was not closed" };
-    let text = format!("{} is open{before}\n", row.tenant);
-    Ok(Answer::new(&serde_json::json!({ "tenant": row.tenant.as_str(), "open": true, "changed": changed }), text))
+    Ok(Answer::new(&serde_json::json!({ "tenants": tenants }), table.to_string()))
 }
 
 async fn put_secret(settings: &Settings, asked: &TenantSecret) -> Result<Answer> {
@@ -255,12 +229,14 @@ fn secrets_text(stored: &[Stored]) -> String {
     table.to_string()
 }
 
-fn listed(row: &TenantRow) -> Listed {
+fn listed(row: &TenantRow, intake: Intake) -> Listed {
     Listed {
         tenant: row.tenant.to_string(),
         zone: row.zone.name().to_owned(),
         cod_gateways: row.cod_gateways.names().to_vec(),
         created_at: row.created_at.to_string(),
+        paused_at: intake.paused_at.map(|at| at.to_string()),
+        per_second: intake.per_second,
     }
 }
 

@@ -10,6 +10,9 @@ use crate::AcceptError;
 /// Seconds after which a sender that was turned away may come back.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
+/// The same for a tenant that an operator has paused: nothing changes within seconds.
+const RETRY_AFTER_PAUSE: HeaderValue = HeaderValue::from_static("60");
+
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What became of an authentic body. The log has it.
@@ -32,6 +35,10 @@ pub(crate) enum Refusal {
     BadSignature,
     /// The account is closed. Only whoever has a valid secret is told so.
     Closed,
+    /// An operator has paused the tenant. Only whoever has a valid secret is told so.
+    Paused,
+    /// The tenant sends more in a second than it may.
+    TooMany,
     /// We know no such courier.
     UnknownCourier,
     /// Not JSON by its own word.
@@ -61,7 +68,8 @@ impl Refusal {
             Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Interrupted => StatusCode::BAD_REQUEST,
-            Refusal::Overloaded | Refusal::Unavailable | Refusal::Late | Refusal::Stopping => {
+            Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Paused | Refusal::Overloaded | Refusal::Unavailable | Refusal::Late | Refusal::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -72,10 +80,20 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => "The request is not signed with a secret that is valid here.",
             StatusCode::GONE => "The account is closed, and takes nothing any more.",
             StatusCode::NOT_FOUND => "There is no such courier.",
+            StatusCode::TOO_MANY_REQUESTS => "More came in a second than is taken. Send it again later.",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "Send application/json.",
             StatusCode::PAYLOAD_TOO_LARGE => "The body is larger than is taken here.",
             StatusCode::BAD_REQUEST => "The body did not arrive whole.",
             _ => "Nothing was taken. Send it again later.",
+        }
+    }
+
+    /// When whoever was turned away may come back, if that can help.
+    fn retry_after(self) -> Option<HeaderValue> {
+        match self.status() {
+            _ if self == Refusal::Paused => Some(RETRY_AFTER_PAUSE),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some(RETRY_AFTER),
+            _ => None,
         }
     }
 
@@ -86,6 +104,8 @@ impl Refusal {
             Refusal::NotSigned => "not_signed",
             Refusal::BadSignature => "bad_signature",
             Refusal::Closed => "closed",
+            Refusal::Paused => "paused",
+            Refusal::TooMany => "too_many",
             Refusal::UnknownCourier => "unknown_courier",
             Refusal::NotJson => "not_json",
             Refusal::TooLarge => "too_large",
@@ -126,8 +146,8 @@ impl IntoResponse for Refusal {
             "type": "about:blank", "title": title, "status": status.as_u16(), "detail": self.detail(),
         });
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], problem.to_string()).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(after) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use event_log::{AppendError, EventLog};
-use events::{Event, Payload, Reason};
+use events::{Event, Payload};
 use moka::sync::Cache;
 use store::keys::{KeyStore, KeyStoreError};
 use subject_keys::Exhausted;
@@ -178,12 +178,7 @@ fn unless_refused<T>(sealed: impl Iterator<Item = (usize, Result<T, Exhausted>)>
 fn count(event: &Event) {
     match &event.payload {
         Payload::Quarantined(input) => {
-            let reason = match input.reason {
-                Reason::UnreadableJson => "unreadable_json",
-                Reason::UnknownTopic => "unknown_topic",
-                Reason::Field { .. } => "field",
-            };
-            metrics::counter!("ingest_quarantined_total", "reason" => reason).increment(1);
+            metrics::counter!("ingest_quarantined_total", "reason" => input.reason.name()).increment(1);
         }
         Payload::Redriven { .. } => metrics::counter!("ingest_redriven_total").increment(1),
         Payload::Fact { .. } | Payload::Posted(_) | Payload::StockAlerted(_) => {

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! request ─▶ JSON, how big, whose? ─▶ connector ─▶ queue ─▶ committer: people → keys, seal, append ─▶ 200
-//!              415 · 413 · 401          │ not understood: sealed whole, quarantined               └─▶ 503
+//!         415 · 413 · 401 · 410 · 429   │ not understood: sealed whole, quarantined               └─▶ 503
 //! ```
 //!
 //! - A 2xx means that the log has it. Whatever fails before that is answered 503 within a bounded wait, and the sender tries
 //!   again; event ids follow from content, so a repeat is the same event.
 //! - Nothing is stored of a request that is not authentic; only a counter moves.
 //! - Personal data leaves this process sealed or not at all. Logs and metrics name tenants, topics and ids.
+//! - What one tenant may send in a second is bounded, where somebody said so; what a shop says about people is not counted.
 //! - Memory is bounded by [`Config::queue`] requests and [`Config::memory`] bytes of their bodies, whoever sends them.
 
 mod answer;
 mod committer;
 mod limits;
+mod rates;
 mod reading;
 mod redrive;
 mod seal;
@@ -37,10 +39,12 @@ use tokio_util::sync::CancellationToken;
 
 use committer::{Committer, Job};
 use limits::{Limits, Place};
+use rates::Rates;
 use seal::Unsealed;
 use tenants::Tenants;
 
 pub use redrive::{RedriveError, Redriven};
+pub use seal::QUARANTINE;
 
 /// How long the databases may take to say that they are there.
 const READY_WITHIN: Duration = Duration::from_secs(2);
@@ -56,6 +60,8 @@ pub struct Config {
     pub memory: usize,
     /// How long a sender waits at most for an answer. Shopify gives up after 5 s.
     pub answer_within: Duration,
+    /// Requests of one tenant taken in a second, unless it has a rate of its own; more are answered 429. 0 is as many as come.
+    pub tenant_per_second: u32,
     /// Requests committed together, at most.
     pub batch: usize,
     /// The wall clock: when something was recorded.
@@ -69,6 +75,7 @@ impl Default for Config {
             queue: 2_048,
             memory: 64 * 1024 * 1024,
             answer_within: Duration::from_secs(4),
+            tenant_per_second: 0,
             batch: 256,
             clock: now,
         }
@@ -88,6 +95,7 @@ struct Shared {
     db: Db,
     tenants: Tenants,
     limits: Limits,
+    rates: Rates,
     queue: mpsc::Sender<Job>,
     drained: CancellationToken,
 }
@@ -150,7 +158,8 @@ impl Ingest {
         let ended = drained.clone().drop_guard();
         tokio::spawn(committer::run(committer, waiting, config.batch.max(1), shutdown, ended));
         let (tenants, limits) = (Tenants::new(db.clone()), Limits::new(config.queue, config.memory));
-        Ingest { shared: Arc::new(Shared { config, keys, log, db, tenants, limits, queue, drained }) }
+        let rates = Rates::new(config.tenant_per_second);
+        Ingest { shared: Arc::new(Shared { config, keys, log, db, tenants, limits, rates, queue, drained }) }
     }
 
     /// The routes `POST /webhooks/shopify/{tenant}` and `POST /webhooks/couriers/{tenant}/{courier}`.

@@ -64,7 +64,7 @@ impl Ingest {
         let redriven = match self.opened(row).await? {
             Opened::Erased => Redriven::Erased,
             Opened::Restricted => return Err(RedriveError::Restricted),
-            Opened::Clear(body) => match reading::read(&tenant, &origin, &row.topic, row.received_at, &body) {
+            Opened::Clear(body) => match reading::read(&tenant.row, &origin, &row.topic, row.received_at, &body) {
                 Ok(drafts) => {
                     let accepted = self.accept_drafts(&row.tenant, &origin, drafts).await?;
                     self.is_over(row).await?;

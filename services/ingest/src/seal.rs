@@ -9,7 +9,7 @@ use subject_keys::{BoxContext, Exhausted, Pii};
 use uuid::Uuid;
 
 /// The label of the box that holds a whole body.
-pub(crate) const QUARANTINE: &str = "quarantine";
+pub const QUARANTINE: &str = "quarantine";
 
 /// An event whose personal data is still in clear.
 pub(crate) struct Unsealed {

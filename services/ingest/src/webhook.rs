@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::answer::{Refusal, Taken};
 use crate::limits::Place;
 use crate::seal::{NotRead, Unsealed};
+use crate::tenants::Known;
 use crate::{Ingest, reading, signature};
 
 /// Shopify's headers, by their names of today and those without `X-` that are to come.
@@ -31,7 +32,8 @@ const TRIGGERED_AT: [&str; 2] = ["x-shopify-triggered-at", "shopify-triggered-at
 const WEBHOOK_ID: [&str; 2] = ["x-shopify-webhook-id", "shopify-webhook-id"];
 const EVENT_ID: [&str; 2] = ["x-shopify-event-id", "shopify-event-id"];
 
-/// Topics by which a shop passes on what people, and it itself, may ask for. Taken of a closed account too.
+/// Topics by which a shop passes on what people, and it itself, may ask for. Taken of a closed or paused account too, and however
+/// many there are.
 const PRIVACY_TOPICS: [&str; 3] = ["customers/data_request", "customers/redact", "shop/redact"];
 
 /// Where a courier's secret stands: as it is here, or as a bearer token.
@@ -58,7 +60,7 @@ async fn courier(
 
 /// Who a request says it is from: a tenant that exists, and the secrets that prove it.
 struct Sender {
-    tenant: Arc<TenantRow>,
+    known: Arc<Known>,
     secrets: Arc<[SecretString]>,
 }
 
@@ -102,14 +104,14 @@ impl Ingest {
         let topic = reading::topic(shopify_header(&head.headers, TOPIC));
         // What a shop says about people is taken as long as it can be proved to come from there: it is the law.
         if !PRIVACY_TOPICS.contains(&topic.as_str()) {
-            self.require_open(&sender.tenant.tenant).await?;
+            self.admit(&sender, received_at).await?;
         }
         let id = |name| shopify_header(&head.headers, name).and_then(|text| Uuid::parse_str(text).ok());
         let (webhook, event) = (id(WEBHOOK_ID), id(EVENT_ID));
-        tracing::debug!(tenant = sender.tenant.tenant.as_str(), topic, ?webhook, ?event, "an authentic webhook");
+        tracing::debug!(tenant = sender.known.row.tenant.as_str(), topic, ?webhook, ?event, "an authentic webhook");
         let at = shopify_header(&head.headers, TRIGGERED_AT).and_then(instant).unwrap_or(received_at);
         let delivery = Delivery { origin: Source::SHOPIFY, topic, received_at, at, secret, body };
-        self.take(&sender.tenant, delivery, place).await
+        self.take(&sender.known.row, delivery, place).await
     }
 
     async fn courier(&self, tenant: &str, courier: &str, request: Request) -> Result<Taken, Refusal> {
@@ -121,27 +123,36 @@ impl Ingest {
         // The secret does not depend on the body, so nothing is read for whoever does not have it.
         let given = courier_secret(&head.headers).ok_or(Refusal::NotSigned)?;
         let secret = signature::holder(&sender.secrets, given).ok_or(Refusal::BadSignature)?;
-        self.require_open(&sender.tenant.tenant).await?;
+        self.admit(&sender, received_at).await?;
         let mut place = self.shared.limits.enter().ok_or(Refusal::Overloaded)?;
         let body = self.whole(body, &mut place).await?;
         let delivery = Delivery { origin, topic: String::new(), received_at, at: received_at, secret, body };
-        self.take(&sender.tenant, delivery, place).await
+        self.take(&sender.known.row, delivery, place).await
     }
 
     async fn sender(&self, tenant: &str, sender: &str) -> Result<Sender, Refusal> {
         let id: TenantId = tenant.parse().map_err(|_| Refusal::UnknownSender)?;
         let known = self.shared.tenants.find(&id).await.map_err(|error| unavailable(&error))?;
         let secrets = self.shared.keys.secrets(&id, sender).await.map_err(|error| unavailable(&error))?;
-        let tenant = known.filter(|_| !secrets.is_empty()).ok_or(Refusal::UnknownSender)?;
-        Ok(Sender { tenant, secrets })
+        let known = known.filter(|_| !secrets.is_empty()).ok_or(Refusal::UnknownSender)?;
+        Ok(Sender { known, secrets })
     }
 
-    /// Refuses what is sent to a closed account.
-    async fn require_open(&self, tenant: &TenantId) -> Result<(), Refusal> {
-        match self.shared.keys.is_closed(tenant).await.map_err(|error| unavailable(&error))? {
-            true => Err(Refusal::Closed),
-            false => Ok(()),
+    /// Refuses what is sent to a closed account, to one that an operator has paused, and what comes too fast. Asked of authentic
+    /// requests only: nobody else learns how it stands with a tenant, or draws from what it may send.
+    async fn admit(&self, sender: &Sender, now: Timestamp) -> Result<(), Refusal> {
+        let Known { row, intake } = &*sender.known;
+        if self.shared.keys.is_closed(&row.tenant).await.map_err(|error| unavailable(&error))? {
+            return Err(Refusal::Closed);
         }
+        if intake.paused_at.is_some() {
+            return Err(Refusal::Paused);
+        }
+        if !self.shared.rates.take(&row.tenant, intake.per_second, now) {
+            tracing::debug!(tenant = row.tenant.as_str(), "more webhooks than it may send");
+            return Err(Refusal::TooMany);
+        }
+        Ok(())
     }
 
     /// What the head of a request shows, before any of its body is read.

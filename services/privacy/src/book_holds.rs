@@ -32,8 +32,8 @@ pub enum BookHoldsError {
     /// The read models.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The read models are folded anew, and do not say yet what is open.
-    #[error("the books are folded anew, and are asked when that is done")]
+    /// The read models are folded anew or paused, and do not say what is open.
+    #[error("the books are folded anew or paused, and are asked when they say all again")]
     Folding,
 }
 

@@ -82,8 +82,10 @@ pub enum InputsError {
     /// The log, which may have inputs that are not listed yet.
     #[error("the quarantine on the log could not be looked through: {0}")]
     Read(#[from] ReadError),
-    /// The read models are folded anew, and do not say yet what people are known by.
-    #[error("the quarantine is looked through when the read models have been folded anew: the erasure is on record")]
+    /// The read models are folded anew or paused, and do not say what people are known by.
+    #[error(
+        "the quarantine is looked through when the read models have been folded anew or resumed: the erasure is on record"
+    )]
     Folding,
     /// Records that should be there did not come.
     #[error("the quarantine on the log could not be looked through: {left} of its records did not come")]

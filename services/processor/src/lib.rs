@@ -24,6 +24,8 @@ mod books;
 mod broken;
 mod group;
 mod inventory;
+mod lag;
+mod pause;
 mod people;
 mod quarantine;
 mod rebuild;
@@ -49,8 +51,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::behind::Behind;
 use crate::group::Group;
+use crate::pause::{LOOK_EVERY, Lookout};
 use crate::worker::{Held, read_from};
 
+pub use lag::{TenantLag, lag, lags, tenant_lag};
 pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
 pub use totals::{NextTotals, Old, OldDetail, fold_what_waits, next_totals, old_detail, sweep};
@@ -120,15 +124,17 @@ impl Context {
 pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationToken) -> Result<(), ProcessError> {
     let context = Context { log, db, config, posted: Arc::default(), behind: Arc::default() };
     let Some(group) = Group::join(&context, &shutdown).await? else { return Ok(()) };
-    let mut tasks = JoinSet::new();
+    let (mut tasks, lookout) = (JoinSet::new(), Lookout::new(&context.db));
     for (projection, deals) in group.deals() {
         for index in 0..context.workers(projection) {
-            tasks.spawn(shift::run(context.clone(), projection, index, deals.clone(), shutdown.clone()));
+            let pause = lookout.pause(projection);
+            tasks.spawn(shift::run(context.clone(), projection, index, deals.clone(), pause, shutdown.clone()));
         }
         if projection == Projection::Books {
             tasks.spawn(relay::run(context.clone(), deals, shutdown.clone()));
         }
     }
+    tasks.spawn(lookout.run(shutdown.clone()));
     tasks.spawn(group::watch(context, group.deals(), shutdown.clone()));
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -142,18 +148,28 @@ pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationTo
     outcome
 }
 
+/// Refuses while a projection is paused: for commands that put something on the log and fold it then.
+pub async fn refuse_paused(db: &Db) -> Result<(), ProcessError> {
+    match store::books::paused(db).await?.into_keys().next() {
+        Some(projection) => Err(ProcessError::Paused { consumer: projection.name() }),
+        None => Ok(()),
+    }
+}
+
 /// Folds until nothing is left to read and publishes what that posts, then returns: what a rebuild and a test wait for.
 /// Projections fold side by side, as they do in [`run`]. Bounded by what was on the log when it began plus what it posts itself.
+/// [`ProcessError::Paused`] if one is paused, or is meanwhile; the others are folded.
 pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), ProcessError> {
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default(), behind: Arc::default() };
-    let mut folding = JoinSet::new();
+    let (mut folding, lookout) = (JoinSet::new(), Lookout::new(db));
+    lookout.look().await?;
     for projection in Projection::ALL {
         for index in 0..context.workers(projection) {
-            let context = context.clone();
-            folding.spawn(async move { worker::catch_up(&context, projection, index).await });
+            let (context, pause) = (context.clone(), lookout.pause(projection));
+            folding.spawn(async move { worker::catch_up(&context, projection, index, pause).await });
         }
     }
-    let mut outcome = Ok(());
+    let (mut outcome, mut looks) = (Ok(()), tokio::time::interval(LOOK_EVERY));
     loop {
         let ended = tokio::select! {
             ended = folding.join_next() => match ended {
@@ -161,26 +177,14 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
                 None => break,
             },
             () = context.posted.notified() => relay_all(log, db).await,
+            // A database that is away is for the workers to tell.
+            _ = looks.tick() => lookout.look().await.or(Ok(())),
         };
         // The first error is told in the end: what stops one projection, or the ledger topic, is nothing to the others.
         outcome = outcome.and(ended);
     }
     outcome?;
     relay_all(log, db).await
-}
-
-/// How many records the projections have yet to fold, added up.
-pub async fn lag(log: &EventLog, db: &Db) -> Result<u64, ProcessError> {
-    Ok(lags(log, db).await?.into_iter().fold(0, |sum, (_, lag)| lag.saturating_add(sum)))
-}
-
-/// How many records each projection has yet to fold, with its name: over all partitions, whoever holds them.
-pub async fn lags(log: &EventLog, db: &Db) -> Result<Vec<(&'static str, u64)>, ProcessError> {
-    let mut lags = Vec::with_capacity(Projection::ALL.len());
-    for projection in Projection::ALL {
-        lags.push((projection.name(), worker::lag(log, db, projection).await?));
-    }
-    Ok(lags)
 }
 
 /// The instant this process reads from its clock; only the edges call it.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Event, Payload, Quarantined, Reason};
+use events::{Event, Payload, Reason};
 use store::books::{self, QuarantineKey, QuarantineRow};
 use store::db::{DbError, Tx};
 
@@ -33,25 +33,20 @@ fn redriven(event: &Event) -> Option<QuarantineKey> {
 
 fn quarantined(event: &Event) -> Option<QuarantineRow> {
     let Payload::Quarantined(input) = &event.payload else { return None };
-    let (reason, path, problem) = words(input);
+    let (path, problem) = match &input.reason {
+        Reason::Field { path, problem } => (path.as_str(), problem.as_str()),
+        Reason::UnreadableJson | Reason::UnknownTopic => ("", ""),
+    };
     Some(QuarantineRow {
         tenant: event.tenant.clone(),
         event: event.id,
         origin: input.origin.as_str().to_owned(),
         topic: input.topic.clone(),
-        reason: reason.to_owned(),
+        reason: input.reason.name().to_owned(),
         path: path.to_owned(),
         problem: problem.to_owned(),
         received_at: input.received_at,
         subject: input.content.subject,
         sealed: input.content.sealed.clone(),
     })
-}
-
-fn words(input: &Quarantined) -> (&'static str, &str, &str) {
-    match &input.reason {
-        Reason::UnreadableJson => ("unreadable_json", "", ""),
-        Reason::UnknownTopic => ("unknown_topic", "", ""),
-        Reason::Field { path, problem } => ("field", path.as_str(), problem.as_str()),
-    }
 }

@@ -1,5 +1,5 @@
 //! A worker's shift: the partitions that fall to it of what the group has dealt to this process, folded from their stored
-//! checkpoints until the deal is over.
+//! checkpoints until the deal is over or the projection is paused.
 //!
 //! When it is, the worker finishes the batch it is writing, drops the one it has read ahead, and lets go; whoever is dealt
 //! the partition next begins where the checkpoint is. That keeps two processes from doing the same work, and nothing more: a
@@ -12,6 +12,7 @@ use event_log::{Deal, Deals};
 use store::books::Projection;
 use tokio_util::sync::CancellationToken;
 
+use crate::pause::Pause;
 use crate::work::{Work, decode};
 use crate::worker::{live, topics, write};
 use crate::{Context, ProcessError};
@@ -25,29 +26,35 @@ pub(crate) struct Shift {
     /// Its partitions.
     pub(crate) partitions: BTreeSet<u32>,
     deal: Option<Deal>,
+    pause: Pause,
     shutdown: CancellationToken,
 }
 
 impl Shift {
-    /// One that nobody ends: that of a command which folds to the end of the log and asks no group.
-    pub(crate) fn without_end(partitions: BTreeSet<u32>) -> Shift {
-        Shift { partitions, deal: None, shutdown: CancellationToken::new() }
+    /// One that only a pause ends: that of a command which folds to the end of the log and asks no group.
+    pub(crate) fn without_end(partitions: BTreeSet<u32>, pause: Pause) -> Shift {
+        Shift { partitions, deal: None, pause, shutdown: CancellationToken::new() }
     }
 
     /// A worker's share of what was dealt.
-    fn of(deal: Deal, index: u32, workers: u32, shutdown: &CancellationToken) -> Shift {
+    fn of(deal: Deal, index: u32, workers: u32, pause: &Pause, shutdown: &CancellationToken) -> Shift {
         let partitions = share(deal.partitions(), index, workers);
-        Shift { partitions, deal: Some(deal), shutdown: shutdown.clone() }
+        Shift { partitions, deal: Some(deal), pause: pause.clone(), shutdown: shutdown.clone() }
     }
 
-    fn is_over(&self) -> bool {
-        self.shutdown.is_cancelled() || self.deal.as_ref().is_some_and(Deal::is_over)
+    pub(crate) fn is_over(&self) -> bool {
+        self.shutdown.is_cancelled() || self.pause.is_on() || self.deal.as_ref().is_some_and(Deal::is_over)
     }
 
-    /// Waits until the deal is over or the process is to end.
+    /// Waits until the deal is over, the projection is paused, or the process is to end.
     pub(crate) async fn over(&self) {
-        let Some(deal) = &self.deal else { return self.shutdown.cancelled().await };
-        tokio::select! { () = deal.over() => {}, () = self.shutdown.cancelled() => {} }
+        let dealt = async {
+            match &self.deal {
+                Some(deal) => deal.over().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = dealt => {}, () = self.pause.begins() => {}, () = self.shutdown.cancelled() => {} }
     }
 }
 
@@ -61,19 +68,21 @@ pub(crate) fn share(partitions: &BTreeSet<u32>, index: u32, workers: u32) -> BTr
         .collect()
 }
 
-/// Takes one shift after another until `shutdown`; passing faults are waited out.
+/// Takes one shift after another until `shutdown`; passing faults are waited out, and so is a pause, with no partition held.
 pub(crate) async fn run(
     context: Context,
     projection: Projection,
     index: u32,
     mut deals: Deals,
+    pause: Pause,
     shutdown: CancellationToken,
 ) -> Result<(), ProcessError> {
     let mut pauses = Pauses { most: PAUSE };
     while !shutdown.is_cancelled() {
+        tokio::select! { () = pause.ends() => {}, () = shutdown.cancelled() => return Ok(()) }
         let dealt = tokio::select! { dealt = deals.next() => dealt, () = shutdown.cancelled() => return Ok(()) };
         let Some(deal) = dealt else { return Err(ProcessError::Stopped("the group was left".to_owned())) };
-        let shift = Shift::of(deal, index, context.workers(projection), &shutdown);
+        let shift = Shift::of(deal, index, context.workers(projection), &pause, &shutdown);
         let began = Instant::now();
         let outcome = session(&context, projection, index, &shift).await;
         // Nobody waits for a worker that waits.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use event_log::{EventLog, ReadError, ReadFrom};
 use events::Topic;
 use store::books::{self, Checkpoint, Fenced, Projection, Stage};
-use store::db::{Db, DbError, Tx};
+use store::db::{DbError, Tx};
 
 use crate::books::{self as bookkeeper, Entries};
+use crate::pause::Pause;
 use crate::shift::{Shift, share};
 use crate::stopwatch::Stopwatch;
 use crate::work::{Share, Work, decode};
@@ -34,6 +35,12 @@ pub enum ProcessError {
         consumer: &'static str,
         /// Which partition.
         partition: u32,
+    },
+    /// An operator has paused the projection, so it cannot be folded to the end.
+    #[error("{consumer} is paused: run `daybook resume {consumer}`, and then this again")]
+    Paused {
+        /// Which projection.
+        consumer: &'static str,
     },
     /// The log ends before what was folded from it: it was restored from a copy, or lost its last records.
     #[error(
@@ -88,6 +95,7 @@ impl ProcessError {
                 passing || (matches!(error, DbError::Other { .. }) && !is_about_data(error))
             }
             ProcessError::Read(_)
+            | ProcessError::Paused { .. }
             | ProcessError::LogIsShorter { .. }
             | ProcessError::DamagedJournal { .. }
             | ProcessError::Stopped(_) => false,
@@ -117,10 +125,18 @@ const SHORT_WAIT: Duration = Duration::from_millis(50);
 /// A rebuild whose checkpoint has not moved for this long was given up by whoever began it.
 const GIVEN_UP: Duration = Duration::from_secs(5);
 
-/// Folds a worker's partitions of a projection until nothing is left to read.
-pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
+/// Folds a worker's partitions of a projection until nothing is left to read. Refused as soon as the projection is paused, so
+/// that nobody waits for what is not to come.
+pub(crate) async fn catch_up(
+    context: &Context,
+    projection: Projection,
+    index: u32,
+    pause: Pause,
+) -> Result<(), ProcessError> {
+    let all = (0..context.log.partitions()).collect();
+    let shift = Shift::without_end(share(&all, index, context.workers(projection)), pause);
     loop {
-        match fold_to_end(context, projection, index).await {
+        match fold_to_end(context, projection, &shift).await {
             // Somebody else is at it: what they do need not be done here.
             Err(ProcessError::Fenced { .. }) => tokio::time::sleep(PAUSE).await,
             outcome => return outcome,
@@ -128,13 +144,19 @@ pub(crate) async fn catch_up(context: &Context, projection: Projection, index: u
     }
 }
 
-async fn fold_to_end(context: &Context, projection: Projection, index: u32) -> Result<(), ProcessError> {
-    let all = (0..context.log.partitions()).collect();
-    let shift = Shift::without_end(share(&all, index, context.workers(projection)));
-    let Some(mut held) = live(context, projection, &shift).await? else { return Ok(()) };
+async fn fold_to_end(context: &Context, projection: Projection, shift: &Shift) -> Result<(), ProcessError> {
+    let paused = || ProcessError::Paused { consumer: projection.name() };
+    if shift.is_over() {
+        // Also if nothing waits now: what whoever asks is about to put on the log would.
+        return Err(paused());
+    }
+    let Some(mut held) = live(context, projection, shift).await? else { return Err(paused()) };
     let mut reader = context.reader(&held, topics(projection))?;
     let mut work = Work::default();
     while !work.is_empty() || !at_end(&context.log, &held, topics(projection)).await? {
+        if shift.is_over() {
+            return Err(paused());
+        }
         // Here too the next batch is read while this one is written; at the end none comes, which must not take long to see.
         let next = async { reader.next_batch(context.config.batch, SHORT_WAIT).await.map(decode) };
         let (written, next) = tokio::join!(write(context, projection, &mut held, work), next);
@@ -207,14 +229,6 @@ pub(crate) fn read_from(held: &Held, topics: &[Topic]) -> Vec<ReadFrom> {
 
 pub(crate) async fn at_end(log: &EventLog, held: &Held, topics: &[Topic]) -> Result<bool, ProcessError> {
     Ok(log.lag(&read_from(held, topics)).await? == 0)
-}
-
-/// Records that a projection has not folded yet.
-pub(crate) async fn lag(log: &EventLog, db: &Db, projection: Projection) -> Result<u64, ProcessError> {
-    let mut stored = books::checkpoints(db, projection.name()).await?;
-    let start = |p| (p, stored.remove(&p).unwrap_or_else(|| Checkpoint::start(Stage::Live)));
-    let held: Held = (0..log.partitions()).map(start).collect();
-    Ok(log.lag(&read_from(&held, topics(projection))).await?)
 }
 
 /// Writes what a batch leads to and moves the checkpoints with it, in one transaction. A batch that the database refuses for
@@ -402,7 +416,7 @@ fn are_live(steps: &Steps) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use store::db::{Dialect, Durability};
+    use store::db::{Db, Dialect, Durability};
     use store::schema::books_migrations;
 
     use super::*;

@@ -98,6 +98,11 @@ impl Shop {
     pub(super) async fn on(config: Config, folder: tempfile::TempDir, log: EventLog) -> Shop {
         let books = books_migrations(Dialect::Sqlite);
         let books = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &books).await.unwrap();
+        Shop::over(config, folder, log, books).await
+    }
+
+    /// On a log and books of the caller's, with keys of its own.
+    pub(super) async fn over(config: Config, folder: tempfile::TempDir, log: EventLog, books: Db) -> Shop {
         let keys = keys_migrations(Dialect::Sqlite);
         let keys = Db::open_sqlite(&folder.path().join("keys.db"), Durability::Full, &keys).await.unwrap();
         let keyring = Keyring::in_folder(RootKey::from_bytes([7; 32]), &folder.path().join("epochs"));
@@ -235,7 +240,7 @@ impl Drop for Shop {
     }
 }
 
-async fn add_tenant(books: &Db, id: &str) {
+pub(super) async fn add_tenant(books: &Db, id: &str) {
     let zone = BusinessZone::KARACHI;
     let row = TenantRow {
         tenant: tenant(id),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use events::Topic;
 
+use super::paused::paused;
 use super::tables::POISON;
 use super::{Projection, corrupt, signed};
 use crate::db::{Db, DbError, Dialect, Row, Rows, Tx};
@@ -92,9 +93,13 @@ pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32
 }
 
 /// Whether the read models of orders, parcels and people say all that the log does, but for what has just come: not while they are
-/// folded anew, when who is missing from them may be there all the same.
+/// folded anew, or paused, when who is missing from them may be there all the same.
 pub async fn are_whole(db: &Db) -> Result<bool, DbError> {
+    let paused = paused(db).await?;
     for projection in [Projection::Books, Projection::People] {
+        if paused.contains_key(&projection) {
+            return Ok(false);
+        }
         if checkpoints(db, projection.name()).await?.values().any(|one| one.stage == Stage::Rebuilding) {
             return Ok(false);
         }
@@ -176,6 +181,12 @@ pub async fn save_poison(tx: &mut Tx, consumer: &'static str, poison: &[Poison])
         ]);
     }
     tx.upsert(&rows).await.map(|_| ())
+}
+
+/// How many records each consumer has skipped; those that skipped none are absent.
+pub async fn count_poison(db: &Db) -> Result<BTreeMap<String, u64>, DbError> {
+    let rows = db.query("SELECT consumer, COUNT(*) FROM poison GROUP BY consumer", vec![]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?.unsigned_abs()))).collect()
 }
 
 fn read(row: &Row) -> Result<(u32, Checkpoint), DbError> {

@@ -7,6 +7,7 @@ mod audit;
 mod chain;
 mod checkpoint;
 mod identity;
+mod intake;
 mod inventory;
 mod journal;
 mod known;
@@ -14,6 +15,7 @@ mod months;
 mod movements;
 mod on_hand;
 mod parts;
+mod paused;
 mod people;
 mod pieces;
 mod quarantine;
@@ -34,9 +36,11 @@ pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
-    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
+    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, count_poison, lock, save_checkpoint,
+    save_poison,
 };
 pub use identity::identity;
+pub use intake::{Intake, intakes, pause_tenant, resume_tenant, save_rate, tenant_and_intake};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,
@@ -50,12 +54,14 @@ pub use movements::{
 };
 pub use on_hand::{OnHand, on_hand};
 pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
+pub use paused::{pause, paused, resume};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
     save_erased, save_people, save_requests, shop_redactions, shop_requests,
 };
 pub use quarantine::{
-    QuarantineKey, QuarantineRow, count_quarantined, quarantined, redriven, save_quarantined, save_redriven,
+    QuarantineKey, QuarantineRow, WaitingInputs, count_quarantined, quarantined, redriven, save_quarantined,
+    save_redriven, waiting_inputs,
 };
 pub use read::{
     Ageing, CodSummary, JournalLine, case_of, cod_by_courier, count_orders, has_open_cod, journal_of, order,

@@ -104,6 +104,27 @@ pub async fn count_quarantined(db: &Db, tenant: &TenantId) -> Result<i64, DbErro
     rows.first().map_or(Ok(0), |row| row.int(0))
 }
 
+/// What waits in quarantine for one reason, of all tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingInputs {
+    /// As in [`QuarantineRow::reason`].
+    pub reason: String,
+    /// How many.
+    pub inputs: u64,
+    /// When the first of them arrived.
+    pub oldest: Timestamp,
+}
+
+/// What waits in quarantine, by reason: one query, which an index answers alone.
+pub async fn waiting_inputs(db: &Db) -> Result<Vec<WaitingInputs>, DbError> {
+    let sql = "SELECT reason, COUNT(*), MIN(received_at) FROM quarantine GROUP BY reason ORDER BY reason";
+    let waiting = |row: &Row| {
+        let (inputs, oldest) = (row.int(1)?.unsigned_abs(), Timestamp(row.int(2)?));
+        Ok(WaitingInputs { reason: row.text(0)?.to_owned(), inputs, oldest })
+    };
+    db.query(sql, vec![]).await?.iter().map(waiting).collect()
+}
+
 pub(super) fn quarantine_row(row: &Row) -> Result<QuarantineRow, DbError> {
     Ok(QuarantineRow {
         tenant: parsed("quarantine.tenant", row.text(0)?)?,

@@ -81,7 +81,8 @@ fn rules_text(rules: &Policy) -> String {
     if *rules == usual { String::new() } else { serde_json::to_string(rules).unwrap_or_default() }
 }
 
-fn read(row: &Row) -> Result<TenantRow, DbError> {
+/// A tenant from its first five columns.
+pub(super) fn read(row: &Row) -> Result<TenantRow, DbError> {
     let names: Vec<String> = serde_json::from_str(row.text(2)?).map_err(|_| corrupt("tenant.cod_gateways"))?;
     Ok(TenantRow {
         tenant: parsed("tenant.tenant", row.text(0)?)?,

@@ -92,10 +92,13 @@ pub(crate) struct Flags {
     /// Largest body that is taken, in bytes [default: 4194304]
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     pub(crate) max_body: Option<String>,
+    /// Webhooks of one merchant that each process takes in a second, over ten seconds; more are answered 429; 0 takes as many as come; `daybook tenant rate` sets another for one merchant [default: 0]
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub(crate) tenant_per_second: Option<String>,
 }
 
 /// What every setting is: its name and whether it is a number.
-const KEYS: [(&str, bool); 22] = [
+const KEYS: [(&str, bool); 23] = [
     ("data", false),
     ("listen", false),
     ("kafka", false),
@@ -118,6 +121,7 @@ const KEYS: [(&str, bool); 22] = [
     ("batch_bytes", true),
     ("session_seconds", true),
     ("max_body", true),
+    ("tenant_per_second", true),
 ];
 
 /// A setting as `doctor` lists it; secrets are masked.
@@ -186,6 +190,7 @@ fn defaults() -> Layer {
         ("batch_bytes", 8 << 20),
         ("session_seconds", 10),
         ("max_body", 4 << 20),
+        ("tenant_per_second", 0),
     ];
     let texts = texts.map(|(key, text)| (key.to_owned(), Value::from(text)));
     let numbers = numbers.map(|(key, number)| (key.to_owned(), Value::from(number)));
@@ -257,6 +262,7 @@ impl Flags {
             "batch_bytes" => &self.batch_bytes,
             "session_seconds" => &self.session_seconds,
             "max_body" => &self.max_body,
+            "tenant_per_second" => &self.tenant_per_second,
             _ => &None,
         };
         flag.as_deref()

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) session: Duration,
     /// Bytes of the largest body that is taken.
     pub(crate) max_body: usize,
+    /// Webhooks of one merchant that are taken in a second; 0 is as many as come.
+    pub(crate) tenant_per_second: u32,
     /// All of it with origins, for `doctor`.
     pub(crate) shown: Vec<Shown>,
 }
@@ -111,6 +113,7 @@ struct Raw {
     batch_bytes: usize,
     session_seconds: u32,
     max_body: usize,
+    tenant_per_second: u32,
 }
 
 /// Checks what the layers say.
@@ -166,6 +169,7 @@ pub(super) fn resolve(layers: &Figment) -> Result<Settings, ConfigError> {
         batch_bytes: raw.batch_bytes,
         session: Duration::from_secs(raw.session_seconds.into()),
         max_body: raw.max_body,
+        tenant_per_second: raw.tenant_per_second,
     })
 }
 
@@ -283,7 +287,8 @@ fn shown(layers: &Figment, key: &'static str, raw: &Raw, backend: &Backend) -> S
         "batch" => raw.batch.to_string(),
         "batch_bytes" => raw.batch_bytes.to_string(),
         "session_seconds" => raw.session_seconds.to_string(),
-        _ => raw.max_body.to_string(),
+        "max_body" => raw.max_body.to_string(),
+        _ => raw.tenant_per_second.to_string(),
     };
     Shown { key, value, origin: origin(layers, key) }
 }

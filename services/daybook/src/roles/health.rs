@@ -13,15 +13,18 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use event_log::EventLog;
+use events::Reason;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
+use store::books::{self, Projection};
+use store::db::{Db, DbError};
 use store::keys::{KeyStore, KeyStoreError, OpenKeysError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Backend, Settings};
 use crate::doctor::{is_full, write_probe};
-use crate::platform::Platform;
+use crate::platform::{Platform, now};
 
 /// How long each part may take to say that it is there.
 const READY_WITHIN: Duration = Duration::from_secs(2);
@@ -78,6 +81,8 @@ struct Readiness {
     log: &'static str,
     books: &'static str,
     keys: &'static str,
+    /// Read models that nobody folds because somebody wanted it so: no reason not to be ready.
+    paused: Vec<&'static str>,
 }
 
 /// The routes `/healthz`, `/readyz` and `/metrics`. Begins to record metrics for this process.
@@ -105,11 +110,19 @@ pub(super) fn router(settings: &Settings, platform: &Platform, accepting: Cancel
 
 async fn readyz(State(asked): State<Asked>) -> impl IntoResponse {
     let Platform { log, db, keys } = &asked.platform;
-    let (log, books, keys) =
-        tokio::join!(log_answers(log, &asked.disk), answers(db.query("SELECT 1", vec![])), keys_answer(keys),);
+    let (log, (books, paused), keys) = tokio::join!(log_answers(log, &asked.disk), books_answer(db), keys_answer(keys));
     let ready = [log, books, keys].iter().all(|part| *part == OK) && !asked.accepting.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, log, books, keys }))
+    (status, Json(Readiness { ready, log, books, keys, paused }))
+}
+
+/// Whether the books answer, and what of them is paused.
+async fn books_answer(db: &Db) -> (&'static str, Vec<&'static str>) {
+    match tokio::time::timeout(READY_WITHIN, books::paused(db)).await {
+        Ok(Ok(paused)) => (OK, paused.into_keys().map(|projection| projection.name()).collect()),
+        Ok(Err(_)) => ("unavailable", Vec::new()),
+        Err(_) => ("no answer in time", Vec::new()),
+    }
 }
 
 const OK: &str = "ok";
@@ -195,10 +208,34 @@ pub(super) async fn watch_epoch_keys(keys: KeyStore, working: CancellationToken)
 pub(super) async fn watch_lag(platform: Platform, working: CancellationToken) -> Result<()> {
     while working.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
         for (projection, lag) in processor::lags(&platform.log, &platform.db).await.unwrap_or_default() {
-            // Gauges are floats; a lag beyond 2^32 need not be exact.
-            let lag = u32::try_from(lag).unwrap_or(u32::MAX);
-            metrics::gauge!("processor_lag_records", "projection" => projection).set(lag);
+            metrics::gauge!("processor_lag_records", "projection" => projection).set(gauge(lag));
+        }
+        if let Err(error) = watch_waiting(&platform.db).await {
+            tracing::debug!(%error, "it could not be seen what waits in quarantine; looking again");
         }
     }
     Ok(())
+}
+
+/// Keeps the metrics of what is not in the books until somebody sees to it: inputs in quarantine, and records on the log that
+/// cannot be read. Like the lag they are of the whole database, whoever asks.
+async fn watch_waiting(db: &Db) -> Result<(), DbError> {
+    let waiting = books::waiting_inputs(db).await?;
+    for reason in Reason::NAMES {
+        let inputs = waiting.iter().find(|one| one.reason == reason).map_or(0, |one| one.inputs);
+        metrics::gauge!("quarantine_inputs", "reason" => reason).set(gauge(inputs));
+    }
+    let oldest = waiting.iter().map(|one| now().0.saturating_sub(one.oldest.0).unsigned_abs() / 1_000_000).max();
+    metrics::gauge!("quarantine_oldest_seconds").set(gauge(oldest.unwrap_or(0)));
+    let poison = books::count_poison(db).await?;
+    for projection in Projection::ALL {
+        let records = poison.get(projection.name()).copied().unwrap_or(0);
+        metrics::gauge!("processor_poison_records", "projection" => projection.name()).set(gauge(records));
+    }
+    Ok(())
+}
+
+/// Gauges are floats; what is beyond 2^32 need not be exact.
+fn gauge(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -59,6 +59,8 @@ mod rights;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod skew;
+#[cfg(test)]
 mod stock;
 #[cfg(test)]
 mod store_db;

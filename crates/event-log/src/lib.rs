@@ -78,7 +78,7 @@ impl EventLog {
 
     /// The partition that holds everything of this tenant, in every topic.
     pub fn partition_of(&self, tenant: &TenantId) -> u32 {
-        murmur2::partition(tenant.as_str().as_bytes(), self.partitions())
+        partition_of(tenant, self.partitions())
     }
 
     /// Appends the records in the order given and returns their positions in that order, once all are durable.
@@ -170,6 +170,11 @@ impl EventLog {
         };
         Ok(next.iter().zip(ends).map(|(next, end)| end.saturating_sub(next.offset)).sum())
     }
+}
+
+/// The partition that a log of so many has for this tenant: murmur2, as Kafka's Java client has it.
+pub fn partition_of(tenant: &TenantId, partitions: u32) -> u32 {
+    murmur2::partition(tenant.as_str().as_bytes(), partitions)
 }
 
 /// Reads partitions in offset order, from where it was told to.

@@ -78,43 +78,43 @@ fn holds(rate: i64) -> i64 {
 mod tests {
     use super::*;
 
-    fn at(seconds: f64) -> Timestamp {
-        Timestamp(1_794_000_000_000_000 + (seconds * 1e6).round() as i64)
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp(1_794_000_000_000_000 + milliseconds * 1_000)
     }
 
     /// How many of so many requests at one instant are taken.
-    fn taken(rates: &Rates, tenant: &str, own: Option<u32>, requests: usize, seconds: f64) -> usize {
+    fn taken(rates: &Rates, tenant: &str, own: Option<u32>, requests: usize, milliseconds: i64) -> usize {
         let tenant: TenantId = tenant.parse().unwrap();
-        (0..requests).filter(|_| rates.take(&tenant, own, at(seconds))).count()
+        (0..requests).filter(|_| rates.take(&tenant, own, at(milliseconds))).count()
     }
 
     #[test]
     fn a_bucket_runs_empty_and_fills_up_again() {
         let rates = Rates::new(3);
-        assert_eq!(taken(&rates, "loud", None, 100, 0.0), 30, "what it holds");
-        assert_eq!(taken(&rates, "loud", None, 100, 0.2), 0, "less than one came in");
-        assert_eq!(taken(&rates, "loud", None, 100, 0.4), 1, "and what did is not lost");
-        assert_eq!(taken(&rates, "loud", None, 100, 2.4), 6);
-        assert_eq!(taken(&rates, "loud", None, 100, 1_000.0), 30, "never more than it holds");
+        assert_eq!(taken(&rates, "loud", None, 100, 0), 30, "what it holds");
+        assert_eq!(taken(&rates, "loud", None, 100, 200), 0, "less than one came in");
+        assert_eq!(taken(&rates, "loud", None, 100, 400), 1, "and what did is not lost");
+        assert_eq!(taken(&rates, "loud", None, 100, 2_400), 6);
+        assert_eq!(taken(&rates, "loud", None, 100, 1_000_000), 30, "never more than it holds");
     }
 
     #[test]
     fn every_tenant_has_a_bucket_and_may_have_a_rate_of_its_own() {
         let rates = Rates::new(1);
-        assert_eq!(taken(&rates, "loud", None, 100, 0.0), 10);
-        assert_eq!(taken(&rates, "quiet", None, 5, 0.0), 5);
-        assert_eq!(taken(&rates, "large", Some(50), 1_000, 0.0), 500);
-        assert_eq!(taken(&rates, "free", Some(0), 1_000, 0.0), 1_000, "as many as come");
-        assert_eq!(taken(&Rates::new(0), "loud", None, 1_000, 0.0), 1_000);
-        assert_eq!(taken(&rates, "large", Some(2), 1_000, 100.0), 20, "a lower rate counts at once");
+        assert_eq!(taken(&rates, "loud", None, 100, 0), 10);
+        assert_eq!(taken(&rates, "quiet", None, 5, 0), 5);
+        assert_eq!(taken(&rates, "large", Some(50), 1_000, 0), 500);
+        assert_eq!(taken(&rates, "free", Some(0), 1_000, 0), 1_000, "as many as come");
+        assert_eq!(taken(&Rates::new(0), "loud", None, 1_000, 0), 1_000);
+        assert_eq!(taken(&rates, "large", Some(2), 1_000, 100_000), 20, "a lower rate counts at once");
     }
 
     #[test]
     fn a_clock_that_jumps_neither_blocks_nor_opens() {
         let rates = Rates::new(1);
-        assert_eq!(taken(&rates, "loud", None, 100, 50.0), 10);
-        assert_eq!(taken(&rates, "loud", None, 100, 0.0), 0);
-        assert_eq!(taken(&rates, "loud", None, 100, 2.0), 2, "it counts on from where it was set");
+        assert_eq!(taken(&rates, "loud", None, 100, 50_000), 10);
+        assert_eq!(taken(&rates, "loud", None, 100, 0), 0);
+        assert_eq!(taken(&rates, "loud", None, 100, 2_000), 2, "it counts on from where it was set");
         let far = Timestamp(i64::MAX);
         assert!(rates.take(&"loud".parse().unwrap(), None, far));
     }

@@ -28,9 +28,11 @@ async fn what_is_paused_is_said_everywhere_and_waited_for_by_nobody() {
         "{}",
         doctor.out
     );
-    for refused in
-        [&["rebuild", "stock"][..], &["quarantine", "redrive", "--all"], &["ledger", "account", "add", "expenses:tea"]]
-    {
+    for refused in [
+        &["rebuild", "stock"][..],
+        &["quarantine", "redrive", "--all"],
+        &["ledger", "account", "add", "expenses:tea", "--by", "finance-2"],
+    ] {
         let ran = daybook(data, refused).await;
         assert!(ran.code == Some(1) && ran.err.contains("run `daybook resume books`"), "{refused:?}: {}", ran.err);
     }

@@ -60,7 +60,7 @@ impl Shop {
     /// Sends everything, many at once; gives how many were not understood, and how many records nobody can decode.
     async fn send(&self, deliveries: &[Delivery], poisoned: bool) -> (usize, usize) {
         let is_poison = |place: usize| {
-            poisoned && place % ONE_IN == 0 && matches!(deliveries[place].endpoint, Endpoint::Shopify { .. })
+            poisoned && place.is_multiple_of(ONE_IN) && matches!(deliveries[place].endpoint, Endpoint::Shopify { .. })
         };
         let (mut not_understood, mut undecodable) = (0, 0);
         for first in (0..deliveries.len()).step_by(ONE_IN) {

@@ -2,6 +2,7 @@
 //! On both back ends; through rebuilds, in any order of arrival, with closed books; and what comes too late is listed.
 
 mod auditor;
+mod passes;
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::totals::{self, Replaced, Totals};
+use crate::totals::{Replaced, Totals};
 use crate::voucher::{Accounts, Calendar, Voucher};
 use crate::{
     Courier, Fact, GoodsReceipt, IdError, Order, OrderId, OrderName, Parcel, PayoutBanked, ReceiptNumber,
@@ -129,7 +129,8 @@ impl PartKey {
 
 impl Part {
     /// Merges a fact. Any order, any number of times, gives the same part. Facts of other parts change nothing, except
-    /// that a fulfilment also claims each parcel it names. True when the part is different now.
+    /// that a fulfilment also claims each parcel it names. True when the part is different now. Whether detail is replaced is seen
+    /// from all parts that the fact names, never from one ([`crate::totals::DetailReplaced::meets`]).
     pub fn merge(&mut self, fact: &Fact) -> bool {
         match (self, fact) {
             (Part::Order(order), Fact::OrderPlaced(f)) => order.place(f.clone()),
@@ -153,8 +154,6 @@ impl Part {
             (Part::Calendar(calendar), Fact::PeriodReopened(f)) => calendar.reopen(f.clone()),
             (Part::Accounts(accounts), Fact::AccountOpened(f)) => accounts.open(f.clone()),
             (Part::Receipt(receipt), Fact::StockReceived(f)) => keep_greater(&mut receipt.received, f.clone()),
-            (Part::Totals(totals), Fact::DetailReplaced(f)) => totals.keep(f),
-            (part, Fact::DetailReplaced(f)) => totals::replace(part, f),
             _ => false,
         }
     }

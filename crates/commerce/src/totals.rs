@@ -1,8 +1,12 @@
 //! The end of detail: what stands of cases whose time is over is their totals by month, and a stub that names them.
 //!
-//! Which cases were replaced, and what they came to, is one fact. So it merges like every other: a part that it names is
-//! a stub whatever else is known of it, before or after, and posts nothing; the totals post what the fact says. What the
-//! books held of the parts is reversed on the days on which it counted, so no month's figures move.
+//! Which cases were replaced, and what they came to, is one fact. A part that it names is a stub whatever else is known of it, before
+//! or after, and posts nothing; the totals post what the fact says. What the books held of the parts is reversed on the days on which it
+//! counted, so no month's figures move.
+//!
+//! Two that name the same part would have it in the books twice. So the first on the log has its parts, and another that names one of
+//! them is declined as a whole ([`DetailReplaced::meets`]). All of a tenant's lie in one partition of one topic, and nothing else makes
+//! a part a stub: which of them stand follows from their order on the log, whatever comes between them or is folded with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +14,6 @@ use ledger::{Account, Currency, Day, Entry, Layer, Live, Money, MoneyError, Side
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::part::keep_smaller;
 use crate::{
     Case, ChargebackOutcome, Chart, ClaimKey, Courier, Order, OrderId, Parcel, Part, PartKey, Policy,
     StandingReversals, TotalsId, Voucher, VoucherState, cod_positions,
@@ -33,6 +36,35 @@ pub struct DetailReplaced {
     pub parts: BTreeSet<PartKey>,
     /// What they came to.
     pub months: Months,
+    /// Up to where the log was folded when it was decided: what lies there or behind is not in the totals. None in facts from before
+    /// they said so.
+    pub folded: Option<FoldedTo>,
+}
+
+/// Up to where a tenant's partition was folded: the next offset of each topic that has facts of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct FoldedTo {
+    /// Of orders.
+    pub order: u64,
+    /// Of parcels.
+    pub shipment: u64,
+    /// Of cash on delivery.
+    pub cod: u64,
+    /// Of stock.
+    pub inventory: u64,
+    /// Of what people enter.
+    pub voucher: u64,
+}
+
+/// What a fact that replaces detail comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replacing {
+    /// Its totals stand from now on.
+    Now,
+    /// They stand already: this is the same fact.
+    Already,
+    /// Others stand for a part that it names: nothing of it counts.
+    Declined,
 }
 
 /// Totals that stand for parts.
@@ -49,6 +81,8 @@ pub struct Replaced {
     pub totals: TotalsId,
     /// When that was decided.
     pub at: Timestamp,
+    /// Up to where the log was folded then.
+    pub folded: Option<FoldedTo>,
 }
 
 /// Why a case whose time is over keeps its detail.
@@ -84,7 +118,13 @@ impl Kept {
 
 impl DetailReplaced {
     /// The fact that these parts came to this. The same parts have the same totals, whenever they are decided on.
-    pub fn of(parts: BTreeSet<PartKey>, months: Months, before: Day, replaced_at: Timestamp) -> DetailReplaced {
+    pub fn of(
+        parts: BTreeSet<PartKey>,
+        months: Months,
+        before: Day,
+        replaced_at: Timestamp,
+        folded: Option<FoldedTo>,
+    ) -> DetailReplaced {
         let mut hash = Sha256::new();
         for key in &parts {
             let key = key.to_string();
@@ -93,7 +133,7 @@ impl DetailReplaced {
         }
         let digest: [u8; 32] = hash.finalize().into();
         let totals = TotalsId::of(before, &digest);
-        DetailReplaced { replaced_at, totals, before, parts, months }
+        DetailReplaced { replaced_at, totals, before, parts, months, folded }
     }
 
     /// The parts that the totals are: one for what is of no courier, and one for each courier.
@@ -102,25 +142,34 @@ impl DetailReplaced {
         couriers.map(|courier| PartKey::Totals(self.totals.clone(), courier)).collect()
     }
 
-    fn stub(&self) -> Replaced {
-        Replaced { totals: self.totals.clone(), at: self.replaced_at }
+    /// What it comes to behind those before it on the log. `part` gives its parts as they have them: its totals, and those that it names.
+    pub fn meets<'a>(&self, part: impl Fn(&PartKey) -> Option<&'a Part>) -> Replacing {
+        let standing = |key: &PartKey| match part(key) {
+            Some(Part::Totals(totals)) => totals.replaced.as_ref(),
+            _ => None,
+        };
+        let keys = self.keys();
+        if keys.iter().all(|key| standing(key) == Some(self)) {
+            return Replacing::Already;
+        }
+        let is_taken = |key: &PartKey| match key {
+            // They are of no case.
+            PartKey::Calendar | PartKey::Accounts | PartKey::Totals(..) => true,
+            _ => part(key).is_some_and(|part| part.replaced().is_some()),
+        };
+        match self.parts.iter().any(is_taken) || keys.iter().any(|key| standing(key).is_some()) {
+            true => Replacing::Declined,
+            false => Replacing::Now,
+        }
     }
-}
 
-impl Totals {
-    pub(crate) fn keep(&mut self, fact: &DetailReplaced) -> bool {
-        keep_smaller(&mut self.replaced, fact.clone())
+    /// Its parts once it stands: its totals, and a stub for each that it names.
+    pub fn standing(&self) -> BTreeMap<PartKey, Part> {
+        let stub = Replaced { totals: self.totals.clone(), at: self.replaced_at, folded: self.folded };
+        let stubs = self.parts.iter().map(|key| (key.clone(), Part::Replaced(stub.clone())));
+        let totals = Totals { replaced: Some(self.clone()) };
+        stubs.chain(self.keys().into_iter().map(|key| (key, Part::Totals(totals.clone())))).collect()
     }
-}
-
-/// A part that the fact names is its stub from now on. Of two facts that name it the smaller is named by it.
-pub(crate) fn replace(part: &mut Part, fact: &DetailReplaced) -> bool {
-    let stub = fact.stub();
-    if matches!(part, Part::Replaced(known) if *known <= stub) {
-        return false;
-    }
-    *part = Part::Replaced(stub);
-    true
 }
 
 /// Debits and credits, each added up.

@@ -16,7 +16,8 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(8, "alerts", include_str!("../migrations/books/0008_alerts.sql")),
         migration(9, "goods", include_str!("../migrations/books/0009_goods.sql")),
         migration(10, "totals", include_str!("../migrations/books/0010_totals.sql")),
-        migration(11, "operator", include_str!("../migrations/books/0011_operator.sql")),
+        migration(11, "declined", include_str!("../migrations/books/0011_declined.sql")),
+        migration(12, "operator", include_str!("../migrations/books/0012_operator.sql")),
     ]
 }
 

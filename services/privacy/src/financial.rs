@@ -3,6 +3,9 @@
 //! Which cases are over is decided by the books as they stand, so each decision takes the turn at the merchant's counter and folds
 //! what waits before and after. A case goes as a whole, once everything of it is past the limit and nothing of it is open; what
 //! remains goes another time. Books that are held keep everything, and so do the orders of people who are.
+//!
+//! A turn is economy, and no lock: a pass that is stopped for longer than its turn goes on beside another one, and so does a pass over
+//! another database of the same log. Then the totals that are first on the log stand; whose were declined looks again.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -23,6 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long one merchant's cases are gone through at a time, so that no other waits for them.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// Totals of one pass that were declined, after which what is left goes next time: somebody else is at it.
+const DECLINED: u32 = 3;
+
+/// How a step of a pass ended.
+enum Step {
+    /// Totals stand for so many cases more; it goes on behind this part.
+    Replaced(u64, PartKey),
+    /// Other totals were first on the log with a part of theirs.
+    Declined,
+    /// Nothing is left, or now is not the time.
+    Ended,
+}
 
 /// Detail of a merchant that counted before a whole month of theirs, the first that is not all past the limit.
 pub fn old(row: &TenantRow, days: RetentionDays, now: Timestamp) -> Old {
@@ -54,58 +70,69 @@ pub(crate) async fn replace(
     now: Timestamp,
 ) -> Result<Expired, RetentionError> {
     let Stores { keys, log, db } = stores;
-    let (began, mut replaced, mut after) = (Instant::now(), 0, None);
+    let (began, mut replaced, mut declined, mut after) = (Instant::now(), 0, 0, None);
     // A look costs nobody anything. What has piled up takes nobody's turn.
     if due(keys, log, db, row, days, now).await?.count() > 0
         && processor::fold_what_waits(log, db, &row.tenant, PATIENCE).await?
     {
         let old = old(row, days, now);
-        while began.elapsed() < LONGEST {
+        while began.elapsed() < LONGEST && declined < DECLINED {
             let holder = Uuid::new_v4();
             if !books::take_turn(db, &row.tenant, holder, crate::now()).await? {
                 // Somebody is entering something; what is left goes next time.
                 break;
             }
             let at = Timestamp(now.0.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)));
-            let next = replace_some(stores, &row.tenant, old, after.as_ref(), at).await;
+            let step = replace_some(stores, &row.tenant, old, after.as_ref(), at).await;
             books::end_turn(db, &row.tenant, holder).await?;
-            let Some((cases, last)) = next? else { break };
-            replaced += cases;
-            after = Some(last);
+            match step? {
+                Step::Replaced(cases, last) => (replaced, after) = (replaced + cases, Some(last)),
+                // What it was decided on has changed: looked at again, from the same place on.
+                Step::Declined => declined += 1,
+                Step::Ended => break,
+            }
         }
     }
     processor::sweep(db).await?;
     Ok(Expired { replaced, ..Expired::default() })
 }
 
-/// Replaces the next cases; gives how many, and where to go on. What is recorded from `now` on may not be folded when it is decided.
+/// Replaces the next cases.
 async fn replace_some(
     stores: Stores<'_>,
     tenant: &TenantId,
     old: Old,
     after: Option<&PartKey>,
     now: Timestamp,
-) -> Result<Option<(u64, PartKey)>, RetentionError> {
+) -> Result<Step, RetentionError> {
     let (Stores { keys, log, db }, began) = (stores, Instant::now());
     // Asked anew each time: who holds the books, or somebody, while this goes on is heard.
     if keys.books_held(tenant, now).await?.is_some() {
-        return Ok(None);
+        return Ok(Step::Ended);
     }
     let held = held_orders(keys, db, tenant, now).await?;
     if !processor::fold_what_waits(log, db, tenant, books::TURN / 2).await? {
-        return Ok(None);
+        return Ok(Step::Ended);
     }
-    let Some(next) = processor::next_totals(log, db, tenant, old, &held, after, now).await? else { return Ok(None) };
+    let Some(next) = processor::next_totals(log, db, tenant, old, &held, after, now).await? else {
+        return Ok(Step::Ended);
+    };
     let NextTotals { fact, cases, after } = next;
-    let Some(fact) = fact else { return Ok(Some((0, after))) };
+    let Some(fact) = fact else { return Ok(Step::Replaced(0, after)) };
     if began.elapsed() > books::TURN / 2 {
         // The turn may end before this is on the log: whoever has the next one must not decide on what is not there.
-        return Ok(None);
+        return Ok(Step::Ended);
     }
-    let event = Event::fact(tenant.clone(), Source::DAYBOOK, now, Fact::DetailReplaced(fact), Vec::new());
+    let replaced = Fact::DetailReplaced(fact.clone());
+    let event = Event::fact(tenant.clone(), Source::DAYBOOK, now, replaced, Vec::new());
     log.append(vec![event.encode()]).await.map_err(RetentionError::Totals)?;
-    let folded = processor::fold_what_waits(log, db, tenant, PATIENCE).await?;
-    Ok(Some((cases, after)).filter(|_| folded))
+    if !processor::fold_what_waits(log, db, tenant, PATIENCE).await? {
+        return Ok(Step::Ended);
+    }
+    match processor::stand(db, tenant, &fact).await? {
+        true => Ok(Step::Replaced(cases, after)),
+        false => Ok(Step::Declined),
+    }
 }
 
 /// The orders of people whom something holds, or whose data is restricted.

@@ -57,7 +57,7 @@ use crate::worker::{Held, read_from};
 pub use lag::{TenantLag, lag, lags, tenant_lag};
 pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
 pub use relay::relay_all;
-pub use totals::{NextTotals, Old, OldDetail, fold_what_waits, next_totals, old_detail, sweep};
+pub use totals::{NextTotals, Old, OldDetail, fold_what_waits, next_totals, old_detail, stand, sweep};
 pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify, verify_books};
 pub use worker::ProcessError;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::totals::{DetailReplaced, Kept};
-use commerce::{PartKey, TenantId};
+use commerce::{Part, PartKey, TenantId};
 use event_log::EventLog;
 use events::Topic;
 use ledger::{Day, Month, Timestamp};
@@ -91,9 +91,16 @@ pub async fn next_totals(
     now: Timestamp,
 ) -> Result<Option<NextTotals>, ProcessError> {
     let Some((found, after)) = page(log, db, tenant, (old, held), after).await? else { return Ok(None) };
-    let Found { cases, parts, months, .. } = found;
-    let fact = (!parts.is_empty()).then(|| DetailReplaced::of(parts, months, old.before, now));
+    let Found { cases, parts, months, folded, .. } = found;
+    let fact = (!parts.is_empty()).then(|| DetailReplaced::of(parts, months, old.before, now, Some(folded)));
     Ok(Some(NextTotals { fact, cases: cases.len() as u64, after }))
+}
+
+/// Whether totals stand, once they are folded. If not, others were first on the log with a part that they name: what was looked at has
+/// changed since, and has to be looked at again.
+pub async fn stand(db: &Db, tenant: &TenantId, fact: &DetailReplaced) -> Result<bool, ProcessError> {
+    let row = books::part(db, tenant, &PartKey::Totals(fact.totals.clone(), None)).await?;
+    Ok(row.is_some_and(|row| matches!(row.part, Part::Totals(totals) if totals.replaced.as_ref() == Some(fact))))
 }
 
 /// How long whoever folds is left to it before somebody else folds too.

@@ -282,6 +282,7 @@ async fn write_once(
     let steps: Arc<Steps> = Arc::new(work.shares().filter_map(step).collect());
     let (beforehand, watch) = decide(context, projection, work, &steps, Stopwatch::since(started)).await?;
     let late = beforehand.as_ref().map_or(0, Entries::late);
+    let declined = beforehand.as_ref().map_or(0, Entries::declined);
     #[cfg(feature = "failpoints")]
     crate::broken::move_checkpoints_first(&context.db, projection, &steps).await?;
     fail::fail_point!("processor::decided");
@@ -313,6 +314,13 @@ async fn write_once(
             "facts came for cases whose detail was replaced by totals; they are listed, and in no books"
         );
         metrics::counter!("processor_late_facts_total").increment(late as u64);
+    }
+    if declined > 0 {
+        tracing::warn!(
+            declined,
+            "totals name detail that others had replaced before; they are listed, and in no books"
+        );
+        metrics::counter!("processor_declined_totals_total").increment(declined as u64);
     }
     let labels = [("projection", projection.name())];
     metrics::counter!("processor_records_total", &labels).increment(work.len() as u64);

@@ -1,6 +1,6 @@
 //! What people enter into the books themselves.
 
-use commerce::totals::DetailReplaced;
+use commerce::totals::{DetailReplaced, FoldedTo};
 use commerce::{
     AccountOpened, Courier, PartKey, PeriodClosed, PeriodReopened, VoucherApproved, VoucherEntered, VoucherKind,
     VoucherWithdrawn,
@@ -207,6 +207,7 @@ impl From<&DetailReplaced> for wire::DetailReplaced {
             before: fact.before.0,
             parts: fact.parts.iter().map(ToString::to_string).collect(),
             months: fact.months.iter().map(month).collect(),
+            folded: fact.folded.as_ref().map(Into::into),
             sealed: vec![],
         }
     }
@@ -231,6 +232,21 @@ impl TryFrom<wire::DetailReplaced> for DetailReplaced {
             before: Day(wire.before),
             parts: wire.parts.into_iter().map(part).collect::<Read<_>>()?,
             months: wire.months.into_iter().map(month).collect::<Read<_>>()?,
+            folded: wire.folded.map(Into::into),
         })
+    }
+}
+
+impl From<&FoldedTo> for wire::FoldedTo {
+    fn from(folded: &FoldedTo) -> Self {
+        let FoldedTo { order, shipment, cod, inventory, voucher } = *folded;
+        wire::FoldedTo { order, shipment, cod, inventory, voucher }
+    }
+}
+
+impl From<wire::FoldedTo> for FoldedTo {
+    fn from(wire: wire::FoldedTo) -> Self {
+        let wire::FoldedTo { order, shipment, cod, inventory, voucher } = wire;
+        FoldedTo { order, shipment, cod, inventory, voucher }
     }
 }

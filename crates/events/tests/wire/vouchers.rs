@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use commerce::totals::DetailReplaced;
+use commerce::totals::{DetailReplaced, FoldedTo};
 use commerce::*;
 use events::{CHECKSUM, DecodeError, Event, Record, Source};
 use ledger::{Account, Currency, Day, Entry, Layer, Money, Side};
@@ -42,7 +42,8 @@ fn replaced() -> DetailReplaced {
         Entry::credit(id("income:sales"), cash),
     ];
     let parts = ["order/820982911946154508", "parcel/postex/26704560000656"].map(|key| key.parse().unwrap()).into();
-    DetailReplaced::of(parts, BTreeMap::from([((Day(17_986), Some(id("postex"))), entries)]), Day(18_687), EVENING)
+    let months = BTreeMap::from([((Day(17_986), Some(id("postex"))), entries)]);
+    DetailReplaced::of(parts, months, Day(18_687), EVENING, None)
 }
 
 /// One event of each type.
@@ -74,10 +75,15 @@ pub(crate) fn examples() -> [Event; 7] {
 }
 
 /// Types that have gained fields since.
-pub(crate) fn later_examples() -> [(&'static str, Event); 1] {
+pub(crate) fn later_examples() -> [(&'static str, Event); 2] {
     let (approved_at, voucher, digest) = (EVENING, id("rent-2026-03.reversed"), Some(rent().digest()));
     let approved = VoucherApproved { approved_at, voucher, by: id("owner"), digest };
-    [("VoucherApproved-of-content", from(Source::DAYBOOK, Fact::VoucherApproved(approved), vec![]))]
+    let folded = FoldedTo { order: 4_711, shipment: 9_000, cod: 1_200, inventory: 0, voucher: 17 };
+    let replaced = DetailReplaced { folded: Some(folded), ..replaced() };
+    [
+        ("VoucherApproved-of-content", from(Source::DAYBOOK, Fact::VoucherApproved(approved), vec![])),
+        ("DetailReplaced-folded-to", from(Source::DAYBOOK, Fact::DetailReplaced(replaced), vec![])),
+    ]
 }
 
 fn staff() -> impl Strategy<Value = StaffId> {
@@ -156,8 +162,17 @@ pub(crate) fn facts() -> impl Strategy<Value = Fact> {
     });
     let courier = of(any::<bool>().prop_map(|known| if known { id("postex") } else { Courier::other() }));
     let months = proptest::collection::btree_map((day(), courier), vec(entry, 0..4), 0..3);
-    let replaced = (time(), proptest::collection::btree_set(part, 0..5), 0..100_000_i32, months).prop_map(
-        |(at, parts, before, months)| Fact::DetailReplaced(DetailReplaced::of(parts, months, Day(before), at)),
+    let folded = of(any::<[u64; 5]>().prop_map(|[order, shipment, cod, inventory, voucher]| FoldedTo {
+        order,
+        shipment,
+        cod,
+        inventory,
+        voucher,
+    }));
+    let replaced = (time(), proptest::collection::btree_set(part, 0..5), 0..100_000_i32, months, folded).prop_map(
+        |(at, parts, before, months, folded)| {
+            Fact::DetailReplaced(DetailReplaced::of(parts, months, Day(before), at, folded))
+        },
     );
     prop_oneof![entered, approved, withdrawn, closed, reopened, opened, replaced]
 }

@@ -107,13 +107,18 @@ pub async fn are_whole(db: &Db) -> Result<bool, DbError> {
     Ok(true)
 }
 
+/// A consumer's checkpoints in the state of the database that this transaction reads, by partition. Partitions it never committed for are
+/// absent.
+pub async fn reached(tx: &mut Tx, consumer: &'static str) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
+    tx.query(ALL, vec![consumer.into()]).await?.iter().map(read).collect()
+}
+
 /// Compares partitions' checkpoints with what a batch was read from, without locking them: what this transaction reads is the
 /// state that these checkpoints tell of.
 pub async fn compare(tx: &mut Tx, consumer: &'static str, expected: &BTreeMap<u32, Checkpoint>) -> Result<(), Fenced> {
     // Broken on purpose: nobody is fenced.
     fail::fail_point!("books::compare", |_| Ok(()));
-    let rows = tx.query(ALL, vec![consumer.into()]).await?;
-    let stored: BTreeMap<u32, Checkpoint> = rows.iter().map(read).collect::<Result<_, DbError>>()?;
+    let stored = reached(tx, consumer).await?;
     let start = Checkpoint::start(Stage::Live);
     let moved = expected.iter().find(|(partition, expected)| stored.get(partition).unwrap_or(&start) != *expected);
     moved.map_or(Ok(()), |(partition, _)| Err(Fenced::Moved { consumer, partition: *partition }))

@@ -36,7 +36,7 @@ pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
-    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, count_poison, lock, save_checkpoint,
+    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, count_poison, lock, reached, save_checkpoint,
     save_poison,
 };
 pub use identity::identity;
@@ -74,7 +74,10 @@ pub use scan::{
     read_model_hashes, relays, sealed_table_hashes,
 };
 pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
-pub use totals::{LateFact, ReplacedRows, count_replaced, late_facts, old_parts, order_parts_of, sweep, sweep_again};
+pub use totals::{
+    DeclinedTotals, LateFact, ReplacedRows, count_replaced, declined_totals, late_facts, old_parts, order_parts_of,
+    sweep, sweep_again,
+};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{
     TURN, approval_limits, close_tenant, closed_since, end_turn, parts_of, reopen_tenant, save_approval_limit,
@@ -87,7 +90,7 @@ use serde::de::DeserializeOwned;
 use crate::db::DbError;
 
 /// The first byte of every stored state. Another number means that the read models must be rebuilt.
-const STATE_FORMAT: u8 = 5;
+const STATE_FORMAT: u8 = 6;
 
 fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, DbError> {
     postcard::to_extend(value, vec![STATE_FORMAT]).map_err(|_| DbError::Misfit { what: what.to_owned() })

@@ -48,6 +48,7 @@ impl Projection {
                 "journal_removed",
                 "balance_removed",
                 "late_fact",
+                "declined_totals",
             ],
             Projection::People => &["person", "erased_subject", "privacy_request"],
             Projection::Stock => &["stock", "product_cost", "stock_alert"],

@@ -287,6 +287,16 @@ pub(crate) static JOURNAL_REMOVED: Table = Table {
 
 pub(crate) static BALANCE_REMOVED: Table = Table { name: "balance_removed", columns: &BALANCE_COLUMNS };
 
+pub(crate) static DECLINED_TOTALS: Table = Table {
+    name: "declined_totals",
+    columns: &[
+        Column::key("tenant", Text),
+        Column::key("event", Text),
+        Column::keep("totals", Text),
+        Column::keep("recorded", Int),
+    ],
+};
+
 pub(crate) static LATE_FACT: Table = Table {
     name: "late_fact",
     columns: &[

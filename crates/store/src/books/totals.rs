@@ -1,5 +1,5 @@
 //! Detail that was replaced by totals: which parts still have it in the journal, what is left of the transactions that were taken
-//! out, what came too late, and which parts may be old enough.
+//! out, what came too late, which totals were declined, and which parts may be old enough.
 //!
 //! When a part's detail is replaced, the books reverse what stood for it. [`sweep`] then takes each such transaction and its
 //! reversal out of the journal, once the ledger topic has them: number, place and link stay, so the chain is whole, and what they
@@ -8,13 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::{PartKey, SubjectId, TenantId};
+use commerce::{PartKey, SubjectId, TenantId, TotalsId};
 use ledger::{Balances, BusinessZone, Day, Posted, Timestamp, Total};
 use uuid::Uuid;
 
 use super::journal::{BalancesByDayKnown, JournalRow, add_balances, balance_rows, journal_row};
 use super::parts::{PartRow, parts_by_key};
-use super::tables::{BALANCE_REMOVED, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
+use super::tables::{BALANCE_REMOVED, DECLINED_TOTALS, JOURNAL, JOURNAL_REMOVED, LATE_FACT, PERSON, REPLACED_PART};
 use super::{corrupt, parsed, signed, unsigned};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
@@ -34,11 +34,25 @@ pub struct LateFact {
     pub recorded: Timestamp,
 }
 
+/// Totals that were declined, because others stand for a part that they name. They are on the log, and stand for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeclinedTotals {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Their event.
+    pub event: Uuid,
+    /// Which.
+    pub totals: TotalsId,
+    /// When they were recorded.
+    pub recorded: Timestamp,
+}
+
 /// What a batch finds out about replaced detail.
 #[derive(Debug, Default)]
 pub struct ReplacedRows {
     parts: BTreeSet<(TenantId, PartKey)>,
     late: BTreeSet<LateFact>,
+    declined: BTreeSet<DeclinedTotals>,
 }
 
 impl ReplacedRows {
@@ -53,10 +67,16 @@ impl ReplacedRows {
         self.late.insert(late);
     }
 
-    /// Adds those that came too late in another.
-    pub fn add_all_late(&mut self, other: ReplacedRows) {
+    /// Adds totals that were declined.
+    pub fn add_declined(&mut self, declined: DeclinedTotals) {
+        self.declined.insert(declined);
+    }
+
+    /// Adds what another has.
+    pub fn add_all(&mut self, other: ReplacedRows) {
         self.parts.extend(other.parts);
         self.late.extend(other.late);
+        self.declined.extend(other.declined);
     }
 
     /// How many facts came too late.
@@ -64,7 +84,12 @@ impl ReplacedRows {
         self.late.len()
     }
 
-    /// Stores them: two writes.
+    /// How many totals were declined.
+    pub fn declined(&self) -> usize {
+        self.declined.len()
+    }
+
+    /// Stores them: three writes.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         let mut parts = Rows::new(&REPLACED_PART);
         for (tenant, part) in &self.parts {
@@ -74,6 +99,11 @@ impl ReplacedRows {
         let mut rows = Rows::new(&LATE_FACT);
         for LateFact { tenant, event, part, recorded } in &self.late {
             rows.push([tenant.as_str().into(), event.to_string().into(), part.to_string().into(), recorded.0.into()]);
+        }
+        tx.upsert(&rows).await?;
+        let mut rows = Rows::new(&DECLINED_TOTALS);
+        for DeclinedTotals { tenant, event, totals, recorded } in &self.declined {
+            rows.push([tenant.as_str().into(), event.to_string().into(), totals.to_string().into(), recorded.0.into()]);
         }
         tx.upsert(&rows).await.map(|_| ())
     }
@@ -91,6 +121,21 @@ pub async fn late_facts(db: &Db, tenant: &TenantId, limit: u32) -> Result<Vec<La
         })
     };
     db.query(sql, vec![tenant.as_str().into(), limit.into()]).await?.iter().map(late).collect()
+}
+
+/// A tenant's totals that were declined, the latest first; at most `limit`.
+pub async fn declined_totals(db: &Db, tenant: &TenantId, limit: u32) -> Result<Vec<DeclinedTotals>, DbError> {
+    let sql =
+        "SELECT event, totals, recorded FROM declined_totals WHERE tenant = $1 ORDER BY recorded DESC, event LIMIT $2";
+    let declined = |row: &Row| {
+        Ok(DeclinedTotals {
+            tenant: tenant.clone(),
+            event: parsed("declined_totals.event", row.text(0)?)?,
+            totals: parsed("declined_totals.totals", row.text(1)?)?,
+            recorded: Timestamp(row.int(2)?),
+        })
+    };
+    db.query(sql, vec![tenant.as_str().into(), limit.into()]).await?.iter().map(declined).collect()
 }
 
 /// How many parts of a tenant are stubs, and how many facts came too late for them.

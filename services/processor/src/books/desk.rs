@@ -18,6 +18,7 @@ mod over;
 use std::collections::{BTreeMap, BTreeSet};
 
 use commerce::stock::CardLine;
+use commerce::totals::{DetailReplaced, Replaced, Replacing};
 use commerce::{Case, Fact, Order, OrderId, OrderName, Part, PartKey, Policy, Unpostable, Voucher, VoucherId, owner};
 use ledger::{ChainHash, Change, Day, EntryKey, Journal, Live, Posted, Reference, Timestamp};
 use store::books::{Head, Names};
@@ -99,17 +100,30 @@ impl Desk {
         self.parts.entry(key).or_insert(held);
     }
 
-    /// Merges a fact into the parts it names. They must have been laid; those that were never stored begin empty. Gives the parts
-    /// for which it comes too late, with when their detail was replaced: they stay as they are.
-    pub(crate) fn merge(&mut self, fact: &Fact) -> Vec<(PartKey, Timestamp)> {
-        let mut late = Vec::new();
+    /// Merges a fact into the parts it names. They must have been laid; those that were never stored begin empty. Gives the stubs
+    /// among them: they stay as they are.
+    pub(crate) fn merge(&mut self, fact: &Fact) -> Vec<(PartKey, Replaced)> {
+        let mut stubs = Vec::new();
         for key in PartKey::of(fact) {
             let held = self.parts.entry(key.clone()).or_insert_with_key(Held::empty);
-            let replaced = held.part.replaced().filter(|_| !matches!(fact, Fact::DetailReplaced(_)));
-            late.extend(replaced.map(|replaced| (key, replaced.at)));
-            held.changed |= held.part.merge(fact);
+            match held.part.replaced() {
+                Some(stub) => stubs.push((key, stub.clone())),
+                None => held.changed |= held.part.merge(fact),
+            }
         }
-        late
+        stubs
+    }
+
+    /// Has totals stand for the parts that they name, unless others do already. Their parts must have been laid.
+    pub(crate) fn replace(&mut self, fact: &DetailReplaced) -> Replacing {
+        let replacing = fact.meets(|key| self.parts.get(key).map(|held| &held.part));
+        if replacing == Replacing::Now {
+            for (key, part) in fact.standing() {
+                let held = self.parts.entry(key).or_insert_with_key(Held::empty);
+                (held.part, held.changed) = (part, true);
+            }
+        }
+        replacing
     }
 
     /// Records what the ledger topic says is posted.

@@ -1,6 +1,7 @@
 //! The bookkeeper: facts of a batch, merged into cases, and the books brought to what the cases imply.
 
 pub(crate) mod desk;
+mod late;
 pub(crate) mod over;
 pub(crate) mod stock;
 mod views;
@@ -12,7 +13,7 @@ use commerce::{OrderName, PartKey, Policy, TenantId};
 use events::Payload;
 use ledger::{BusinessZone, Posted, Timestamp};
 use store::books::{
-    self, BalancesByDayKnown, Head, JournalRow, LateFact, Movements, PartRow, PartRows, ReplacedRows, Stage, ViewRows,
+    self, BalancesByDayKnown, Head, JournalRow, Movements, PartRow, PartRows, ReplacedRows, Stage, ViewRows,
 };
 use store::db::{DbError, Tx};
 
@@ -56,6 +57,11 @@ impl Entries {
         self.replaced.late()
     }
 
+    /// How many totals were declined.
+    pub(crate) fn declined(&self) -> usize {
+        self.replaced.declined()
+    }
+
     /// Writes them. They hold as long as nobody has moved a checkpoint of the batch since they were found.
     pub(crate) async fn save(&self, tx: &mut Tx) -> Result<(), DbError> {
         self.cards.save(tx).await?;
@@ -72,16 +78,16 @@ pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Sto
     let keys = with_calendars(&tenancies, named(work));
     lay_named(tx, &mut tenancies, keys).await?;
     watch.lap(LOOK_UP);
-    let late = merge(&mut tenancies, work, stage);
+    let passed_by = late::merge(&mut tenancies, work, stage);
     watch.lap(DECIDE);
     complete(tx, &mut tenancies).await?;
     watch.lap(LOOK_UP);
     let noted = stock::costs_noted(work);
     if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
-        return Ok(Entries { replaced: late, ..Entries::default() });
+        return Ok(Entries { replaced: passed_by, ..Entries::default() });
     }
     let mut entries = finish(tx, tenancies, noted, stage == Stage::Live, watch).await?;
-    entries.replaced.add_all_late(late);
+    entries.replaced.add_all(passed_by);
     Ok(entries)
 }
 
@@ -215,23 +221,6 @@ fn posted_parts(work: &Work) -> BTreeSet<(TenantId, PartKey)> {
         Payload::Fact { .. } | Payload::StockAlerted(_) | Payload::Quarantined(_) | Payload::Redriven { .. } => None,
     });
     keys.collect()
-}
-
-/// Merges every fact of a batch, and gives those that came for parts whose detail was replaced before. A rebuild meets again what
-/// the totals have, so there only what was recorded since is late.
-fn merge(tenancies: &mut Tenancies, work: &Work, stage: Stage) -> ReplacedRows {
-    let mut rows = ReplacedRows::default();
-    for event in work.events().map(|(_, event)| event) {
-        if let (Payload::Fact { fact, .. }, Some(tenancy)) = (&event.payload, tenancies.get_mut(&event.tenant)) {
-            let recorded = event.recorded_at;
-            for (part, _) in
-                tenancy.desk.merge(fact).into_iter().filter(|(_, at)| stage == Stage::Live || recorded >= *at)
-            {
-                rows.add_late(LateFact { tenant: event.tenant.clone(), event: event.id, part, recorded });
-            }
-        }
-    }
-    rows
 }
 
 async fn lay_named(tx: &mut Tx, tenancies: &mut Tenancies, keys: BTreeSet<(TenantId, PartKey)>) -> Result<(), DbError> {

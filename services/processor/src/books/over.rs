@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commerce::totals::{self, Kept, Months};
+use commerce::totals::{self, FoldedTo, Kept, Months};
 use commerce::{PartKey, Policy, TenantId};
 use ledger::{Day, Live, Month, Timestamp};
-use store::books;
+use store::books::{self, Checkpoint, Projection, Stage};
 use store::db::{DbError, Tx};
 
+use super::late::folded_to;
 use super::{complete, desks, lay_named, stock};
 
 /// What was found in a page of parts.
@@ -19,11 +20,14 @@ pub(crate) struct Found {
     pub(crate) parts: BTreeSet<PartKey>,
     /// What they came to.
     pub(crate) months: Months,
+    /// Up to where the partition was folded when it was found.
+    pub(crate) folded: FoldedTo,
     /// The first parts of cases that keep their detail, and why.
     pub(crate) kept: BTreeMap<PartKey, Kept>,
 }
 
-/// Looks at the cases of these parts of a tenant. Those of parts that are held keep their detail.
+/// Looks at the cases of these parts of a tenant. Those of parts that are held keep their detail. Finds nothing while the books are being
+/// rebuilt: they do not have everything of a case then.
 pub(crate) async fn look(
     tx: &mut Tx,
     (tenant, partition): (&TenantId, u32),
@@ -31,6 +35,11 @@ pub(crate) async fn look(
     before: Day,
     held: &BTreeSet<PartKey>,
 ) -> Result<Found, DbError> {
+    let checkpoint = books::reached(tx, Projection::Books.name()).await?.remove(&partition);
+    let checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::start(Stage::Live));
+    if checkpoint.stage == Stage::Rebuilding {
+        return Ok(Found::default());
+    }
     let mut tenancies = desks(&BTreeMap::from([(tenant.clone(), partition)]), Timestamp::default());
     let named = keys.iter().map(|key| (tenant.clone(), key.clone())).collect();
     lay_named(tx, &mut tenancies, named).await?;
@@ -40,7 +49,8 @@ pub(crate) async fn look(
     let default = Policy::default();
     let policy = policies.get(tenant).unwrap_or(&default);
     let Some(tenancy) = tenancies.get(tenant) else { return Ok(Found::default()) };
-    let (mut found, mut standing) = (Found::default(), Vec::new());
+    let mut found = Found { folded: folded_to(&checkpoint), ..Found::default() };
+    let mut standing = Vec::new();
     let kept = |key: &PartKey| match () {
         () if held.contains(key) => Some(Kept::Held),
         () if with_goods.contains(&(tenant.clone(), key.clone())) => Some(Kept::Goods),

@@ -119,6 +119,7 @@ pub(super) async fn release(settings: &Settings, of: &OfTenant) -> Result<Answer
 pub(super) async fn late(settings: &Settings, asked: &Late) -> Result<Answer> {
     let (db, row) = tenant::books_of(settings, &asked.of).await?;
     let late = books::late_facts(&db, &row.tenant, asked.latest).await?;
+    let declined = books::declined_totals(&db, &row.tenant, asked.latest).await?;
     let mut table = Table::new([(Align::Left, "recorded"), (Align::Left, "for"), (Align::Left, "event")]);
     for one in &late {
         table.row([one.recorded.to_string(), one.part.to_string(), one.event.to_string()]);
@@ -132,6 +133,16 @@ pub(super) async fn late(settings: &Settings, asked: &Late) -> Result<Answer> {
             })
         })
         .collect();
-    let text = if late.is_empty() { "nothing came too late\n".to_owned() } else { table.to_string() };
-    Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "late": listed }), text))
+    let mut text = if late.is_empty() { "nothing came too late\n".to_owned() } else { table.to_string() };
+    for one in &declined {
+        text += &format!(
+            "{}  totals/{} were declined: others stood for part of it (event {})\n",
+            one.recorded, one.totals, one.event
+        );
+    }
+    let declined: Vec<_> = declined
+        .iter()
+        .map(|one| json!({ "recorded": one.recorded.to_string(), "totals": one.totals.to_string(), "event": one.event.to_string() }))
+        .collect();
+    Ok(Answer::new(&json!({ "tenant": row.tenant.as_str(), "late": listed, "declined": declined }), text))
 }

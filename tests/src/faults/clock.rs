@@ -34,5 +34,8 @@ async fn a_clock_that_jumps_changes_no_books() {
         testkit::wait_until(LONG, async || is_folded(&platform.backend).await).await.unwrap();
         assert!(process.terminate(LONG).await.unwrap().success(), "{}", process.stderr());
         require_calm_books(&platform.backend, &calm, &format!("{kind:?}, a clock that jumps")).await;
+        let spread = "SELECT MAX(recorded) - MIN(recorded) FROM journal";
+        let spread = platform.backend.db.query(spread, vec![]).await.unwrap()[0].int(0).unwrap();
+        assert!(spread > 2 * 86_400_000_000, "the clock jumped by {spread} microseconds");
     }
 }

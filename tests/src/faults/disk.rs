@@ -9,8 +9,8 @@ use super::producers::{deliveries, facts};
 use super::*;
 use crate::erasure::{Platform, try_send};
 
-/// Bytes of the file system. What is left of it is taken by a ballast.
-const SIZE: u64 = 64 << 20;
+/// Bytes of the file system: room for three write-ahead logs of 64 MiB. What is left of it is taken by a ballast.
+const SIZE: u64 = 512 << 20;
 
 /// A small file system in memory, which ends with the value.
 struct SmallDisk {

@@ -32,17 +32,19 @@ impl Backend {
     pub(crate) async fn fresh(kind: Kind, partitions: u32) -> Backend {
         let folder = testkit::scratch();
         match kind {
-            Kind::Embedded => {
-                let log = EventLog::open_sqlite(&folder.path().join("log.db"), partitions).await.unwrap();
-                let migrations = books_migrations(Dialect::Sqlite);
-                let db =
-                    Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
-                Backend { log, db, folder, servers: None }
-            }
+            Kind::Embedded => Self::in_folder(folder, partitions).await,
             Kind::Servers => {
                 Self::on_servers(testkit::kafka().await, testkit::postgres().await, folder, partitions).await
             }
         }
+    }
+
+    /// Files in this folder.
+    pub(crate) async fn in_folder(folder: tempfile::TempDir, partitions: u32) -> Backend {
+        let log = EventLog::open_sqlite(&folder.path().join("log.db"), partitions).await.unwrap();
+        let migrations = books_migrations(Dialect::Sqlite);
+        let db = Db::open_sqlite(&folder.path().join("books.db"), Durability::Normal, &migrations).await.unwrap();
+        Backend { log, db, folder, servers: None }
     }
 
     /// On servers of this test's own.

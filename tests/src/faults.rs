@@ -6,10 +6,14 @@
 //! point or to be wrong. `DAYBOOK_SEED` is printed, and says when and where it hurts.
 
 mod broken;
+mod churn;
+mod clock;
+mod disk;
 mod kills;
 mod producers;
 mod servers_away;
 mod stops;
+mod workers;
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -41,6 +45,8 @@ struct Extent {
     outages: u32,
     /// How long servers are away together.
     away: Duration,
+    /// How often a processor joins and another one leaves, every two seconds.
+    churn: u32,
 }
 
 /// All of it, or a little; and the seed.
@@ -54,9 +60,10 @@ fn extent() -> (Extent, u64) {
         stops: (50, 10),
         outages: 3,
         away: Duration::from_secs(60),
+        churn: 150,
     };
     let little =
-        Extent { events: 2_500, kills: 5, webhooks: 150, stops: (1, 1), outages: 1, away: Duration::from_secs(1) };
+        Extent { events: 2_500, kills: 5, webhooks: 150, stops: (1, 1), outages: 1, away: Duration::from_secs(1), churn: 3 };
     (if is_whole() { whole } else { little }, seed)
 }
 
@@ -100,10 +107,14 @@ fn environment(backend: &Backend, more: &[(&'static str, String)]) -> Vec<(&'sta
 }
 
 fn start(backend: &Backend, role: &str, more: &[(&'static str, String)]) -> Daybook {
+    start_command(backend, &[role], more)
+}
+
+fn start_command(backend: &Backend, command: &[&str], more: &[(&'static str, String)]) -> Daybook {
     let environment = environment(backend, more);
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let run = if is_whole() { Daybook::start_armed } else { Daybook::start };
-    run(backend.folder.path(), &[role], &environment).unwrap()
+    run(backend.folder.path(), command, &environment).unwrap()
 }
 
 /// Records folded so far, over all projections and partitions.

@@ -88,15 +88,8 @@ impl Processor {
         Processor { process, port, client }
     }
 
-    /// A metric of the books; 0 while it has not been told.
     async fn metric(&self, name: &str) -> u64 {
-        let url = format!("http://127.0.0.1:{}/metrics", self.port);
-        let told = match self.client.get(url).send().await {
-            Ok(answer) => answer.text().await.unwrap(),
-            Err(_) => String::new(),
-        };
-        let line = format!("{name}{{projection=\"books\"}} ");
-        told.lines().find_map(|told| told.strip_prefix(&line)).map_or(0, |value| value.parse().unwrap())
+        books_metric(&self.client, self.port, name).await
     }
 
     async fn holds(&self, partitions: u64) {
@@ -108,6 +101,16 @@ impl Processor {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
     }
+}
+
+/// A metric that a processor tells of the books; 0 while it has not been told.
+pub(crate) async fn books_metric(client: &reqwest::Client, port: u16, name: &str) -> u64 {
+    let told = match client.get(format!("http://127.0.0.1:{port}/metrics")).send().await {
+        Ok(answer) => answer.text().await.unwrap(),
+        Err(_) => String::new(),
+    };
+    let line = format!("{name}{{projection=\"books\"}} ");
+    told.lines().find_map(|told| told.strip_prefix(&line)).map_or(0, |value| value.parse().unwrap())
 }
 
 async fn is_folded(backend: &Backend) {

@@ -95,6 +95,13 @@ impl Daybook {
         Ok(())
     }
 
+    /// Whether it is stopped: by a signal, and not yet woken.
+    pub fn is_stopped(&self) -> bool {
+        // After the name in brackets comes the state; T is stopped.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    }
+
     /// How it ended, if it has.
     pub fn try_ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)

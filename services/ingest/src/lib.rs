@@ -256,5 +256,14 @@ impl std::fmt::Debug for Ingest {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from(chrono::Utc::now())
+    let now = Timestamp::from(chrono::Utc::now());
+    fail::fail_point!("clock", |by| jumped(now, by));
+    now
+}
+
+/// Where the clock is that was moved on purpose, by so many seconds.
+#[cfg(feature = "failpoints")]
+pub fn jumped(now: Timestamp, seconds: Option<String>) -> Timestamp {
+    let seconds = seconds.and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
+    Timestamp(now.0.saturating_add(seconds.saturating_mul(1_000_000)))
 }

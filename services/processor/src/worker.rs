@@ -368,7 +368,9 @@ async fn decide(
             Ok::<_, Fenced>((Some(entries), watch))
         })
     });
-    found.await
+    let found = found.await;
+    fail::fail_point!("books::decided");
+    found
 }
 
 /// Everything one batch writes. Returns how many transactions and alerts it has for the relay.

@@ -56,7 +56,7 @@ async fn whatever_was_acknowledged_is_in_the_books_once() {
 }
 
 /// So many deliveries of a shop, some of them twice.
-fn deliveries(webhooks: usize, seed: u64) -> Vec<Delivery> {
+pub(super) fn deliveries(webhooks: usize, seed: u64) -> Vec<Delivery> {
     // More orders than it takes: what is over is left away.
     let orders = u32::try_from(webhooks / 2).unwrap();
     let plan = Plan { seed, orders, days: 60, malformed_percent: 0, duplicates_percent: 5, ..Plan::default() };
@@ -66,7 +66,7 @@ fn deliveries(webhooks: usize, seed: u64) -> Vec<Delivery> {
 }
 
 /// The facts that these deliveries tell.
-fn facts(deliveries: &[Delivery]) -> Vec<Event> {
+pub(super) fn facts(deliveries: &[Delivery]) -> Vec<Event> {
     let tenant: TenantId = TENANT.parse().unwrap();
     let gateways = commerce::CodGateways::default();
     let settings = shopify::Settings { cod_gateways: &gateways, default_country_code: "92" };

@@ -1,5 +1,5 @@
 //! Ingest: signed orders over loopback, each a different one, answered once the log has them. The ceiling is a handler
-//! that reads the body and does nothing, under the same load; the two take turns.
+//! that reads the body and does nothing, under the same load; the two take turns. The last rounds' requests are for `latency`.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -23,6 +23,7 @@ use crate::child;
 use crate::load::{self, Answered, Order};
 use crate::place::{Fresh, Kind};
 use crate::report::{Measure, Report};
+use crate::{latency, rounds};
 
 /// Shops the orders are for, in turn.
 const SHOPS: u32 = 8;
@@ -31,20 +32,22 @@ const SECRET: &str = "a-secret-of-the-bench";
 
 const CONNECTIONS: usize = 64;
 
-/// Each of the two servers is loaded so often; the median counts.
-const ROUNDS: usize = 3;
+/// Of what a handler takes that does nothing.
+const SHARE: f64 = 0.5;
+
 
 /// The requests of all rounds, in a file that goes with this value.
 pub(crate) struct Requests {
     folder: tempfile::TempDir,
-    round: usize,
+    /// How many a round has.
+    pub(crate) round: usize,
 }
 
 impl Requests {
     /// So many for each round, no two with the same order.
     pub(crate) fn write(round: u32) -> anyhow::Result<Requests> {
         let requests = Requests { folder: testkit::scratch(), round: round as usize };
-        let count = round as usize * ROUNDS;
+        let count = round as usize * (rounds(round) + latency::ROUNDS);
         let orders = u32::try_from(count)?;
         let plan = Plan { orders, malformed_percent: 0, duplicates_percent: 0, ..Plan::default() };
         let mut file = std::io::BufWriter::new(std::fs::File::create(requests.file())?);
@@ -62,7 +65,7 @@ impl Requests {
         Ok(requests)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("requests")
     }
 }
@@ -78,13 +81,13 @@ fn request(shop: u32, body: &[u8]) -> Vec<u8> {
 }
 
 /// A router served on a port of its own. Ends with the value.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(router: Router) -> anyhow::Result<Server> {
+    pub(crate) async fn start(router: Router) -> anyhow::Result<Server> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let serving = tokio::spawn(async move {
@@ -110,34 +113,38 @@ pub(crate) async fn measure(kind: Kind, requests: &Requests, report: &mut Report
     let ingest = open_ingest(&fresh, log, db, shutdown.clone()).await?;
     let empty = Server::start(Router::new().fallback(async |_: Bytes| StatusCode::OK)).await?;
     let real = Server::start(ingest.router()).await?;
-    let (mut answered, mut best) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        eprintln!("ingest, {}: round {} of {ROUNDS}", kind.name(), round + 1);
-        best.push(send(empty.address, requests, round).await?);
-        answered.push(send(real.address, requests, round).await?);
+    let rounds = rounds(0);
+    let count = f64::from(u32::try_from(requests.round)?);
+    let name = |what: &str| format!("ingest, {}: {what}", kind.name());
+    for round in 0..rounds {
+        eprintln!("ingest, {}: round {} of {rounds}", kind.name(), round + 1);
+        let best = send(empty.address, requests, round, None).await?;
+        let answered = send(real.address, requests, round, None).await?;
+        let rate = |answered: &Answered| count / answered.seconds;
+        let taken = Measure::new(name("orders taken"), rate(&answered), "requests/s");
+        report.add(taken.share_of(rate(&best), SHARE));
+        for (what, us) in [("p50", answered.p50_us), ("p99", answered.p99_us)] {
+            report.add(Measure::new(name(&format!("{what} of an answer")), f64::from(us) / 1_000.0, "ms"));
+        }
     }
     shutdown.cancel();
     ingest.drained().await;
-    let count = f64::from(u32::try_from(requests.round)?);
-    let rate = |answered: &Answered| count / answered.seconds;
-    let name = |what: &str| format!("ingest, {}: {what}", kind.name());
-    let ceiling = median(best.iter().map(rate))?;
-    report.add(Measure::new(name("orders taken"), median(answered.iter().map(rate))?, "requests/s").against(ceiling));
-    for (what, of) in [("p50", (|a| a.p50_us) as fn(&Answered) -> u32), ("p99", |a| a.p99_us)] {
-        let milliseconds = |answered: &Answered| f64::from(of(answered)) / 1_000.0;
-        let value = median(answered.iter().map(milliseconds))?;
-        report.add(Measure::new(name(&format!("{what} of an answer")), value, "ms"));
-    }
     Ok(())
 }
 
-async fn send(address: SocketAddr, requests: &Requests, round: usize) -> anyhow::Result<Answered> {
+/// Sends a round's requests, as fast as they are answered or so many a second.
+pub(crate) async fn send(
+    address: SocketAddr,
+    requests: &Requests,
+    round: usize,
+    pace: Option<f64>,
+) -> anyhow::Result<Answered> {
     let (file, count) = (requests.file(), requests.round);
-    child::run(load::CHILD, &Order { address, connections: CONNECTIONS, file, from: round * count, count }).await
+    child::run(load::CHILD, &Order { address, connections: CONNECTIONS, file, from: round * count, count, pace }).await
 }
 
 /// Ingest as `daybook` runs it: a key store, tenants with a secret each, and the log.
-async fn open_ingest(
+pub(crate) async fn open_ingest(
     fresh: &Fresh,
     log: EventLog,
     db: Db,
@@ -161,10 +168,4 @@ async fn open_ingest(
         .await?;
     }
     Ok(ingest::Ingest::start(ingest::Config::default(), keys, log, db, shutdown))
-}
-
-fn median(figures: impl Iterator<Item = f64>) -> anyhow::Result<f64> {
-    let mut sorted: Vec<f64> = figures.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().context("nothing was measured")
 }

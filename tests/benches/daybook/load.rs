@@ -1,11 +1,12 @@
 //! The load generator: a process that sends requests made beforehand over connections kept open, one at a time on each,
-//! and takes the time of every answer. It speaks just enough HTTP/1.1 to leave the machine to what is measured.
+//! and takes the time of every answer. Where it keeps a pace, a request's time counts from when it was due, so that waiting for a
+//! connection counts too. It speaks just enough HTTP/1.1 to leave the machine to what is measured.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub(crate) struct Order {
     /// The first of the file to send.
     pub(crate) from: usize,
     pub(crate) count: usize,
+    /// So many a second, whatever the answers do; as fast as they come if None.
+    pub(crate) pace: Option<f64>,
 }
 
 /// How it went.
@@ -53,7 +56,8 @@ pub(crate) async fn child(order: &str) -> anyhow::Result<()> {
     let mut sending = JoinSet::new();
     let started = Instant::now();
     for connection in connections {
-        sending.spawn(send(connection, Arc::clone(&requests), Arc::clone(&next)));
+        let due = order.pace.map(|pace| (started, pace));
+        sending.spawn(send(connection, Arc::clone(&requests), Arc::clone(&next), due));
     }
     let mut took = Vec::with_capacity(order.count);
     while let Some(sent) = sending.join_next().await {
@@ -65,7 +69,7 @@ pub(crate) async fn child(order: &str) -> anyhow::Result<()> {
     child::answer(&Answered { seconds, p50_us: nth(50)?, p99_us: nth(99)? })
 }
 
-fn read(file: &Path, from: usize, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(crate) fn read(file: &Path, from: usize, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
     let whole = std::fs::read(file)?;
     let (mut rest, mut requests) = (whole.as_slice(), Vec::with_capacity(count));
     for index in 0..from + count {
@@ -85,11 +89,21 @@ async fn send(
     mut connection: TcpStream,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
+    due: Option<(Instant, f64)>,
 ) -> anyhow::Result<Vec<u32>> {
     connection.set_nodelay(true)?;
     let (mut took, mut buffer) = (Vec::new(), vec![0; MOST_ANSWER]);
-    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let started = Instant::now();
+    loop {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        let Some(request) = requests.get(index) else { break };
+        let started = match due {
+            None => Instant::now(),
+            Some((from, pace)) => {
+                let at = from + Duration::from_secs_f64(f64::from(u32::try_from(index)?) / pace);
+                tokio::time::sleep_until(at.into()).await;
+                at
+            }
+        };
         connection.write_all(request).await?;
         receive(&mut connection, &mut buffer).await?;
         took.push(u32::try_from(started.elapsed().as_micros())?);

@@ -39,6 +39,20 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// What tells `daybook` where it is.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let (kafka, prefix, postgres) = match self {
+            Place::Embedded { .. } => Default::default(),
+            Place::Servers { brokers, prefix, url } => (brokers.clone(), prefix.clone(), url.clone()),
+        };
+        vec![
+            ("DAYBOOK_KAFKA", kafka),
+            ("DAYBOOK_KAFKA_TOPIC_PREFIX", prefix),
+            ("DAYBOOK_POSTGRES", postgres),
+            ("DAYBOOK_LISTEN", "127.0.0.1:0".to_owned()),
+        ]
+    }
+
     pub(crate) async fn open(&self) -> anyhow::Result<(EventLog, Db)> {
         match self {
             Place::Embedded { folder } => {
@@ -87,6 +101,23 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
+    /// An empty database over the log that another place has.
+    pub(crate) async fn over(filled: &Place) -> anyhow::Result<Fresh> {
+        let folder = testkit::scratch();
+        match filled {
+            Place::Embedded { folder: with_log } => {
+                // SQLite follows the link, and keeps its other files beside the log.
+                std::os::unix::fs::symlink(with_log.join("log.db"), folder.path().join("log.db"))?;
+                Ok(Fresh { place: Place::Embedded { folder: folder.path().to_owned() }, folder, _database: None })
+            }
+            Place::Servers { brokers, prefix, .. } => {
+                let database = testkit::postgres().await.database().await;
+                let (url, brokers, prefix) = (database.url.clone(), brokers.clone(), prefix.clone());
+                Ok(Fresh { place: Place::Servers { brokers, prefix, url }, folder, _database: Some(database) })
+            }
+        }
+    }
+
     pub(crate) async fn new(kind: Kind) -> Fresh {
         let folder = testkit::scratch();
         match kind {

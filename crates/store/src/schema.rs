@@ -16,6 +16,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(8, "alerts", include_str!("../migrations/books/0008_alerts.sql")),
         migration(9, "goods", include_str!("../migrations/books/0009_goods.sql")),
         migration(10, "totals", include_str!("../migrations/books/0010_totals.sql")),
+        migration(11, "editions", include_str!("../migrations/books/0011_editions.sql")),
     ]
 }
 

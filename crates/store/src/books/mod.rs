@@ -34,13 +34,14 @@ pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
-    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, lock, save_checkpoint, save_poison,
+    Checkpoint, Fenced, Poison, Stage, are_whole, begin_edition, checkpoints, compare, lock, lock_all, save_checkpoint,
+    save_poison, save_version, versions,
 };
 pub use identity::identity;
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,
-    positions, relayed, save_heads, save_positions, unrelayed,
+    positions, posted_behind, relayed, save_heads, save_positions, unrelayed,
 };
 pub use known::{order_names, people_of_all, quarantined_after, quarantined_by_subject};
 pub use months::{BalancesByMonth, MonthKey, balances_by_month, by_month};
@@ -49,7 +50,9 @@ pub use movements::{
     movements_from, movements_page, save_movements,
 };
 pub use on_hand::{OnHand, on_hand};
-pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
+pub use parts::{
+    Names, PartRow, PartRows, all_keys, count_parts, orders_by_name, parcels_by_quoted_name, parts_by_key,
+};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
     save_erased, save_people, save_requests, shop_redactions, shop_requests,
@@ -67,7 +70,7 @@ pub use scan::{
     BalanceRow, CashSums, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, progress,
     read_model_hashes, relays, sealed_table_hashes,
 };
-pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
+pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants, tenants_behind};
 pub use totals::{LateFact, ReplacedRows, count_replaced, late_facts, old_parts, order_parts_of, sweep, sweep_again};
 pub use views::{CodRow, OrderView, ShipmentRow, ViewRows, cod_state, parcel_state};
 pub use vouchers::{

@@ -62,8 +62,15 @@ fn extent() -> (Extent, u64) {
         away: Duration::from_secs(60),
         churn: 150,
     };
-    let little =
-        Extent { events: 2_500, kills: 5, webhooks: 150, stops: (1, 1), outages: 1, away: Duration::from_secs(1), churn: 3 };
+    let little = Extent {
+        events: 2_500,
+        kills: 5,
+        webhooks: 150,
+        stops: (1, 1),
+        outages: 1,
+        away: Duration::from_secs(1),
+        churn: 3,
+    };
     (if is_whole() { whole } else { little }, seed)
 }
 

@@ -11,6 +11,8 @@ mod backend;
 #[cfg(test)]
 mod backups;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod canaries;

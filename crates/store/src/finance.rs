@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 
 /// The views, each after those it stands on.
 pub const VIEWS: [&str; 7] =
@@ -96,6 +96,15 @@ pub(crate) async fn stand_aside(conn: &mut PgConnection, books: &str) -> Result<
            COMMENT ON TABLE {finance}.finance_reader IS NULL; END IF; END $$"
     );
     conn.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(|_| ())
+}
+
+/// The text that has the views stand on the tables that now bear their names, if there are views over the books in schema
+/// `books`: rights on them, and other people's views over them, stay.
+pub(crate) async fn standing_anew(tx: &mut Tx, books: &str) -> Result<Option<String>, DbError> {
+    let finance = schema_of(books);
+    let rows = tx.query("SELECT to_regclass($1) IS NOT NULL", vec![format!("{finance}.rto_loss").into()]).await?;
+    let has_views = rows.first().map_or(Ok(0), |row| row.int(0))? != 0;
+    Ok(has_views.then(|| script(books, &finance)))
 }
 
 /// Everything that makes the views, in one text.

@@ -1,5 +1,6 @@
 //! All SQL of the platform: read models, checkpoints, journal and key store, over one owner of transactions.
 
+pub mod beside;
 pub mod books;
 pub mod copy;
 pub mod db;

@@ -18,6 +18,7 @@ pub fn books_migrations(dialect: Dialect) -> Vec<Migration> {
         migration(10, "totals", include_str!("../migrations/books/0010_totals.sql")),
         migration(11, "declined", include_str!("../migrations/books/0011_declined.sql")),
         migration(12, "operator", include_str!("../migrations/books/0012_operator.sql")),
+        migration(13, "editions", include_str!("../migrations/books/0013_editions.sql")),
     ]
 }
 

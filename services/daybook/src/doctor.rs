@@ -193,6 +193,7 @@ async fn platform(settings: &Settings) -> Vec<Check> {
 async fn of_books(db: &Db) -> Vec<Check> {
     let unfinished = unfinished_rebuilds(db).await;
     let (paused, waiting) = (waits::paused(db).await, waits::quarantine(db).await);
+    let outdated = processor::outdated(db).await.map(|names| names.len() as u64).map_err(anyhow::Error::from);
     let rows = |sql: &'static str| async move {
         let rows = db.query(sql, vec![]).await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
@@ -205,6 +206,7 @@ async fn of_books(db: &Db) -> Vec<Check> {
     vec![
         counted("rebuilds", unfinished, 0, "partitions are being rebuilt", "run `daybook up`: it finishes them"),
         paused,
+        counted("rules", outdated, 0, "projections were folded by other rules", "run `daybook rebuild --all`"),
         counted("unreadable", poison, 0, "records on the log cannot be read", unreadable),
         counted("parked", parked, u64::MAX, "parts of cases are parked", "see `daybook show parked`"),
         waiting,

@@ -55,8 +55,11 @@ use crate::pause::{LOOK_EVERY, Lookout};
 use crate::worker::{Held, read_from};
 
 pub use lag::{TenantLag, lag, lags, tenant_lag};
-pub use rebuild::{Progress, Refused, rebuild, refuse_damage};
+pub use rebuild::{
+    Pace, Progress, RebuildError, Refused, Speed, Swapped, Told, rebuild, rebuild_beside, refuse_damage,
+};
 pub use relay::relay_all;
+pub use store::beside::{Differences, Found};
 pub use totals::{NextTotals, Old, OldDetail, fold_what_waits, next_totals, old_detail, stand, sweep};
 pub use verify::{BooksHash, Finding, Invariant, Report, books_hash, verify, verify_books};
 pub use worker::ProcessError;
@@ -122,6 +125,10 @@ impl Context {
 /// Runs every projection and the relay until `shutdown`, on the partitions that the groups deal to this process. A worker that meets a passing fault (database or broker away)
 /// waits and goes on; one that meets a lasting fault ends the run with its error.
 pub async fn run(config: Config, log: EventLog, db: Db, shutdown: CancellationToken) -> Result<(), ProcessError> {
+    for projection in outdated(&db).await.unwrap_or_default() {
+        // Not begun here: every process would begin it, and when it is worth the work is for who runs them to say.
+        tracing::warn!(projection, "was folded by other rules than this program's: run `daybook rebuild {projection}`");
+    }
     let context = Context { log, db, config, posted: Arc::default(), behind: Arc::default() };
     let Some(group) = Group::join(&context, &shutdown).await? else { return Ok(()) };
     let (mut tasks, lookout) = (JoinSet::new(), Lookout::new(&context.db));
@@ -185,6 +192,18 @@ pub async fn catch_up(config: Config, log: &EventLog, db: &Db) -> Result<(), Pro
     }
     outcome?;
     relay_all(log, db).await
+}
+
+/// Projections of which some rows were folded by another version of their rules than this program's.
+pub async fn outdated(db: &Db) -> Result<Vec<&'static str>, ProcessError> {
+    let mut outdated = Vec::new();
+    for projection in Projection::ALL {
+        let versions = store::books::versions(db, projection).await?;
+        if versions.values().any(|version| *version != u64::from(projection.version())) {
+            outdated.push(projection.name());
+        }
+    }
+    Ok(outdated)
 }
 
 /// The instant this process reads from its clock; only the edges call it.

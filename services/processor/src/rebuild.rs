@@ -5,11 +5,14 @@
 //! nothing; after a corrected rule it is exactly the corrections. Stock comes back likewise: first which alerts the topic has, then every count.
 //! The stage is kept with the checkpoint, so a rebuild that was stopped goes on.
 
+mod beside;
+mod pace;
 mod stock;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use commerce::{PartKey, TenantId};
 use event_log::{EventLog, Position};
@@ -22,6 +25,11 @@ use crate::verify::log::{Seen, scan};
 use crate::work::decode;
 use crate::worker::{Held, at_end, topics, write};
 use crate::{Config, Context, ProcessError, books as bookkeeper, now, totals};
+
+pub use beside::{RebuildError, Swapped, rebuild_beside};
+pub use pace::Pace;
+pub(crate) use way::Way;
+pub use way::{Speed, Told};
 
 /// Parts settled in one transaction.
 const PAGE: u32 = 2_000;
@@ -128,8 +136,13 @@ pub async fn rebuild(
         }
     }
     let context = Context { log: log.clone(), db: db.clone(), config, posted: Arc::default(), behind: Arc::default() };
+    let mut told = |told: Told| {
+        if let Told::Done(done) = told {
+            progress(Progress { projection: projection.name(), done });
+        }
+    };
     for partition in 0..partitions {
-        finish(&context, projection, partition, progress).await?;
+        finish(&context, projection, partition, &mut Way::at_once(&mut told)).await?;
     }
     relay_all(log, db).await?;
     // The ledger topic and the log have brought back what was swept before.
@@ -146,12 +159,12 @@ pub(crate) async fn finish(
     context: &Context,
     projection: Projection,
     partition: u32,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     loop {
         let stored = books::checkpoints(&context.db, projection.name()).await?.remove(&partition);
         let Some(stored) = stored.filter(|checkpoint| checkpoint.stage == Stage::Rebuilding) else { return Ok(()) };
-        match finish_from(context, projection, partition, stored, progress).await {
+        match finish_from(context, projection, partition, stored, way).await {
             Err(ProcessError::Fenced { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
             outcome => return outcome,
         }
@@ -163,27 +176,28 @@ async fn finish_from(
     projection: Projection,
     partition: u32,
     stored: Checkpoint,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     let mut held = Held::from([(partition, stored)]);
-    fold_topics(context, projection, &mut held, published(projection), progress).await?;
+    fold_topics(context, projection, &mut held, published(projection), way).await?;
     if projection == Projection::Books {
         // Which detail was replaced is known before any of it comes: so what came too late can be told.
-        fold_topics(context, projection, &mut held, &[Topic::Voucher], progress).await?;
+        fold_topics(context, projection, &mut held, &[Topic::Voucher], way).await?;
     }
-    fold_topics(context, projection, &mut held, topics(projection), progress).await?;
+    fold_topics(context, projection, &mut held, topics(projection), way).await?;
     let Some(from) = held.remove(&partition) else { return Ok(()) };
     if projection == Projection::Books {
-        stock::note_all(context, partition, &from, progress).await?;
-        stock::value_all(context, partition, &from, progress).await?;
-        settle_all(context, partition, &from, progress).await?;
+        stock::note_all(context, partition, &from, way).await?;
+        stock::value_all(context, partition, &from, way).await?;
+        settle_all(context, partition, &from, Stage::Live, way).await?;
     }
     let to = Checkpoint { stage: Stage::Live, ..from.clone() };
     let live = context.db.run_tx("rebuilt", move |tx| {
         let (from, to) = (from.clone(), to.clone());
         Box::pin(async move {
             books::lock(tx, projection.name(), partition, &from).await?;
-            books::save_checkpoint(tx, projection.name(), partition, &to).await.map_err(Fenced::from)
+            books::save_checkpoint(tx, projection.name(), partition, &to).await?;
+            books::save_version(tx, projection, Some(partition)).await.map_err(Fenced::from)
         })
     });
     live.await.map_err(ProcessError::from)
@@ -194,24 +208,25 @@ async fn fold_topics(
     projection: Projection,
     held: &mut Held,
     topics: &[Topic],
-    progress: &mut (dyn FnMut(Progress) + Send),
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     let mut reader = context.reader(held, topics)?;
     while !at_end(&context.log, held, topics).await? {
         let work = decode(reader.next_batch(context.config.batch, context.config.wait).await?);
-        let done = work.len() as u64;
+        let (done, began) = (work.len() as u64, Instant::now());
         write(context, projection, held, work).await?;
-        progress(Progress { projection: projection.name(), done });
+        way.done(done, began).await?;
     }
     Ok(())
 }
 
-/// Settles every case of a partition, a page of parts at a time, each page under the partition's lock.
+/// Settles every case of a partition, or as a shadow shows it, a page of parts at a time, each page under the partition's lock.
 async fn settle_all(
     context: &Context,
     partition: u32,
     from: &Checkpoint,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    stage: Stage,
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     let (recorded, mut after) = (now(), None);
     loop {
@@ -219,7 +234,7 @@ async fn settle_all(
         let Some(last) = keys.last().cloned() else { return Ok(()) };
         let mine: BTreeSet<(TenantId, PartKey)> =
             keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
-        progress(Progress { projection: Projection::Books.name(), done: mine.len() as u64 });
+        let (looked_at, began) = (mine.len() as u64, Instant::now());
         let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
         let shared = Arc::new((partitions, mine, from.clone()));
         let settled = context.db.run_tx("settle-rebuilt", move |tx| {
@@ -227,10 +242,11 @@ async fn settle_all(
             Box::pin(async move {
                 let (partitions, keys, from) = &*shared;
                 books::lock(tx, Projection::Books.name(), partition, from).await?;
-                bookkeeper::settle(tx, partitions, keys, recorded).await.map_err(Fenced::from)
+                bookkeeper::settle(tx, partitions, keys, recorded, stage).await.map_err(Fenced::from)
             })
         });
         settled.await.map_err(ProcessError::from)?;
+        way.done(looked_at, began).await?;
         after = Some(last);
     }
 }

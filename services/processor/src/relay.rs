@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_log::{Deals, EventLog};
-use events::Event;
-use store::books::{self, AlertKey};
+use events::{Event, Record};
+use store::books::{self, AlertKey, Unrelayed};
 use store::db::{Db, DbError};
 use tokio_util::sync::CancellationToken;
 
@@ -77,20 +77,38 @@ pub(crate) async fn relay_journal(log: &EventLog, db: &Db) -> Result<(), Process
     Ok(())
 }
 
+/// Publishes what was posted and is not noted as published, and notes nothing: for who has locked the checkpoints, so that nothing
+/// is posted meanwhile, and whoever relays may publish it again.
+pub(crate) async fn publish_waiting(log: &EventLog, db: &Db) -> Result<(), ProcessError> {
+    for (partition, mark) in books::relays(db).await? {
+        let mut after = mark.relayed;
+        loop {
+            let rows = books::posted_behind(db, partition, after, BATCH).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.position;
+            log.append(records(rows)?).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn relay_some(log: &EventLog, db: &Db, partition: u32) -> Result<bool, ProcessError> {
     let rows = books::unrelayed(db, partition, BATCH).await?;
     let Some((last, link)) = rows.last().map(|row| (row.position, row.link)) else { return Ok(false) };
-    let mut records = Vec::with_capacity(rows.len());
-    for row in rows {
-        let posted = events::posted_from_bytes(&row.body)
-            .map_err(|_| ProcessError::DamagedJournal { tenant: row.tenant.to_string(), number: row.number })?;
-        records.push(Event::posted(row.tenant, posted).encode());
-    }
-    log.append(records).await?;
+    log.append(records(rows)?).await?;
     fail::fail_point!("relay::published");
     let noted =
         db.run_tx("relayed", move |tx| Box::pin(async move { books::relayed(tx, partition, last, link).await }));
     noted.await.map(|()| true).map_err(|error: DbError| error.into())
+}
+
+fn records(rows: Vec<Unrelayed>) -> Result<Vec<Record>, ProcessError> {
+    let record = |row: Unrelayed| {
+        let posted = events::posted_from_bytes(&row.body)
+            .map_err(|_| ProcessError::DamagedJournal { tenant: row.tenant.to_string(), number: row.number })?;
+        Ok(Event::posted(row.tenant, posted).encode())
+    };
+    rows.into_iter().map(record).collect()
 }
 
 /// Publishes the next alerts; false when there is nothing more to do. They are noted only when the topic has them, so a crash in

@@ -167,6 +167,7 @@ async fn page(
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (tenant, partition, parts, held) = &*shared;
+            store::beside::hold_still(tx, Projection::Books).await?;
             look(tx, (tenant, *partition), parts, old.before, held).await
         })
     });

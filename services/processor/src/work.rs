@@ -79,6 +79,15 @@ impl Work {
         self.shares.is_empty()
     }
 
+    /// Leaves out what lies at or behind the end of its topic and partition; what has no end there, altogether.
+    pub(crate) fn up_to(&mut self, ends: &BTreeMap<(u32, Topic), u64>) {
+        let is_before = |at: Position| ends.get(&(at.partition, at.topic)).is_some_and(|end| at.offset < *end);
+        for share in self.shares.values_mut() {
+            share.items.retain(|item| is_before(item.position));
+        }
+        self.shares.retain(|_, share| !share.items.is_empty());
+    }
+
     /// Two batches that make up this one, each in order: partitions are dealt out, a single one is cut in the middle. None for
     /// a single record.
     pub(crate) fn halves(&self) -> Option<(Work, Work)> {

@@ -11,10 +11,11 @@ use store::db::{DbError, Tx};
 
 use crate::books::{self as bookkeeper, Entries};
 use crate::pause::Pause;
+use crate::rebuild::{self, Way};
 use crate::shift::{Shift, share};
 use crate::stopwatch::Stopwatch;
 use crate::work::{Share, Work, decode};
-use crate::{Context, inventory, people, quarantine, rebuild};
+use crate::{Context, inventory, people, quarantine};
 
 /// Why folding stopped.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ pub enum ProcessError {
     /// The log ends before what was folded from it: it was restored from a copy, or lost its last records.
     #[error(
         "{topic}, partition {partition} ends at offset {end}, but {consumer} has folded up to {next}: \
-         bring back the whole log, or run `daybook rebuild --all`"
+         bring back the whole log, or run `daybook rebuild --all --in-place`"
     )]
     LogIsShorter {
         /// Which projection.
@@ -180,7 +181,7 @@ pub(crate) async fn live(
         let given_up = seen.1.elapsed() > GIVEN_UP;
         let wait = async {
             if given_up {
-                return rebuild::finish(context, projection, partition, &mut |_| {}).await;
+                return rebuild::finish(context, projection, partition, &mut Way::at_once(&mut |_| {})).await;
             }
             tokio::time::sleep(PAUSE).await;
             Ok(())
@@ -199,7 +200,11 @@ pub(crate) async fn live(
     Ok(Some(seen.0))
 }
 
-async fn not_beyond_the_log(context: &Context, projection: Projection, held: &Held) -> Result<(), ProcessError> {
+pub(crate) async fn not_beyond_the_log(
+    context: &Context,
+    projection: Projection,
+    held: &Held,
+) -> Result<(), ProcessError> {
     for topic in topics(projection) {
         let ends = context.log.end_offsets(*topic).await?;
         for (partition, end) in (0..).zip(ends) {
@@ -361,6 +366,7 @@ async fn decide(
         let (work, steps, mut watch) = (Arc::clone(&for_work), Arc::clone(&for_steps), watch.clone());
         Box::pin(async move {
             watch.lap("begin");
+            store::beside::hold_still(tx, projection).await?;
             let expected = steps.iter().map(|(partition, (from, _))| (*partition, from.clone())).collect();
             books::compare(tx, projection.name(), &expected).await?;
             watch.lap("checkpoints");
@@ -387,7 +393,7 @@ async fn apply(
     }
     watch.lap("checkpoints");
     let posted = match projection {
-        Projection::Books => keep_books(tx, work, beforehand, watch).await?,
+        Projection::Books => keep_books(tx, work, steps, beforehand, watch).await?,
         Projection::People => people::fold(tx, work).await.map(|()| 0)?,
         Projection::Stock => inventory::fold(tx, work).await?,
         Projection::Quarantine => quarantine::fold(tx, work).await.map(|()| 0)?,
@@ -407,6 +413,7 @@ async fn apply(
 async fn keep_books(
     tx: &mut Tx,
     work: &Work,
+    steps: &Steps,
     beforehand: Option<&Entries>,
     watch: &mut Stopwatch,
 ) -> Result<usize, DbError> {
@@ -417,7 +424,10 @@ async fn keep_books(
     if work.shares().any(|(_, share)| share.topics().any(|topic| topic == Topic::Ledger)) {
         return bookkeeper::fold_posted(tx, work).await.map(|()| 0);
     }
-    bookkeeper::fold(tx, work, Stage::Rebuilding, watch).await?.save(tx).await.map(|()| 0)
+    // All partitions of a rebuild are at the same stage.
+    let is_shadow = steps.values().any(|(from, _)| from.stage == Stage::Shadow);
+    let stage = if is_shadow { Stage::Shadow } else { Stage::Rebuilding };
+    bookkeeper::fold(tx, work, stage, watch).await?.save(tx).await.map(|()| 0)
 }
 
 fn are_live(steps: &Steps) -> bool {

@@ -45,7 +45,8 @@ pub(crate) fn measure(report: &mut Report) -> anyhow::Result<()> {
             fold(&mut shelves, batch)?;
         }
         let seconds = started.elapsed().as_secs_f64();
-        report.add(Measure::new("fold only: merged and posted".to_owned(), count / seconds, "events/s").at_least(FLOOR));
+        report
+            .add(Measure::new("fold only: merged and posted".to_owned(), count / seconds, "events/s").at_least(FLOOR));
         let posted: u64 = shelves.values().map(|shelf| shelf.posted).sum();
         anyhow::ensure!(posted > 0, "nothing was posted");
     }

@@ -35,7 +35,6 @@ const CONNECTIONS: usize = 64;
 /// Of what a handler takes that does nothing.
 const SHARE: f64 = 0.5;
 
-
 /// The requests of all rounds, in a file that goes with this value.
 pub(crate) struct Requests {
     folder: tempfile::TempDir,

@@ -73,7 +73,8 @@ pub(crate) async fn measure(kind: Kind, requests: &Requests, report: &mut Report
     }
     for (percent, limit) in SEEN {
         let took = seen.get(seen.len() * percent / 100).context("nothing was followed")?;
-        let measure = Measure::new(name(&format!("p{percent} to be seen, half load")), took.as_secs_f64() * 1_000.0, "ms");
+        let measure =
+            Measure::new(name(&format!("p{percent} to be seen, half load")), took.as_secs_f64() * 1_000.0, "ms");
         report.add(measure.at_most(limit));
     }
     shutdown.cancel();
@@ -97,7 +98,8 @@ fn probes(requests: &Requests, round: usize, count: usize) -> anyhow::Result<Vec
 
 impl Probe {
     fn of(request: Vec<u8>) -> anyhow::Result<Probe> {
-        let end = request.windows(4).position(|four| four == b"\r\n\r\n").context("a request without an end of its head")?;
+        let end =
+            request.windows(4).position(|four| four == b"\r\n\r\n").context("a request without an end of its head")?;
         let (head, body) = request.split_at(end + 4);
         let path = std::str::from_utf8(head)?.split(' ').nth(1).context("a request without a path")?;
         let tenant = path.rsplit('/').next().and_then(|slug| slug.parse().ok()).context("a path without a tenant")?;
@@ -113,7 +115,10 @@ impl Probe {
         connection.write_all(&self.request).await?;
         let mut answer = [0; 1_024];
         let read = connection.read(&mut answer).await?;
-        anyhow::ensure!(answer.get(..read).is_some_and(|head| head.starts_with(b"HTTP/1.1 200 ")), "it was not accepted");
+        anyhow::ensure!(
+            answer.get(..read).is_some_and(|head| head.starts_with(b"HTTP/1.1 200 ")),
+            "it was not accepted"
+        );
         let accepted = Instant::now();
         while books::order(db, &self.tenant, self.order).await?.is_none() {
             anyhow::ensure!(accepted.elapsed() < LONG, "an accepted order is not to be seen");

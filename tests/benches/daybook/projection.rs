@@ -117,13 +117,7 @@ fn name(kind: Kind, size: u32, what: &str) -> String {
     format!("projection, {}, {} k: {what}", kind.name(), size / 1_000)
 }
 
-async fn fold_once(
-    kind: Kind,
-    size: u32,
-    events: u32,
-    fresh: &Fresh,
-    report: &mut Report,
-) -> anyhow::Result<()> {
+async fn fold_once(kind: Kind, size: u32, events: u32, fresh: &Fresh, report: &mut Report) -> anyhow::Result<()> {
     let (_, db) = fresh.place.open().await?;
     let before = written_before(&fresh.place).await?;
     let folded: Folded = child::run(CHILD, &fresh.place).await?;

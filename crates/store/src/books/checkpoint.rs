@@ -8,7 +8,7 @@ use events::Topic;
 
 use super::paused::paused;
 use super::tables::POISON;
-use super::{Projection, corrupt, signed};
+use super::{Projection, corrupt, signed, unsigned};
 use crate::db::{Db, DbError, Dialect, Row, Rows, Tx};
 
 /// Whether a consumer posts as it folds, or folds only, to post what differs at the end.
@@ -18,6 +18,8 @@ pub enum Stage {
     Live,
     /// Being rebuilt from the log.
     Rebuilding,
+    /// Built beside the live tables: folds on and shows what it finds, and posts nothing, because the numbers are given out there.
+    Shadow,
 }
 
 /// How far a consumer is in one partition.
@@ -27,6 +29,8 @@ pub struct Checkpoint {
     pub offsets: BTreeMap<Topic, u64>,
     /// What it is doing.
     pub stage: Stage,
+    /// How often its rows were changed otherwise than by folding on: emptied, replaced, or settled anew.
+    pub edition: u64,
 }
 
 /// Why a batch was not written: read the checkpoints again and go on from there.
@@ -61,7 +65,7 @@ pub struct Poison {
 impl Checkpoint {
     /// Before anything is read.
     pub fn start(stage: Stage) -> Checkpoint {
-        Checkpoint { offsets: BTreeMap::new(), stage }
+        Checkpoint { offsets: BTreeMap::new(), stage, edition: 0 }
     }
 
     /// The next offset to read of a topic.
@@ -80,11 +84,12 @@ impl Stage {
         match self {
             Stage::Live => "live",
             Stage::Rebuilding => "rebuilding",
+            Stage::Shadow => "shadow",
         }
     }
 }
 
-const ALL: &str = "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1";
+const ALL: &str = "SELECT partition_no, offsets, stage, edition FROM checkpoint WHERE consumer = $1";
 
 /// A consumer's checkpoints, by partition. Partitions it never committed for are absent.
 pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
@@ -137,27 +142,60 @@ pub async fn lock(tx: &mut Tx, consumer: &'static str, partition: u32, expected:
 
 async fn locked(tx: &mut Tx, consumer: &'static str, partition: u32) -> Result<Option<Checkpoint>, DbError> {
     // The row must exist to be locked; whoever comes second waits here on PostgreSQL, or at BEGIN on SQLite.
-    let insert = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage) VALUES ($1, $2, '{}', 'live') \
-                  ON CONFLICT (consumer, partition_no) DO NOTHING";
-    tx.execute(insert, vec![consumer.into(), partition.into()]).await?;
-    let select = match tx.dialect() {
-        Dialect::Postgres => {
-            "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1 AND partition_no = $2 FOR UPDATE"
-        }
-        Dialect::Sqlite => {
-            "SELECT partition_no, offsets, stage FROM checkpoint WHERE consumer = $1 AND partition_no = $2"
-        }
-    };
-    let rows = tx.query(select, vec![consumer.into(), partition.into()]).await?;
+    let insert = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage, version) \
+                  VALUES ($1, $2, '{}', 'live', $3) ON CONFLICT (consumer, partition_no) DO NOTHING";
+    tx.execute(insert, vec![consumer.into(), partition.into(), version_of(consumer).into()]).await?;
+    let lock = if tx.dialect() == Dialect::Postgres { " FOR UPDATE" } else { "" };
+    let rows = tx.query(&format!("{ALL} AND partition_no = $2{lock}"), vec![consumer.into(), partition.into()]).await?;
     Ok(rows.first().map(read).transpose()?.map(|(_, checkpoint)| checkpoint))
 }
 
-/// Locks all of a consumer's checkpoints, whatever they say.
-pub(super) async fn lock_all(tx: &mut Tx, consumer: &'static str, partitions: u32) -> Result<(), DbError> {
+/// Locks all of a consumer's checkpoints, whatever they say: nobody folds until this transaction ends.
+pub async fn lock_all(
+    tx: &mut Tx,
+    consumer: &'static str,
+    partitions: u32,
+) -> Result<BTreeMap<u32, Checkpoint>, DbError> {
+    let mut stored = BTreeMap::new();
     for partition in 0..partitions {
-        locked(tx, consumer, partition).await?;
+        let checkpoint = locked(tx, consumer, partition).await?;
+        stored.insert(partition, checkpoint.unwrap_or_else(|| Checkpoint::start(Stage::Live)));
     }
-    Ok(())
+    Ok(stored)
+}
+
+/// Locks the checkpoint of a live partition and begins its next edition: for who changes its rows otherwise than by folding on.
+/// What was decided over them before is fenced off.
+pub async fn begin_edition(tx: &mut Tx, consumer: &'static str, partition: u32) -> Result<(), Fenced> {
+    match locked(tx, consumer, partition).await? {
+        Some(stored) if stored.stage == Stage::Live => {
+            let next = Checkpoint { edition: stored.edition.saturating_add(1), ..stored };
+            Ok(save_checkpoint(tx, consumer, partition, &next).await?)
+        }
+        _ => Err(Fenced::Moved { consumer, partition }),
+    }
+}
+
+/// By which version of a projection's rules each partition was folded.
+pub async fn versions(db: &Db, projection: Projection) -> Result<BTreeMap<u32, u64>, DbError> {
+    let sql = "SELECT partition_no, version FROM checkpoint WHERE consumer = $1";
+    let version = |row: &Row| {
+        let partition = u32::try_from(row.int(0)?).map_err(|_| corrupt("checkpoint.partition_no"))?;
+        Ok((partition, unsigned("checkpoint.version", row.int(1)?)?))
+    };
+    db.query(sql, vec![projection.name().into()]).await?.iter().map(version).collect()
+}
+
+/// Notes that a partition's rows, or with None those of all, were folded from the beginning by this program's rules.
+pub async fn save_version(tx: &mut Tx, projection: Projection, partition: Option<u32>) -> Result<(), DbError> {
+    let sql = "UPDATE checkpoint SET version = $2 WHERE consumer = $1 AND partition_no BETWEEN $3 AND $4";
+    let (first, last) = partition.map_or((0, u32::MAX), |one| (one, one));
+    let args = vec![projection.name().into(), projection.version().into(), first.into(), last.into()];
+    tx.execute(sql, args).await.map(|_| ())
+}
+
+fn version_of(consumer: &str) -> u32 {
+    Projection::ALL.into_iter().find(|one| one.name() == consumer).map_or(0, Projection::version)
 }
 
 /// Moves a partition's checkpoint.
@@ -167,9 +205,12 @@ pub async fn save_checkpoint(
     partition: u32,
     to: &Checkpoint,
 ) -> Result<(), DbError> {
-    let sql = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (consumer, partition_no) DO UPDATE SET offsets = excluded.offsets, stage = excluded.stage";
-    let args = vec![consumer.into(), partition.into(), to.to_json().into(), to.stage.as_str().into()];
+    let sql = "INSERT INTO checkpoint (consumer, partition_no, offsets, stage, edition, version) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (consumer, partition_no) DO UPDATE \
+               SET offsets = excluded.offsets, stage = excluded.stage, edition = excluded.edition";
+    let edition = signed("checkpoint.edition", to.edition)?;
+    let (offsets, stage) = (to.to_json().into(), to.stage.as_str().into());
+    let args = vec![consumer.into(), partition.into(), offsets, stage, edition.into(), version_of(consumer).into()];
     tx.execute(sql, args).await.map(|_| ())
 }
 
@@ -204,7 +245,8 @@ fn read(row: &Row) -> Result<(u32, Checkpoint), DbError> {
     let stage = match row.text(2)? {
         "live" => Stage::Live,
         "rebuilding" => Stage::Rebuilding,
+        "shadow" => Stage::Shadow,
         _ => return Err(corrupt("checkpoint.stage")),
     };
-    Ok((partition, Checkpoint { offsets, stage }))
+    Ok((partition, Checkpoint { offsets, stage, edition: unsigned("checkpoint.edition", row.int(3)?)? }))
 }

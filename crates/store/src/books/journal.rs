@@ -8,7 +8,7 @@ use ledger::{Balances, ChainHash, Day, Entry, GENESIS, Layer, Side, Timestamp, T
 use super::months::add_months;
 use super::tables::{BALANCE, JOURNAL, JOURNAL_HEAD, RELAY};
 use super::{corrupt, parsed, signed, unsigned};
-use crate::db::{Db, DbError, Keys, Row, Rows, Table, Tx};
+use crate::db::{Db, DbError, Keys, Row, Rows, Table, Tx, Value};
 
 /// The end of a tenant's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,10 +184,21 @@ pub struct Unrelayed {
 
 /// Up to `limit` transactions of a partition that the ledger topic may not have yet, in order.
 pub async fn unrelayed(db: &Db, partition: u32, limit: u32) -> Result<Vec<Unrelayed>, DbError> {
-    let sql = "SELECT tenant, number, position, body, link FROM journal \
-               WHERE partition_no = $1 AND position > COALESCE((SELECT relayed FROM relay WHERE partition_no = $1), 0) \
-               ORDER BY position LIMIT $2";
-    let rows = db.query(sql, vec![partition.into(), limit.into()]).await?;
+    let mark = "COALESCE((SELECT relayed FROM relay WHERE partition_no = $1), 0)";
+    read_behind(db, mark, vec![partition.into(), limit.into()]).await
+}
+
+/// Up to `limit` transactions of a partition behind a place in its journal, in order.
+pub async fn posted_behind(db: &Db, partition: u32, after: u64, limit: u32) -> Result<Vec<Unrelayed>, DbError> {
+    read_behind(db, "$3", vec![partition.into(), limit.into(), signed("journal.position", after)?.into()]).await
+}
+
+async fn read_behind(db: &Db, mark: &str, args: Vec<Value>) -> Result<Vec<Unrelayed>, DbError> {
+    let sql = format!(
+        "SELECT tenant, number, position, body, link FROM journal WHERE partition_no = $1 AND position > {mark} \
+         ORDER BY position LIMIT $2"
+    );
+    let rows = db.query(&sql, args).await?;
     let unrelayed = |row: &Row| {
         Ok(Unrelayed {
             tenant: parsed("journal.tenant", row.text(0)?)?,

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::people::person_row;
 use super::quarantine::quarantine_row;
 use super::tables::{ORDER_VIEW, PERSON};
-use super::{PersonRow, QuarantineRow, corrupt};
+use super::{PersonRow, Projection, QuarantineRow, corrupt};
+use crate::beside::hold_still;
 use crate::db::{Db, DbError, Keys, Row};
 
 /// Everything sealed that is held about these subjects: a bulk statement.
@@ -48,7 +49,12 @@ async fn select(db: &Db, keys: Keys) -> Result<Vec<Row>, DbError> {
     let keys = std::sync::Arc::new(keys);
     let unit = db.run_read("known-of", move |tx| {
         let keys = std::sync::Arc::clone(&keys);
-        Box::pin(async move { tx.select_by_keys(&keys).await })
+        Box::pin(async move {
+            for projection in [Projection::Books, Projection::People] {
+                hold_still(tx, projection).await?;
+            }
+            tx.select_by_keys(&keys).await
+        })
     });
     unit.await
 }

@@ -36,15 +36,15 @@ pub use as_of::{AsOf, PostedScan, totals};
 pub use audit::{Damaged, JournalAudit, rows_to_audit};
 pub use chain::{ChainAudit, Chained, RemovedRow, has_removed, removed_balances};
 pub use checkpoint::{
-    Checkpoint, Fenced, Poison, Stage, are_whole, checkpoints, compare, count_poison, lock, reached, save_checkpoint,
-    save_poison,
+    Checkpoint, Fenced, Poison, Stage, are_whole, begin_edition, checkpoints, compare, count_poison, lock, lock_all,
+    reached, save_checkpoint, save_poison, save_version, versions,
 };
 pub use identity::identity;
 pub use intake::{Intake, intakes, pause_tenant, resume_tenant, save_rate, tenant_and_intake};
 pub use inventory::{CostRow, StockRow, costs, save_costs, save_stock, stock};
 pub use journal::{
     BalancesByDayKnown, Head, JournalRow, Relay, Unrelayed, add_balances, append_journal, entries_json, heads,
-    positions, relayed, save_heads, save_positions, unrelayed,
+    positions, posted_behind, relayed, save_heads, save_positions, unrelayed,
 };
 pub use known::{order_names, people_of_all, quarantined_after, quarantined_by_subject};
 pub use months::{BalancesByMonth, MonthKey, balances_by_month, by_month};
@@ -53,7 +53,9 @@ pub use movements::{
     movements_from, movements_page, save_movements,
 };
 pub use on_hand::{OnHand, on_hand};
-pub use parts::{Names, PartRow, PartRows, all_keys, orders_by_name, parcels_by_quoted_name, parts_by_key};
+pub use parts::{
+    Names, PartRow, PartRows, all_keys, count_parts, orders_by_name, parcels_by_quoted_name, parts_by_key,
+};
 pub use paused::{pause, paused, resume};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
@@ -73,7 +75,7 @@ pub use scan::{
     BalanceRow, CashSums, JournalScan, PartScan, SetHash, all_heads, balances, outstanding, progress,
     read_model_hashes, relays, sealed_table_hashes,
 };
-pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants};
+pub use tenants::{TenantRow, policies, save_tenant, tenant, tenants, tenants_behind};
 pub use totals::{
     DeclinedTotals, LateFact, ReplacedRows, count_replaced, declined_totals, late_facts, old_parts, order_parts_of,
     sweep, sweep_again,

@@ -6,7 +6,7 @@ use commerce::{OrderName, Part, PartKey, TenantId};
 use ledger::{EntryKey, Live};
 
 use super::tables::{PART, PART_NAMED_AS_STORED};
-use super::{decode, encode, parsed};
+use super::{decode, encode, parsed, unsigned};
 use crate::db::{Db, DbError, Keys, Row, Rows, Tx};
 
 /// One part as it is stored.
@@ -31,6 +31,12 @@ pub async fn parts_by_key(tx: &mut Tx, keys: &BTreeSet<(TenantId, PartKey)>) -> 
         wanted.push([tenant.as_str().into(), key.to_string().into()]);
     }
     rows(tx.select_by_keys(&wanted).await?)
+}
+
+/// How many parts are stored.
+pub async fn count_parts(db: &Db) -> Result<u64, DbError> {
+    let rows = db.query("SELECT COUNT(*) FROM part", vec![]).await?;
+    rows.first().map_or(Ok(0), |row| unsigned("COUNT(*)", row.int(0)?))
 }
 
 /// Orders that bear these printed names.

@@ -1,6 +1,6 @@
 //! Dropping what can be folded again.
 
-use super::checkpoint::{Checkpoint, Stage, lock_all, save_checkpoint};
+use super::checkpoint::{Checkpoint, Stage, lock_all, save_checkpoint, save_version};
 use crate::db::{DbError, Dialect, Tx};
 
 /// What a consumer folds the log into.
@@ -27,6 +27,14 @@ impl Projection {
             Projection::People => "people",
             Projection::Stock => "stock",
             Projection::Quarantine => "quarantine",
+        }
+    }
+
+    /// The version of the rules by which the log is folded into its tables. One more whenever the same facts give other rows, or
+    /// rows of another format: what was folded by other rules is to be folded again.
+    pub fn version(self) -> u32 {
+        match self {
+            Projection::Books | Projection::People | Projection::Stock | Projection::Quarantine => 0,
         }
     }
 
@@ -61,7 +69,7 @@ impl Projection {
 /// while the journal holds transactions that the ledger topic does not: they would be lost.
 pub async fn reset(tx: &mut Tx, projection: Projection, partitions: u32, stage: Stage) -> Result<bool, DbError> {
     // Whoever is folding ends first, and finds its checkpoint moved when it comes back.
-    lock_all(tx, projection.name(), partitions).await?;
+    let stood = lock_all(tx, projection.name(), partitions).await?;
     if projection == Projection::Books {
         let waiting = tx.query("SELECT 1 FROM relay WHERE relayed < position LIMIT 1", vec![]).await?;
         if !waiting.is_empty() {
@@ -77,9 +85,11 @@ pub async fn reset(tx: &mut Tx, projection: Projection, partitions: u32, stage: 
         };
         tx.execute(&empty, vec![]).await?;
     }
-    for partition in 0..partitions {
-        save_checkpoint(tx, projection.name(), partition, &Checkpoint::start(stage)).await?;
+    for (partition, was) in stood {
+        let anew = Checkpoint { edition: was.edition.saturating_add(1), ..Checkpoint::start(stage) };
+        save_checkpoint(tx, projection.name(), partition, &anew).await?;
     }
+    save_version(tx, projection, None).await?;
     Ok(true)
 }
 

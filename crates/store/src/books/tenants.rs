@@ -61,6 +61,19 @@ pub async fn tenants(db: &Db) -> Result<Vec<TenantRow>, DbError> {
     db.query(sql, vec![]).await?.iter().map(read).collect()
 }
 
+/// The tenants that a second set of tables does not know as the first has them now, each with whether it keeps its books by other
+/// rules there. Who is not known keeps them by the usual ones.
+pub async fn tenants_behind(live: &Db, set: &Db) -> Result<Vec<(TenantRow, bool)>, DbError> {
+    let known = tenants(set).await?.into_iter().map(|row| (row.tenant.clone(), row));
+    let known: BTreeMap<TenantId, TenantRow> = known.collect();
+    let behind = |row: TenantRow| {
+        let before = known.get(&row.tenant);
+        let by_other_rules = before.map_or_else(Policy::default, TenantRow::policy) != row.policy();
+        (before != Some(&row)).then_some((row, by_other_rules))
+    };
+    Ok(tenants(live).await?.into_iter().filter_map(behind).collect())
+}
+
 /// The posting policies of these tenants. A tenant that was never added keeps its books by the default policy.
 pub async fn policies(tx: &mut Tx, tenants: &BTreeSet<TenantId>) -> Result<BTreeMap<TenantId, Policy>, DbError> {
     let mut keys = Keys::new(&TENANT);

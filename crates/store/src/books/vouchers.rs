@@ -8,8 +8,9 @@ use commerce::{PartKey, TenantId};
 use ledger::{Currency, Timestamp};
 use uuid::Uuid;
 
-use super::parsed;
 use super::parts::{PartRow, parts_by_key, row};
+use super::{Projection, parsed};
+use crate::beside::hold_still;
 use crate::db::{Db, DbError};
 
 /// The parts of a tenant with these keys that are stored: one query.
@@ -17,7 +18,10 @@ pub async fn parts_of(db: &Db, tenant: &TenantId, keys: BTreeSet<PartKey>) -> Re
     let keys: BTreeSet<(TenantId, PartKey)> = keys.into_iter().map(|key| (tenant.clone(), key)).collect();
     db.run_read("parts-of", move |tx| {
         let keys = keys.clone();
-        Box::pin(async move { parts_by_key(tx, &keys).await })
+        Box::pin(async move {
+            hold_still(tx, Projection::Books).await?;
+            parts_by_key(tx, &keys).await
+        })
     })
     .await
 }

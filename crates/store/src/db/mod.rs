@@ -9,6 +9,7 @@
 //!
 //! SQL is written once for both databases where it can be: `$1` places, `CAST(SUM(x) AS BIGINT)`, `ON CONFLICT`.
 
+mod beside;
 mod error;
 mod forget;
 mod migrate;
@@ -22,6 +23,7 @@ mod sqlite;
 mod tx;
 mod value;
 
+pub(crate) use beside::Place;
 pub use error::{DbError, Outage};
 pub use migrate::Migration;
 pub use open::{Durability, OpenDbError};

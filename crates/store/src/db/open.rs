@@ -173,7 +173,7 @@ fn bounded(options: PgConnectOptions) -> PgConnectOptions {
 }
 
 /// Only such names are put into SQL text.
-fn is_schema_name(name: &str) -> bool {
+pub(super) fn is_schema_name(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

@@ -28,6 +28,16 @@ impl Session {
         }
     }
 
+    /// Several statements in one text, without values.
+    pub(super) async fn script(&mut self, sql: String) -> Result<(), DbError> {
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        let done = match self {
+            Self::Postgres(conn) => sql.execute(&mut **conn).await.map(|_| ()),
+            Self::Sqlite(conn) => sql.execute(&mut **conn).await.map(|_| ()),
+        };
+        done.map_err(DbError::of)
+    }
+
     /// Closes the connection instead of giving it back when this session is dropped.
     pub(super) fn discard(&mut self) {
         match self {

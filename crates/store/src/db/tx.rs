@@ -9,6 +9,7 @@ use super::rows::{Cells, Keys, Rows};
 use super::session::Session;
 use super::value::{Row, Value};
 use super::{Db, Dialect, postgres, sqlite};
+use std::path::Path;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -61,6 +62,20 @@ impl Tx {
         self.sound()?;
         let read = self.session.query(sql, args).await;
         self.note(read)
+    }
+
+    /// Runs a text of several statements, which must not say BEGIN or COMMIT.
+    pub(crate) async fn script(&mut self, sql: String) -> Result<(), DbError> {
+        self.sound()?;
+        let done = self.session.script(sql).await;
+        self.note(done)
+    }
+
+    /// SQLite: lets this transaction read another file too, as the schema `beside`. The connection is closed when it ends.
+    pub(crate) async fn attach(&mut self, path: &Path) -> Result<(), DbError> {
+        self.session.discard();
+        let path = path.to_string_lossy().into_owned();
+        self.execute("ATTACH DATABASE $1 AS beside", vec![path.into()]).await.map(|_| ())
     }
 
     /// Inserts the rows, or updates those that are there by each column's [`Role`](super::Role); gives the number of rows

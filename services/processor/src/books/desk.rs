@@ -311,6 +311,12 @@ impl Desk {
         Ok(numbered)
     }
 
+    /// Notes whether a case can be posted, and posts nothing of it.
+    pub(crate) fn look_over(&mut self, keys: &BTreeSet<PartKey>, policy: &Policy, goods: &[&CardLine]) {
+        let parked = commerce::postings(&self.case(keys), policy, goods).err().map(|unpostable| unpostable.to_string());
+        self.park(keys, parked);
+    }
+
     /// Parts of a case for which something else stands in the books than its facts imply.
     pub(crate) fn differing(&self, keys: &BTreeSet<PartKey>, policy: &Policy, goods: &[&CardLine]) -> Vec<PartKey> {
         let postings = commerce::postings(&self.case(keys), policy, goods).unwrap_or_default();

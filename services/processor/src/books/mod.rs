@@ -86,23 +86,25 @@ pub(crate) async fn fold(tx: &mut Tx, work: &Work, stage: Stage, watch: &mut Sto
     if noted.is_empty() && tenancies.values().all(|tenancy| tenancy.desk.changed().next().is_none()) {
         return Ok(Entries { replaced: passed_by, ..Entries::default() });
     }
-    let mut entries = finish(tx, tenancies, noted, stage == Stage::Live, watch).await?;
+    let mut entries = finish(tx, tenancies, noted, stage, watch).await?;
     entries.replaced.add_all(passed_by);
     Ok(entries)
 }
 
-/// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded.
+/// Settles the cases of these parts without new facts: what a rebuild does when every fact is folded. As a shadow they are shown, and
+/// nothing is posted.
 pub(crate) async fn settle(
     tx: &mut Tx,
     partitions: &BTreeMap<TenantId, u32>,
     keys: &BTreeSet<(TenantId, PartKey)>,
     recorded: Timestamp,
+    stage: Stage,
 ) -> Result<usize, DbError> {
     let mut tenancies = desks(partitions, recorded);
     let named = with_calendars(&tenancies, keys.clone());
     lay_named(tx, &mut tenancies, named).await?;
     complete(tx, &mut tenancies).await?;
-    let entries = finish(tx, tenancies, Movements::new(), true, &mut Stopwatch::since(Instant::now())).await?;
+    let entries = finish(tx, tenancies, Movements::new(), stage, &mut Stopwatch::since(Instant::now())).await?;
     entries.save(tx).await?;
     Ok(entries.posted())
 }
@@ -283,13 +285,13 @@ fn lay(tenancies: &mut Tenancies, rows: Vec<PartRow>) {
     }
 }
 
-/// Settles every case on the desks, unless posting waits for the end of a rebuild. Gives way after every case, here and below:
+/// Settles every case on the desks, unless that waits for the end of a rebuild. Gives way after every case, here and below:
 /// whoever waits for a processor meanwhile, such as an acknowledgement, does not wait for a whole batch.
 async fn finish(
     tx: &mut Tx,
     mut tenancies: Tenancies,
     noted: Movements,
-    posting: bool,
+    stage: Stage,
     watch: &mut Stopwatch,
 ) -> Result<Entries, DbError> {
     let tenants: BTreeSet<TenantId> = tenancies.keys().cloned().collect();
@@ -298,9 +300,9 @@ async fn finish(
     let default = Policy::default();
     watch.lap(LOOK_UP);
     // While a rebuild folds facts, nothing is valued, posted or shown: it settles every case once they are all there.
-    let (cases, goods, cards) = match posting {
-        true => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
-        false => (stock::Cases::new(), stock::Goods::default(), stock::Changes::noting(noted)),
+    let (cases, goods, cards) = match stage {
+        Stage::Live | Stage::Shadow => stock::value_goods(tx, &mut tenancies, noted, &policies).await?,
+        Stage::Rebuilding => (stock::Cases::new(), stock::Goods::default(), stock::Changes::noting(noted)),
     };
     watch.lap("goods");
     let mut posted = Written::default();
@@ -308,6 +310,10 @@ async fn finish(
         let policy = policies.get(tenant).unwrap_or(&default);
         let Some(head) = heads.get_mut(tenant) else { continue };
         for case in cases.get(tenant).into_iter().flatten() {
+            if stage == Stage::Shadow {
+                tenancy.desk.look_over(case, policy, &goods.of(tenant, case));
+                continue;
+            }
             match tenancy.desk.settle(case, policy, &goods.of(tenant, case), tenancy.recorded, head) {
                 Ok(numbered) => {
                     for transaction in numbered {

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use commerce::{PartKey, TenantId};
 use store::books::{self, Checkpoint, Fenced, Projection};
 
-use super::{PAGE, Progress};
+use super::{PAGE, Way};
 use crate::books::stock::{Reading, settle_page};
 use crate::{Context, ProcessError, books as bookkeeper};
 
@@ -19,7 +20,7 @@ pub(super) async fn note_all(
     context: &Context,
     partition: u32,
     from: &Checkpoint,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     let mut after = None;
     loop {
@@ -27,7 +28,7 @@ pub(super) async fn note_all(
         let Some(last) = keys.last().cloned() else { return Ok(()) };
         let mine: BTreeSet<(TenantId, PartKey)> =
             keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
-        progress(Progress { projection: Projection::Books.name(), done: mine.len() as u64 });
+        let (looked_at, began) = (mine.len() as u64, Instant::now());
         let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
         let shared = Arc::new((partitions, mine, from.clone()));
         let noted = context.db.run_tx("note-rebuilt-goods", move |tx| {
@@ -39,6 +40,7 @@ pub(super) async fn note_all(
             })
         });
         noted.await.map_err(ProcessError::from)?;
+        way.done(looked_at, began).await?;
         after = Some(last);
     }
 }
@@ -48,10 +50,11 @@ pub(super) async fn value_all(
     context: &Context,
     partition: u32,
     from: &Checkpoint,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    way: &mut Way<'_>,
 ) -> Result<(), ProcessError> {
     let mut reading = Some(Reading::default());
     while let Some(at) = reading.take() {
+        let began = Instant::now();
         let shared = Arc::new((context.log.clone(), at, from.clone()));
         let valued = context.db.run_tx("value-rebuilt-goods", move |tx| {
             let shared = Arc::clone(&shared);
@@ -63,7 +66,7 @@ pub(super) async fn value_all(
             })
         });
         reading = valued.await.map_err(ProcessError::from)?;
-        progress(Progress { projection: Projection::Books.name(), done: u64::from(LINES) });
+        way.done(0, began).await?;
     }
     Ok(())
 }

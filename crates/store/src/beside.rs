@@ -7,11 +7,12 @@
 mod compare;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use compare::{Comparison, Differences};
 
 use crate::books::{self, Checkpoint, Projection, Stage};
-use crate::db::{Db, DbError, Dialect, OpenDbError, Place, Tx};
+use crate::db::{Db, DbError, Dialect, Hold, OpenDbError, Place, Tx};
 use crate::{finance, schema};
 
 /// How long the swap waits for those who read the tables: less than the second after which PostgreSQL would look for a deadlock, and
@@ -42,6 +43,12 @@ pub enum SwapError {
     /// These views stand on the tables, and would go on showing what is replaced.
     #[error("the views {} stand on the tables that are to be replaced", .0.join(", "))]
     StoodOn(Vec<String>),
+    /// These tables have what second ones would not have: row security, rights on columns, triggers, publications, or another owner.
+    #[error("the tables {} have an owner, rights, triggers or publications that others in their place would not have", .0.join(", "))]
+    Guarded(Vec<String>),
+    /// A newer program has changed the schema meanwhile.
+    #[error("a newer program has changed the tables meanwhile")]
+    Migrated,
 }
 
 /// A set of tables beside the live ones.
@@ -51,45 +58,48 @@ pub struct Beside {
     db: Db,
     place: Place,
     projection: Projection,
+    /// One process at a time builds in a place: another one's half-built rows must never be taken for these.
+    _hold: Arc<Hold>,
 }
 
 impl Beside {
     /// Opens the half-built set of a projection, or begins one; says which.
     pub async fn open(live: &Db, projection: Projection, partitions: u32) -> Result<(Beside, Found), OpenDbError> {
         let place = live.place_beside(projection.name()).await?;
+        let hold = Arc::new(live.hold_beside(&place).await?);
         let mut found = Found::Nothing;
         if live.has_beside(&place).await.map_err(OpenDbError::Database)? {
-            found = match Beside::at(live, &place, projection).await {
+            found = match Beside::at(live, &place, projection, &hold).await {
                 Ok(beside) => match beside.usable(partitions).await {
                     Ok(Found::HalfBuilt) => return Ok((beside, Found::HalfBuilt)),
                     Ok(other) => {
                         beside.db.close().await;
                         other
                     }
-                    Err(DbError::Unavailable(outage)) => {
-                        return Err(OpenDbError::Database(DbError::Unavailable(outage)));
+                    Err(passing @ (DbError::Unavailable(_) | DbError::Conflict { .. })) => {
+                        return Err(OpenDbError::Database(passing));
                     }
                     Err(_) => {
                         beside.db.close().await;
                         Found::Unusable
                     }
                 },
-                Err(OpenDbError::Database(DbError::Unavailable(outage))) => {
-                    return Err(OpenDbError::Database(DbError::Unavailable(outage)));
+                Err(OpenDbError::Database(passing @ (DbError::Unavailable(_) | DbError::Conflict { .. }))) => {
+                    return Err(OpenDbError::Database(passing));
                 }
                 Err(_) => Found::Unusable,
             };
         }
         // Also what was left of the tables that an earlier one replaced.
         live.remove_beside(&place, projection.tables()).await.map_err(OpenDbError::Database)?;
-        let beside = Beside::at(live, &place, projection).await?;
+        let beside = Beside::at(live, &place, projection, &hold).await?;
         beside.begin(partitions).await.map_err(OpenDbError::Database)?;
         Ok((beside, found))
     }
 
-    async fn at(live: &Db, place: &Place, projection: Projection) -> Result<Beside, OpenDbError> {
+    async fn at(live: &Db, place: &Place, projection: Projection, hold: &Arc<Hold>) -> Result<Beside, OpenDbError> {
         let db = live.open_beside(place, &schema::books_migrations(live.dialect())).await?;
-        Ok(Beside { live: live.clone(), db, place: place.clone(), projection })
+        Ok(Beside { live: live.clone(), db, place: place.clone(), projection, _hold: Arc::clone(hold) })
     }
 
     /// Its database, in which the projection's tables alone are of use.
@@ -179,6 +189,16 @@ impl Beside {
         if !others.is_empty() {
             return Err(SwapError::StoodOn(others));
         }
+        let guarded = guarded(tx, live, tables).await?;
+        if !guarded.is_empty() {
+            return Err(SwapError::Guarded(guarded));
+        }
+        let same = format!(
+            "SELECT 1 WHERE (SELECT MAX(version) FROM {live}._sqlx_migrations) = (SELECT MAX(version) FROM {beside}._sqlx_migrations)"
+        );
+        if tx.query(&same, vec![]).await?.is_empty() {
+            return Err(SwapError::Migrated);
+        }
         let mut script = format!("CREATE SCHEMA {old};\nLOCK TABLE {} IN ACCESS EXCLUSIVE MODE;\n", tables.join(", "));
         script.push_str(&same_rights(live, beside, tables));
         for table in tables {
@@ -226,6 +246,20 @@ async fn views_over(tx: &mut Tx, live: &str, tables: &[&str]) -> Result<Vec<Stri
         finance::VIEWS.join("', '")
     );
     let rows = tx.query(&sql, vec![live.into(), finance::schema_of(live).into()]).await?;
+    rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+}
+
+/// Those of these tables that have what is not carried over to others in their place.
+async fn guarded(tx: &mut Tx, live: &str, tables: &[&str]) -> Result<Vec<String>, DbError> {
+    let sql = format!(
+        "SELECT CAST(c.relname AS TEXT) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relname IN ('{}') AND (c.relrowsecurity OR pg_get_userbyid(c.relowner) <> current_user \
+         OR EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) \
+         OR EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) \
+         OR EXISTS (SELECT 1 FROM pg_publication_rel AS p WHERE p.prrelid = c.oid)) ORDER BY c.relname",
+        tables.join("', '")
+    );
+    let rows = tx.query(&sql, vec![live.into()]).await?;
     rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
 }
 

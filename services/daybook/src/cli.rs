@@ -337,13 +337,13 @@ pub(crate) struct Rebuild {
     /// All of them
     #[arg(long)]
     pub(crate) all: bool,
-    /// Of the time, how many percent it may work while others fold the same projection
-    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub(crate) pace: u8,
-    /// Drop the rows first and fold again in their place: for rows that are damaged so that they are no use meanwhile, and where a
-    /// second set of tables has no room. Nobody else folds until it is done
+    /// Build a second set of tables beside the live ones, which others fold and read meanwhile, and swap it in. Without it the rows
+    /// are dropped first and folded again in their place, and nobody else folds until it is done
     #[arg(long)]
-    pub(crate) in_place: bool,
+    pub(crate) beside: bool,
+    /// Of the time, how many percent it may work beside others who fold the same projection
+    #[arg(long, value_name = "PERCENT", requires = "beside", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) pace: u8,
     /// Rebuild although records on the log cannot be read: what they said is lost from the read models
     #[arg(long)]
     pub(crate) despite_damage: bool,

@@ -8,8 +8,9 @@ use commerce::{CustomerId, SubjectId};
 use connectors::shopify;
 use ledger::Timestamp;
 use privacy::CopiesError;
+use processor::ProcessError;
 use serde::Serialize;
-use store::books::{self, TenantRow};
+use store::books::{self, Projection, TenantRow};
 use store::keys::{Copies, Erased, ErasureReason, IdentityHint, IdentityKind};
 use subject_keys::Pii;
 
@@ -83,7 +84,12 @@ pub(crate) async fn erase(
     drop(fold().await);
     privacy::book_holds::look(keys, db, &row.tenant, subject, now()).await?;
     let receipt = privacy::erase(keys, log, db, &row.tenant, subject, reason, now()).await?;
-    let folded = fold().await.is_ok_and(|done| done.is_ok());
+    // Whether something else is paused does not matter to what is shown of people.
+    let folded = fold().await.is_ok_and(|done| match done {
+        Ok(()) => true,
+        Err(ProcessError::Paused { consumer }) => consumer != Projection::People.name(),
+        Err(_) => false,
+    });
     let held = books::people_of(&platform.db, &row.tenant, subject).await?;
     let copies = match privacy::copies(&platform.keys, &row.tenant, subject, now()).await {
         Err(CopiesError::Unknown) => None,

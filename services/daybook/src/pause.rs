@@ -9,7 +9,7 @@ use store::db::Db;
 
 use crate::config::Settings;
 use crate::output::Answer;
-use crate::platform::{Platform, now, open_books};
+use crate::platform::{Platform, now, open_books, open_log};
 
 #[derive(Debug, Args)]
 pub(crate) struct Pause {
@@ -61,8 +61,10 @@ pub(crate) async fn pause(settings: &Settings, asked: &Pause) -> Result<Answer> 
 /// Runs `daybook resume`.
 pub(crate) async fn resume(settings: &Settings, asked: &Pause) -> Result<Answer> {
     let (db, mut changed) = (books_that_exist(settings).await?, Vec::new());
+    let log = open_log(settings).await?;
     for projection in asked.projections() {
-        if books::resume(&db, projection).await? {
+        // What came meanwhile is to be folded before anything is decided by it.
+        if books::resume(&db, projection, &processor::ends(&log, projection).await?).await? {
             tracing::info!(projection = projection.name(), "resumed");
             changed.push(projection.name());
         }

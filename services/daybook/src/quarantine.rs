@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, Subcommand};
 use events::Reason;
-use ingest::{Ingest, Redriven};
+use ingest::{Ingest, RedriveError, Redriven};
 use serde::Serialize;
 use store::books::{self, QuarantineRow, TenantRow};
 use store::keys::Purpose;
@@ -88,6 +88,8 @@ struct Outcome {
     redriven: u64,
     facts: u64,
     still_not_understood: Vec<Still>,
+    /// Not opened: their person's data is restricted, or the box is damaged.
+    not_opened: Vec<Still>,
     erased: u64,
 }
 
@@ -195,7 +197,15 @@ async fn redrive(settings: &Settings, asked: &QuarantineRedrive) -> Result<Answe
 }
 
 async fn redrive_one(ingest: &Ingest, row: &QuarantineRow, outcome: &mut Outcome) -> Result<()> {
-    match ingest.redrive(row).await? {
+    let redriven = match ingest.redrive(row).await {
+        // One that may not be opened, or does not open, keeps nobody else's waiting.
+        Err(shut @ (RedriveError::Restricted | RedriveError::Box(_))) => {
+            outcome.not_opened.push(Still { id: row.event.to_string(), problem: shut.to_string() });
+            return Ok(());
+        }
+        redriven => redriven?,
+    };
+    match redriven {
         Redriven::Accepted(accepted) => {
             outcome.redriven += 1;
             outcome.facts += accepted.facts as u64;
@@ -217,7 +227,7 @@ impl Outcome {
             self.erased,
             plural(self.still_not_understood.len() as u64, "is still not understood", "are still not understood"),
         );
-        for still in &self.still_not_understood {
+        for still in self.still_not_understood.iter().chain(&self.not_opened) {
             text.push_str(&format!("  {}  {}\n", still.id, still.problem));
         }
         text

@@ -58,7 +58,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Rebuild) -> Result<Answer> 
     // What waits is folded first, so that the two hashes are of the same facts.
     match processor::catch_up(config.clone(), log, db).await {
         // In place it does not matter how far the rows were folded.
-        Err(ProcessError::LogIsShorter { .. }) if asked.in_place => {}
+        Err(ProcessError::LogIsShorter { .. }) if !asked.beside => {}
         caught_up => caught_up?,
     }
     let before = processor::books_hash(db, true).await?;
@@ -93,7 +93,7 @@ async fn rebuild(
 ) -> Result<One> {
     let (log, db) = (&platform.log, &platform.db);
     let name = projection.name();
-    if asked.in_place {
+    if !asked.beside {
         let bar = spinner("records folded");
         processor::rebuild(config.clone(), log, db, projection, &mut |progress| bar.inc(progress.done)).await?;
         bar.finish_and_clear();
@@ -146,12 +146,16 @@ fn word(found: Found) -> &'static str {
 fn explained(error: RebuildError) -> Error {
     let advice = match &error {
         RebuildError::NotWhole(_) => {
-            "`daybook up` finishes what was begun; or begin it again with --in-place, where nobody else folds until it is done"
+            "`daybook up` finishes what was begun; or begin it again without --beside, where nobody else folds until it is done"
         }
         RebuildError::Open(_) => {
-            "on PostgreSQL the role needs the right to create schemas; --in-place does without a second set of tables, but nobody \
-             else folds until it is done"
+            "on PostgreSQL the role needs the right to create schemas; without --beside it does without a second set of tables, but \
+             nobody else folds until it is done"
         }
+        RebuildError::Swap(SwapError::Guarded(_)) => {
+            "nothing was replaced: without --beside the tables stay the same ones, and nobody else folds until it is done"
+        }
+        RebuildError::Swap(SwapError::Migrated) => "nothing was replaced: rebuild with the newer program",
         RebuildError::Swap(SwapError::StoodOn(_)) => {
             "nothing was replaced, and what was built is kept: drop them, rebuild again, and make them anew over the new tables"
         }

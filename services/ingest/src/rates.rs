@@ -57,10 +57,14 @@ impl Bucket {
         Bucket { level: holds(rate), at: now }
     }
 
-    /// Fills up by the time that has passed, and gives one request if it has one. A clock that is set back fills nothing.
+    /// Fills up by the time that has passed, and gives one request if it has one. Requests that overtake each other fill nothing twice;
+    /// a clock that is set back by more than that fills nothing, and it counts on from there.
     fn take(&mut self, rate: i64, now: Timestamp) -> bool {
-        let passed = now.0.saturating_sub(self.at.0).max(0);
-        self.at = now;
+        let passed = now.0.saturating_sub(self.at.0);
+        if passed > 0 || passed < -BURST.saturating_mul(REQUEST) {
+            self.at = now;
+        }
+        let passed = passed.max(0);
         self.level = self.level.saturating_add(passed.saturating_mul(rate)).min(holds(rate));
         let taken = self.level >= REQUEST;
         if taken {
@@ -107,6 +111,14 @@ mod tests {
         assert_eq!(taken(&rates, "free", Some(0), 1_000, 0), 1_000, "as many as come");
         assert_eq!(taken(&Rates::new(0), "loud", None, 1_000, 0), 1_000);
         assert_eq!(taken(&rates, "large", Some(2), 1_000, 100_000), 20, "a lower rate counts at once");
+    }
+
+    #[test]
+    fn requests_that_overtake_each_other_fill_nothing_twice() {
+        let rates = Rates::new(1);
+        assert_eq!(taken(&rates, "loud", None, 100, 0), 10);
+        let more: usize = (0..100).map(|turn| taken(&rates, "loud", None, 1, turn % 2 * 5_000)).sum();
+        assert_eq!(more, 5, "five seconds have passed, however often they are told");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Ingest {
         let topic = reading::topic(shopify_header(&head.headers, TOPIC));
         // What a shop says about people is taken as long as it can be proved to come from there: it is the law.
         if !PRIVACY_TOPICS.contains(&topic.as_str()) {
-            self.admit(&sender, received_at).await?;
+            self.admit(&sender).await?;
         }
         let id = |name| shopify_header(&head.headers, name).and_then(|text| Uuid::parse_str(text).ok());
         let (webhook, event) = (id(WEBHOOK_ID), id(EVENT_ID));
@@ -123,7 +123,7 @@ impl Ingest {
         // The secret does not depend on the body, so nothing is read for whoever does not have it.
         let given = courier_secret(&head.headers).ok_or(Refusal::NotSigned)?;
         let secret = signature::holder(&sender.secrets, given).ok_or(Refusal::BadSignature)?;
-        self.admit(&sender, received_at).await?;
+        self.admit(&sender).await?;
         let mut place = self.shared.limits.enter().ok_or(Refusal::Overloaded)?;
         let body = self.whole(body, &mut place).await?;
         let delivery = Delivery { origin, topic: String::new(), received_at, at: received_at, secret, body };
@@ -140,7 +140,7 @@ impl Ingest {
 
     /// Refuses what is sent to a closed account, to one that an operator has paused, and what comes too fast. Asked of authentic
     /// requests only: nobody else learns how it stands with a tenant, or draws from what it may send.
-    async fn admit(&self, sender: &Sender, now: Timestamp) -> Result<(), Refusal> {
+    async fn admit(&self, sender: &Sender) -> Result<(), Refusal> {
         let Known { row, intake } = &*sender.known;
         if self.shared.keys.is_closed(&row.tenant).await.map_err(|error| unavailable(&error))? {
             return Err(Refusal::Closed);
@@ -148,6 +148,8 @@ impl Ingest {
         if intake.paused_at.is_some() {
             return Err(Refusal::Paused);
         }
+        // Not when the request began: it may have taken seconds to come.
+        let now = (self.shared.config.clock)();
         if !self.shared.rates.take(&row.tenant, intake.per_second, now) {
             tracing::debug!(tenant = row.tenant.as_str(), "more webhooks than it may send");
             return Err(Refusal::TooMany);

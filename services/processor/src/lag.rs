@@ -6,7 +6,7 @@ use commerce::TenantId;
 use event_log::{EventLog, ReadFrom};
 use events::Event;
 use ledger::Timestamp;
-use store::books::{self, Checkpoint, Projection, Stage};
+use store::books::{self, Checkpoint, Ends, Projection, Stage};
 use store::db::Db;
 
 use crate::ProcessError;
@@ -50,18 +50,28 @@ pub async fn tenant_lag(log: &EventLog, db: &Db, tenant: &TenantId) -> Result<Ve
     for projection in Projection::ALL {
         let mut from = places(log, db, projection).await?;
         from.retain(|place| place.partition == partition);
-        let (mut records, mut oldest) = (0_u64, None);
+        let (mut records, mut firsts) = (0_u64, Vec::new());
         for place in from {
             let waiting = log.lag(&[place]).await?;
             records = records.saturating_add(waiting);
             if waiting > 0 {
-                let first = first_recorded(log, place).await?;
-                oldest = oldest.into_iter().chain(first).min();
+                firsts.push(first_recorded(log, place).await?);
             }
         }
+        // One that cannot be read may be the oldest.
+        let oldest = firsts.into_iter().collect::<Option<Vec<_>>>().and_then(|firsts| firsts.into_iter().min());
         lags.push(TenantLag { projection: projection.name(), records, oldest });
     }
     Ok(lags)
+}
+
+/// Where the topics that a projection folds end.
+pub async fn ends(log: &EventLog, projection: Projection) -> Result<Ends, ProcessError> {
+    let mut ends = Ends::new();
+    for topic in topics(projection) {
+        ends.insert(*topic, log.end_offsets(*topic).await?);
+    }
+    Ok(ends)
 }
 
 /// When the record at this place was recorded; None if it cannot be read.

@@ -54,7 +54,7 @@ use crate::group::Group;
 use crate::pause::{LOOK_EVERY, Lookout};
 use crate::worker::{Held, read_from};
 
-pub use lag::{TenantLag, lag, lags, tenant_lag};
+pub use lag::{TenantLag, ends, lag, lags, tenant_lag};
 pub use rebuild::{
     Pace, Progress, RebuildError, Refused, Speed, Swapped, Told, rebuild, rebuild_beside, refuse_damage,
 };

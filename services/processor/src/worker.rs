@@ -46,7 +46,7 @@ pub enum ProcessError {
     /// The log ends before what was folded from it: it was restored from a copy, or lost its last records.
     #[error(
         "{topic}, partition {partition} ends at offset {end}, but {consumer} has folded up to {next}: \
-         bring back the whole log, or run `daybook rebuild --all --in-place`"
+         bring back the whole log, or run `daybook rebuild --all`"
     )]
     LogIsShorter {
         /// Which projection.

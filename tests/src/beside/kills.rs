@@ -18,7 +18,7 @@ async fn kills_of_a_rebuild_change_nothing() {
         environment.extend([("DAYBOOK_BATCH", "20".to_owned()), ("DAYBOOK_PARTITIONS", "2".to_owned())]);
         let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let start = || {
-            let asked = ["rebuild", "books", "--json", "--pace", "100"];
+            let asked = ["rebuild", "books", "--json", "--beside", "--pace", "100"];
             Daybook::start(backend.folder.path(), &asked, &environment).unwrap()
         };
         for turn in 0..KILLS {

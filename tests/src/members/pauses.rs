@@ -72,8 +72,9 @@ async fn what_is_paused_waits_and_goes_on_where_it_was() {
         only_books_wait(&backend).await;
         assert_eq!(stands(&backend).await, folded, "{kind:?}");
 
-        assert!(books::resume(db, Projection::Books).await.unwrap());
-        assert!(!books::resume(db, Projection::Books).await.unwrap(), "it was already");
+        let ends = processor::ends(&backend.log, Projection::Books).await.unwrap();
+        assert!(books::resume(db, Projection::Books, &ends).await.unwrap());
+        assert!(!books::resume(db, Projection::Books, &ends).await.unwrap(), "it was already");
         is_folded(&backend).await;
         other.is_paused(0).await;
         assert_sound(&backend, &expected).await;
@@ -109,5 +110,26 @@ async fn a_tenants_lag_is_that_of_its_partition() {
         append(log, &[order, shipment]).await;
         let expected = TenantLag { projection: "books", records: 2, oldest: Some(Timestamp(5_000_000)) };
         assert_eq!((of(&mine).await, of(&next).await), (expected, none), "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_decided_before_what_came_meanwhile_is_folded() {
+    for kind in [Kind::Embedded, Kind::Servers] {
+        let backend = Backend::fresh(kind, PARTITIONS).await;
+        let (log, db) = (&backend.log, &backend.db);
+        let shares = spread(log, 4, 2);
+        append(log, &shares[0]).await;
+        processor::catch_up(config(1_000), log, db).await.unwrap();
+        assert!(books::pause(db, Projection::People, Timestamp(7)).await.unwrap());
+        append(log, &shares[1]).await;
+        let ends = processor::ends(log, Projection::People).await.unwrap();
+        assert!(books::resume(db, Projection::People, &ends).await.unwrap());
+        assert_eq!(books::paused(db).await.unwrap(), BTreeMap::new());
+        assert!(!books::are_whole(db).await.unwrap(), "{kind:?}: resumed, and nobody has folded yet");
+        processor::catch_up(config(1_000), log, db).await.unwrap();
+        assert!(books::are_whole(db).await.unwrap(), "{kind:?}");
+        assert!(books::pause(db, Projection::People, Timestamp(8)).await.unwrap(), "it can be paused again");
+        assert!(!books::are_whole(db).await.unwrap());
     }
 }

@@ -34,6 +34,7 @@ fn nothing_opens_boxes_anywhere_else() {
     let expected = [
         "crates/store/src/keys/boxes.rs",
         "crates/store/src/keys/requests/words.rs",
+        "services/daybook/src/quarantine/show.rs",
         "services/daybook/src/show/person.rs",
         "services/ingest/src/redrive.rs",
         "services/privacy/src/inputs.rs",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use events::Topic;
 
-use super::paused::paused;
+use super::paused::has_caught_up;
 use super::tables::POISON;
 use super::{Projection, corrupt, signed, unsigned};
 use crate::db::{Db, DbError, Dialect, Row, Rows, Tx};
@@ -98,11 +98,10 @@ pub async fn checkpoints(db: &Db, consumer: &'static str) -> Result<BTreeMap<u32
 }
 
 /// Whether the read models of orders, parcels and people say all that the log does, but for what has just come: not while they are
-/// folded anew, or paused, when who is missing from them may be there all the same.
+/// folded anew, or paused, or behind since they were, when who is missing from them may be there all the same.
 pub async fn are_whole(db: &Db) -> Result<bool, DbError> {
-    let paused = paused(db).await?;
     for projection in [Projection::Books, Projection::People] {
-        if paused.contains_key(&projection) {
+        if !has_caught_up(db, projection).await? {
             return Ok(false);
         }
         if checkpoints(db, projection.name()).await?.values().any(|one| one.stage == Stage::Rebuilding) {

@@ -56,7 +56,7 @@ pub use on_hand::{OnHand, on_hand};
 pub use parts::{
     Names, PartRow, PartRows, all_keys, count_parts, orders_by_name, parcels_by_quoted_name, parts_by_key,
 };
-pub use paused::{pause, paused, resume};
+pub use paused::{Ends, pause, paused, resume};
 pub use people::{
     ErasedRow, PersonKey, PersonRow, RequestRow, all_erased, erase_people, erased, people, redactions_waiting,
     save_erased, save_people, save_requests, shop_redactions, shop_requests,

@@ -31,6 +31,15 @@ pub(crate) enum Place {
     File(PathBuf),
 }
 
+/// Keeps everybody else from building in a place, for as long as it lives: a lock of the file system, or of a session.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// On a file beside the second one.
+    File { _locked: std::fs::File },
+    /// A session that does nothing else.
+    Session { _locked: Box<sqlx::PgConnection> },
+}
+
 impl Place {
     /// How SQL calls the tables that were here before, once they were replaced, and the second ones.
     pub(crate) fn old_and_new(&self) -> (&str, &str) {
@@ -62,6 +71,32 @@ impl Db {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 Ok(Place::File(path.with_file_name(format!("{stem}-beside-{name}.db"))))
             }
+        }
+    }
+
+    /// Holds this place; fails at once if somebody else does.
+    pub(crate) async fn hold_beside(&self, place: &Place) -> Result<Hold, OpenDbError> {
+        match (self, place) {
+            (Db::Postgres(pool), Place::Schemas { beside, .. }) => {
+                let failed = |error| OpenDbError::Database(DbError::of(error));
+                let mut session = pool.connect_options().connect().await.map_err(failed)?;
+                let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+                let locked: bool =
+                    sqlx::query_scalar(sql).bind(beside).fetch_one(&mut session).await.map_err(failed)?;
+                if locked { Ok(Hold::Session { _locked: Box::new(session) }) } else { Err(OpenDbError::TakenByAnother) }
+            }
+            (_, Place::File(path)) => {
+                let storage = |_| OpenDbError::Database(DbError::Unavailable(super::Outage::Storage));
+                let name = path.with_extension("lock");
+                let file = std::fs::File::options().create(true).truncate(false).write(true).open(name);
+                let file = file.map_err(storage)?;
+                match file.try_lock() {
+                    Ok(()) => Ok(Hold::File { _locked: file }),
+                    Err(std::fs::TryLockError::WouldBlock) => Err(OpenDbError::TakenByAnother),
+                    Err(std::fs::TryLockError::Error(error)) => Err(storage(error)),
+                }
+            }
+            _ => Err(OpenDbError::BadUrl),
         }
     }
 

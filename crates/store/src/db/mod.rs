@@ -23,7 +23,7 @@ mod sqlite;
 mod tx;
 mod value;
 
-pub(crate) use beside::Place;
+pub(crate) use beside::{Hold, Place};
 pub use error::{DbError, Outage};
 pub use migrate::Migration;
 pub use open::{Durability, OpenDbError};

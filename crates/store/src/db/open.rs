@@ -8,12 +8,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a caller waits for a PostgreSQL connection before it is told that the database is unavailable.
 const ACQUIRE_POSTGRES: Duration = Duration::from_secs(5);
 /// The same for SQLite, whose single writer makes callers queue in the ordinary course of things.
 const ACQUIRE_SQLITE: Duration = Duration::from_secs(30);
+/// Between two tries to open a file on which others are at it.
+const TURN: Duration = Duration::from_millis(50);
 /// How long SQLite waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// Read-only SQLite connections. Writing never blocks them.
@@ -47,6 +49,9 @@ pub enum Durability {
 /// Why a database could not be opened. No text of it holds the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenDbError {
+    /// Another process is at it: wait until it has ended.
+    #[error("another process builds it")]
+    TakenByAnother,
     /// The URL is not one of PostgreSQL.
     #[error("the database URL is not a valid PostgreSQL URL")]
     BadUrl,
@@ -86,9 +91,16 @@ impl Db {
     /// Opens or creates an SQLite file, brings it up to date and gives it one writing and a few reading connections.
     pub async fn open_sqlite(path: &Path, durability: Durability, migrations: &[Migration]) -> Result<Db, OpenDbError> {
         let writing = sqlite_options(path, durability);
-        let mut first = writing.connect().await.map_err(cannot_open)?;
-        migrate::sqlite(&mut first, migrations).await?;
-        first.close().await.map_err(cannot_open)?;
+        let started = Instant::now();
+        loop {
+            match brought_up_to_date(&writing, migrations).await {
+                // Several that start at once on a busy machine: each waits until those before it have made everything.
+                Err(OpenDbError::Database(DbError::Conflict { .. })) if started.elapsed() < ACQUIRE_SQLITE => {
+                    tokio::time::sleep(TURN).await;
+                }
+                done => break done?,
+            }
+        }
 
         let patient = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_SQLITE).idle_timeout(None).max_lifetime(None);
         let writer = patient.clone().max_connections(1).connect_lazy_with(writing.clone());
@@ -117,6 +129,12 @@ impl Db {
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_POSTGRES);
         Ok(Db::Postgres(pool.connect_lazy_with(bounded(options))))
     }
+}
+
+async fn brought_up_to_date(options: &SqliteConnectOptions, migrations: &[Migration]) -> Result<(), OpenDbError> {
+    let mut first = options.connect().await.map_err(cannot_open)?;
+    migrate::sqlite(&mut first, migrations).await?;
+    first.close().await.map_err(cannot_open)
 }
 
 fn cannot_open(error: sqlx::Error) -> OpenDbError {

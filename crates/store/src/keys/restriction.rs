@@ -3,7 +3,7 @@
 //!
 //! All three are enforced where boxes are opened ([`KeyStore::open_many`]), and nothing opens elsewhere. These places open boxes, which
 //! `rights::*` holds to this list: the order page and whatever prints it (`show order`, the demo); the redrive of what waits in
-//! quarantine, which is sealed for nobody in particular; what an erasure looks for in it; what a person wrote with a request; and
+//! quarantine, which is sealed for nobody in particular, and the look at its shape (`quarantine show`); what an erasure looks for in it; what a person wrote with a request; and
 //! all that is held about a person, for their own page and archive. For somebody who is restricted they get
 //! [`Opened::Restricted`](subject_keys::Opened), and the refused look is on the access log. Notices, projections, reports, exports
 //! and the finance views open nothing at all. What arrives meanwhile is sealed and stored, and totals go on.

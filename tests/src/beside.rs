@@ -279,3 +279,20 @@ async fn a_changed_rule_posts_only_corrections() {
         assert_eq!((again.posted, again.differs), (0, Some(BTreeMap::new())), "{kind:?}: nothing more");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_at_a_time_builds_beside() {
+    use store::beside::Beside;
+    use store::db::OpenDbError;
+
+    for kind in BOTH {
+        let backend = Backend::fresh(kind, 2).await;
+        let open = async || Beside::open(&backend.db, Projection::Stock, 2).await;
+        let (first, _) = open().await.unwrap();
+        let second = open().await;
+        assert!(matches!(second, Err(OpenDbError::TakenByAnother)), "{kind:?}: {second:?}");
+        drop(first);
+        // A session on PostgreSQL ends a moment after it was let go.
+        testkit::wait_until(Duration::from_secs(30), async || open().await.is_ok()).await.unwrap();
+    }
+}

@@ -8,6 +8,7 @@ use processor::{Differences, Found, Pace, ProcessError, RebuildError, Refused, T
 use serde::Serialize;
 use store::beside::SwapError;
 use store::books::Projection;
+use store::db::OpenDbError;
 
 use crate::cli::Rebuild;
 use crate::config::Settings;
@@ -148,6 +149,9 @@ fn explained(error: RebuildError) -> Error {
         RebuildError::NotWhole(_) => {
             "`daybook up` finishes what was begun; or begin it again without --beside, where nobody else folds until it is done"
         }
+        RebuildError::Open(OpenDbError::TakenByAnother) => {
+            "another `daybook rebuild --beside` of it is at work: wait for its end"
+        }
         RebuildError::Open(_) => {
             "on PostgreSQL the role needs the right to create schemas; without --beside it does without a second set of tables, but \
              nobody else folds until it is done"
@@ -162,7 +166,9 @@ fn explained(error: RebuildError) -> Error {
         RebuildError::Swap(SwapError::Db(_)) => {
             "nothing was replaced, and what was built is kept: somebody reads the tables for long; try again later"
         }
-        RebuildError::Process(_) => "what was built is kept: the next `daybook rebuild` goes on with it",
+        RebuildError::Process(_) => {
+            "rebuild again: it goes on with what was built. If the new rows stand already, `daybook verify` names what is not posted yet"
+        }
     };
     Error::from(error).context(advice)
 }

@@ -235,8 +235,7 @@ async fn settle_all(
         let mine: BTreeSet<(TenantId, PartKey)> =
             keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
         let (looked_at, began) = (mine.len() as u64, Instant::now());
-        let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
-        let shared = Arc::new((partitions, mine, from.clone()));
+        let shared = Arc::new((tenants_in(partition, &mine), mine, from.clone()));
         let settled = context.db.run_tx("settle-rebuilt", move |tx| {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
@@ -249,4 +248,9 @@ async fn settle_all(
         way.done(looked_at, began).await?;
         after = Some(last);
     }
+}
+
+/// The tenants of these parts, all of which lie in one partition.
+fn tenants_in(partition: u32, keys: &BTreeSet<(TenantId, PartKey)>) -> BTreeMap<TenantId, u32> {
+    keys.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect()
 }

@@ -25,7 +25,7 @@ use store::books::{self, Checkpoint, Fenced, Projection, Stage};
 use store::db::{Db, DbError, OpenDbError, Tx};
 
 use super::pace::{Courtesy, Pace};
-use super::{PAGE, Told, Way, published, settle_all, stock};
+use super::{PAGE, Told, Way, published, settle_all, stock, tenants_in};
 use crate::relay::{publish_waiting, relay_all, relay_journal};
 use crate::work::decode;
 use crate::worker::{Held, not_beyond_the_log, topics, write};
@@ -50,7 +50,8 @@ pub struct Swapped {
     pub posted: u64,
 }
 
-/// Why a projection was not rebuilt beside the live one. The live one is as it was.
+/// Why a rebuild beside the live tables did not come to its end. Until the swap the live ones are as they were. After it the new rows
+/// stand, and only what comes behind it may be missing: corrections by changed rules, which `verify` names, and a sweep.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// It is being rebuilt in place: there is nothing whole to stand beside.
@@ -361,7 +362,7 @@ impl Both {
             let keys = Arc::clone(&keys);
             Box::pin(async move {
                 store::beside::hold_still(tx, Projection::Books).await?;
-                bookkeeper::differing(tx, &partitions(partition, &keys), &keys).await
+                bookkeeper::differing(tx, &tenants_in(partition, &keys), &keys).await
             })
         });
         Ok(!differing.await?.is_empty())
@@ -374,7 +375,7 @@ impl Both {
             Box::pin(async move {
                 books::begin_edition(tx, Projection::Books.name(), partition).await?;
                 let posted =
-                    bookkeeper::settle(tx, &partitions(partition, &keys), &keys, recorded, Stage::Live).await?;
+                    bookkeeper::settle(tx, &tenants_in(partition, &keys), &keys, recorded, Stage::Live).await?;
                 Ok::<_, Fenced>(posted)
             })
         });
@@ -398,8 +399,4 @@ fn missing(held: &Held, topics: &[Topic], ends: &Ends) -> u64 {
     let next = |partition: u32, topic: Topic| held.get(&partition).map_or(0, |stored| stored.next(topic));
     let asked = ends.iter().filter(|((_, topic), _)| topics.contains(topic));
     asked.map(|((partition, topic), end)| end.saturating_sub(next(*partition, *topic))).sum()
-}
-
-fn partitions(partition: u32, keys: &BTreeSet<(TenantId, PartKey)>) -> BTreeMap<TenantId, u32> {
-    keys.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect()
 }

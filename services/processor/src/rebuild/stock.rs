@@ -1,14 +1,14 @@
 //! Goods in a rebuild: first the movements that the cases imply, then what they cost, each card from its beginning. Only then
 //! can cases be settled: what one of them posts may depend on goods of any other. Both passes may be run again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use commerce::{PartKey, TenantId};
 use store::books::{self, Checkpoint, Fenced, Projection};
 
-use super::{PAGE, Way};
+use super::{PAGE, Way, tenants_in};
 use crate::books::stock::{Reading, settle_page};
 use crate::{Context, ProcessError, books as bookkeeper};
 
@@ -29,8 +29,7 @@ pub(super) async fn note_all(
         let mine: BTreeSet<(TenantId, PartKey)> =
             keys.into_iter().filter(|(tenant, _)| context.log.partition_of(tenant) == partition).collect();
         let (looked_at, began) = (mine.len() as u64, Instant::now());
-        let partitions: BTreeMap<TenantId, u32> = mine.iter().map(|(tenant, _)| (tenant.clone(), partition)).collect();
-        let shared = Arc::new((partitions, mine, from.clone()));
+        let shared = Arc::new((tenants_in(partition, &mine), mine, from.clone()));
         let noted = context.db.run_tx("note-rebuilt-goods", move |tx| {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
